@@ -1,0 +1,1 @@
+"""Reads emotion from a speaking person's voice and face."""
