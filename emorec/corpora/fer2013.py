@@ -1,0 +1,125 @@
+"""FER-2013 (Goodfellow et al. 2013) with the ten raters of FER+ (Barsoum et al. 2016)."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from emorec.corpora import CorpusMissingError, data_folder
+from emorec.emotions import COMMON7, FERPLUS8
+
+SIZE_PX = 48
+
+# Code -> class, as the Kaggle file numbers them.
+_FER_CODES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
+
+# Column of fer2013new.csv -> class.
+_VOTE_COLUMNS = {
+    "anger": "angry",
+    "contempt": "contempt",
+    "disgust": "disgust",
+    "fear": "fear",
+    "happiness": "happy",
+    "neutral": "neutral",
+    "sadness": "sad",
+    "surprise": "surprise",
+}
+_NOT_AN_EMOTION = ["unknown", "NF"]
+
+
+def load_fer2013(folder: Path | None = None) -> tuple[pd.DataFrame, np.ndarray]:
+    """Read the corpus.
+
+    Args:
+        folder: Where `fer2013.csv` (or `.csv.xz`) and `fer2013new.csv` lie; by default
+            `FER2013` in the data folder.
+
+    Returns:
+        A table with one row per picture (`clip_id`, `usage`, `label` over COMMON7, one
+        column `votes_<class>` per class of FERPLUS8 with the raw number of votes,
+        `ferplus_label`: the class with more than half of the votes or None), and the
+        pictures, uint8, shape (n, 48, 48), in the same order.
+
+    Raises:
+        CorpusMissingError: If a file is absent.
+        ValueError: If the two files do not belong together or a label is unknown.
+    """
+    folder = Path(folder or data_folder() / "FER2013")
+    pixel_file = next(
+        (folder / name for name in ("fer2013.csv", "fer2013.csv.xz") if (folder / name).exists()),
+        None,
+    )
+    vote_file = folder / "fer2013new.csv"
+    if pixel_file is None or not vote_file.exists():
+        raise CorpusMissingError("FER-2013 with FER+", folder)
+    raw = pd.read_csv(pixel_file)
+    if not raw["emotion"].isin(range(len(_FER_CODES))).all():
+        raise ValueError(f"{pixel_file}: an emotion code outside 0-6; is it the Kaggle file?")
+    pixels = np.array(
+        [np.fromstring(text, np.uint8, sep=" ") for text in raw["pixels"]], np.uint8
+    ).reshape(-1, SIZE_PX, SIZE_PX)
+
+    table = pd.DataFrame({"usage": raw["Usage"], "label": [_FER_CODES[i] for i in raw["emotion"]]})
+    row_in_usage = table.groupby("usage").cumcount()
+    table.insert(0, "clip_id", table["usage"] + "_" + row_in_usage.astype(str).str.zfill(5))
+    votes = pd.read_csv(vote_file)
+    votes["row_in_usage"] = votes.groupby("Usage").cumcount()
+    votes = votes.set_index(["Usage", "row_in_usage"])
+    joined = votes.reindex(pd.MultiIndex.from_arrays([table["usage"], row_in_usage]))
+    if joined["neutral"].isna().any():
+        raise ValueError(f"{vote_file} has fewer rows than {pixel_file}; are both complete?")
+    for column, name in _VOTE_COLUMNS.items():
+        table[f"votes_{name}"] = joined[column].to_numpy(int)
+    table["ferplus_label"] = _majority(joined)
+    return table, pixels
+
+
+def _majority(votes: pd.DataFrame) -> list[str | None]:
+    """Return FER+'s majority label: single votes dropped, then more than half of the rest."""
+    columns = [*_VOTE_COLUMNS, *_NOT_AN_EMOTION]
+    counts = votes[columns].to_numpy(float)
+    counts[counts <= 1] = 0
+    winner = counts.argmax(1)
+    clear = counts.max(1) > 0.5 * counts.sum(1)
+    names = [*_VOTE_COLUMNS.values(), None, None]
+    return [names[i] if ok else None for i, ok in zip(winner, clear, strict=True)]
+
+
+def vote_targets(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Return the raters' votes as distributions, and how much to trust each.
+
+    Single votes are dropped as outliers where others remain, as the authors of FER+ do.
+
+    Returns:
+        float32 (n, 8) summing to 1, and float32 (n,) weights: 1 where any emotion was
+        voted for, else 0 (no face, or nobody knew).
+    """
+    votes = table[[f"votes_{name}" for name in FERPLUS8]].to_numpy(np.float32)
+    kept = np.where(votes > 1, votes, 0)
+    kept = np.where(kept.sum(1, keepdims=True) > 0, kept, votes)
+    total = kept.sum(1, keepdims=True)
+    uniform = np.full_like(votes, 1 / len(FERPLUS8))
+    targets = np.where(total > 0, kept / np.maximum(total, 1), uniform)
+    return targets.astype(np.float32), (total[:, 0] > 0).astype(np.float32)
+
+
+def label_targets(table: pd.DataFrame) -> np.ndarray:
+    """Return the Kaggle labels one-hot over COMMON7, float32, shape (n, 7)."""
+    return np.eye(len(COMMON7), dtype=np.float32)[[COMMON7.index(x) for x in table["label"]]]
+
+
+def drop_leaked(table: pd.DataFrame, pixels: np.ndarray, held_out: np.ndarray) -> np.ndarray:
+    """Return which pictures may train: not held out, and no copy of a held-out one.
+
+    FER-2013 repeats pictures across its splits; a copy is recognised by its pixels.
+
+    Args:
+        table: As `load_fer2013` gives it; only its length is used.
+        pixels: The pictures, (n, 48, 48).
+        held_out: bool (n,), the pictures to be judged on.
+
+    Returns:
+        bool array (n,).
+    """
+    keys = pd.Series([picture.tobytes() for picture in pixels], index=table.index)
+    return (~held_out) & ~keys.isin(set(keys[held_out])).to_numpy()

@@ -1,0 +1,76 @@
+"""The label vocabularies, and how one folds into another.
+
+Every order of labels in the project comes from here. A vocabulary is a tuple of class
+names; a posterior over one vocabulary folds into another by summing (`fold`).
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+RAVDESS8 = ("angry", "calm", "disgust", "fear", "happy", "neutral", "sad", "surprise")
+"""The eight acted emotions of RAVDESS speech (Livingstone & Russo 2018)."""
+
+RAVDESS7 = ("angry", "calm", "disgust", "fear", "happy", "sad", "surprise")
+"""RAVDESS without neutral, as the two-stream reference project uses it."""
+
+COMMON7 = ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")
+"""What the recogniser reports: six basic emotions and neutral."""
+
+JAVASED6 = ("angry", "fear", "happy", "neutral", "sad", "surprise")
+"""The six acted emotions of JavaSED."""
+
+FERPLUS8 = ("angry", "contempt", "disgust", "fear", "happy", "neutral", "sad", "surprise")
+"""The eight emotions that the raters of FER+ could vote for (Barsoum et al. 2016)."""
+
+VOCABULARIES = {
+    "ravdess8": RAVDESS8,
+    "ravdess7": RAVDESS7,
+    "common7": COMMON7,
+    "javased6": JAVASED6,
+    "ferplus8": FERPLUS8,
+}
+
+# Where a class goes when the target vocabulary lacks it.
+_NEAREST = {"calm": "neutral"}
+
+
+def fold_matrix(source: Sequence[str], target: Sequence[str]) -> np.ndarray:
+    """Return the 0/1 matrix that sums a posterior over `source` into one over `target`.
+
+    A class goes to its namesake, else to its nearest relative (calm to neutral), else
+    nowhere: its share is dropped.
+
+    Returns:
+        float32 array, shape (len(source), len(target)).
+
+    Raises:
+        ValueError: If no class of `source` has a place in `target`.
+    """
+    matrix = np.zeros((len(source), len(target)), np.float32)
+    for row, name in enumerate(source):
+        destination = name if name in target else _NEAREST.get(name)
+        if destination in target:
+            matrix[row, list(target).index(destination)] = 1.0
+    if not matrix.any():
+        raise ValueError(f"no class of {tuple(source)} has a place in {tuple(target)}")
+    return matrix
+
+
+def fold(posterior: np.ndarray, source: Sequence[str], target: Sequence[str]) -> np.ndarray:
+    """Fold posteriors over one vocabulary into another.
+
+    Args:
+        posterior: Array of shape (..., len(source)), each last axis summing to 1.
+        source: Vocabulary of the posterior.
+        target: Vocabulary wanted.
+
+    Returns:
+        float array of shape (..., len(target)), normalised to sum to 1.
+
+    Example:
+        >>> fold([[0.1, 0.5, 0.0, 0.0, 0.2, 0.2, 0.0, 0.0]], RAVDESS8, COMMON7).round(1).tolist()
+        [[0.1, 0.0, 0.0, 0.2, 0.7, 0.0, 0.0]]
+    """
+    folded = np.asarray(posterior) @ fold_matrix(source, target)
+    return folded / np.maximum(folded.sum(-1, keepdims=True), 1e-12)

@@ -1,0 +1,125 @@
+"""Fit a network with the project's one recipe: AdamW, warm-up, cosine, averaged weights."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import numpy as np
+
+
+class AugmentedBatches(keras.utils.PyDataset):
+    """Shuffled batches that are augmented anew each time they are drawn.
+
+    Args:
+        length: Number of examples.
+        make_batch: Called with (rng, indices); returns what `fit` takes as a batch:
+            (inputs, targets) or (inputs, targets, sample_weights).
+        batch_size: Examples per batch; an incomplete last batch is left out.
+        seed: Seed of the order and of the augmentation.
+    """
+
+    def __init__(self, length: int, make_batch: Callable, batch_size: int, seed: int):
+        super().__init__()
+        self._length, self._make_batch, self._batch_size = length, make_batch, batch_size
+        self._rng = np.random.default_rng(seed)
+        self._order = self._rng.permutation(length)
+
+    def __len__(self):
+        return max(1, self._length // self._batch_size)
+
+    def __getitem__(self, index):
+        start = index * self._batch_size
+        return self._make_batch(self._rng, self._order[start : start + self._batch_size])
+
+    def on_epoch_end(self):
+        """Draw a new order."""
+        self._order = self._rng.permutation(self._length)
+
+
+class _LogLine(keras.callbacks.Callback):
+    """Prints one short line per epoch, for logs that people follow."""
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._start_s = time.perf_counter()
+
+    def on_epoch_end(self, epoch, logs=None):
+        numbers = " ".join(f"{name} {value:.4f}" for name, value in (logs or {}).items())
+        seconds = time.perf_counter() - self._start_s
+        print(f"epoch {epoch + 1}/{self.params['epochs']} {seconds:.0f} s {numbers}", flush=True)
+
+
+def cosine_adamw(
+    steps: int, learning_rate: float, weight_decay: float, average_over_steps: int = 500
+) -> keras.optimizers.Optimizer:
+    """Return AdamW with 5 % warm-up, cosine decay to zero and averaged weights.
+
+    Args:
+        steps: Length of the whole training.
+        learning_rate: Peak.
+        weight_decay: Decoupled decay (Loshchilov & Hutter 2019).
+        average_over_steps: Time constant of the exponential average of the weights, which
+            is what the trained model keeps.
+    """
+    warmup = max(1, steps // 20)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        learning_rate / 50, steps - warmup, warmup_target=learning_rate, warmup_steps=warmup
+    )
+    momentum = 1 - 1 / min(average_over_steps, max(10, steps // 10))
+    return keras.optimizers.AdamW(
+        schedule,
+        weight_decay=weight_decay,
+        global_clipnorm=5.0,
+        use_ema=True,
+        ema_momentum=momentum,
+    )
+
+
+def fit(
+    model: keras.Model,
+    batches: AugmentedBatches,
+    *,
+    loss,
+    epochs: int,
+    learning_rate: float,
+    weight_decay: float,
+    work_folder: Path,
+    metrics=None,
+    validation=None,
+    validation_every_epochs: int = 1,
+) -> None:
+    """Train `model` in place; a run that is cut short goes on where it stopped.
+
+    Args:
+        model: The network; compiled here.
+        batches: Training batches.
+        loss: Keras loss, or one per output.
+        epochs: Passes over the batches.
+        learning_rate: Peak of the cosine schedule.
+        weight_decay: Decay of AdamW.
+        work_folder: Holds `backup/` while training runs and `history.csv` afterwards.
+        metrics: Keras metrics, or some per output.
+        validation: (inputs, targets) to watch; never used to choose an epoch.
+        validation_every_epochs: How often to watch it.
+    """
+    work_folder = Path(work_folder)
+    work_folder.mkdir(parents=True, exist_ok=True)
+    model.compile(
+        cosine_adamw(epochs * len(batches), learning_rate, weight_decay),
+        loss=loss,
+        metrics=metrics,
+        jit_compile=False,
+    )
+    model.fit(
+        batches,
+        epochs=epochs,
+        verbose=0,
+        validation_data=validation,
+        validation_freq=validation_every_epochs,
+        callbacks=[
+            keras.callbacks.BackupAndRestore(str(work_folder / "backup")),
+            keras.callbacks.CSVLogger(str(work_folder / "history.csv"), append=True),
+            keras.callbacks.TerminateOnNaN(),
+            _LogLine(),
+        ],
+    )
