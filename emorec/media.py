@@ -1,0 +1,564 @@
+"""From a file to streams: grey frames and mono sound, decoded in one pass.
+
+Everything that PyAV (FFmpeg's libraries) can open is read: mp4, mov, mkv, webm, avi, flv, mpg,
+wav, flac, mp3, opus, m4a and more. Frames come straight from the luma plane, so that a grey
+picture costs little over decoding; sound comes as the equal mix of all channels. Both arrive in
+bounded pieces, so that an hour takes no more memory than a minute.
+
+This is the only module that decodes. It knows nothing of faces, voices or emotions.
+"""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+import av.sidedata.sidedata
+import cv2
+import numpy as np
+
+__all__ = [
+    "ClipInfo",
+    "ClipReader",
+    "FrameBatch",
+    "MediaError",
+    "SoundBlock",
+    "probe",
+    "read_frames",
+    "read_sound",
+]
+
+_DISPLAY_MATRIX = av.sidedata.sidedata.Type.DISPLAYMATRIX
+# Pixel formats whose first plane is 8-bit luma; all others go through swscale.
+_HAS_LUMA_PLANE = re.compile(r"yuvj?a?4\d\dp|nv\d\d|gray")
+_FULL_RANGE, _LIMITED_RANGE = 2, 1  # FFmpeg's AVCOL_RANGE_JPEG and AVCOL_RANGE_MPEG
+_FALLBACK_FRAME_RATE_HZ = 25.0
+# How far a file is decoded, at most, in search of its first picture.
+_FRAMES_TO_FIRST_PICTURE = 500
+# These state no length; FFmpeg guesses one from the bit rate.
+_FORMATS_WITHOUT_LENGTH = {"aac", "ac3", "amr", "h264", "hevc", "m4v", "mp3", "mpeg", "mpegts"}
+_SHORTEST_BLOCK_S = 0.5
+_SHORTEST_LOSS_S = 0.5
+_MOST_DAMAGE = 1000
+_SHORTEST_HOLE_S, _LONGEST_HOLE_S = 0.1, 10.0
+
+
+class MediaError(Exception):
+    """A file that cannot be read as a clip.
+
+    Attributes:
+        path: The file.
+        reason: What is wrong with it.
+        remedy: What its owner can do.
+
+    >>> print(MediaError("a.mp4", "the file is empty", "copy or record it again"))
+    a.mp4: the file is empty. Remedy: copy or record it again.
+    """
+
+    def __init__(self, path: str | Path, reason: str, remedy: str):
+        # All three go to Exception, so that the error survives pickling between processes.
+        super().__init__(str(path), reason, remedy)
+        self.path = Path(path)
+        self.reason = reason
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.reason}. Remedy: {self.remedy}."
+
+
+@dataclass(frozen=True)
+class ClipInfo:
+    """What a clip holds.
+
+    Attributes:
+        path: The file.
+        container: FFmpeg's name of the file format.
+        has_picture: Whether a picture can be decoded (a cover picture of a song is none).
+        has_sound: Whether there is a sound track that a decoder is at hand for.
+        width: Width of the upright picture in square pixels, 0 without a picture.
+        height: Its height.
+        frame_rate_hz: Mean frame rate, None where the file does not tell.
+        duration_s: Length, None where the file does not tell.
+        sample_rate_hz: Sample rate of the sound in the file, None without sound.
+        channels: Number of its channels, 0 without sound.
+        video_codec: Name of the picture's codec, None without a picture.
+        audio_codec: Name of the sound's codec, None without sound.
+    """
+
+    path: Path
+    container: str
+    has_picture: bool
+    has_sound: bool
+    width: int = 0
+    height: int = 0
+    frame_rate_hz: float | None = None
+    duration_s: float | None = None
+    sample_rate_hz: int | None = None
+    channels: int = 0
+    video_codec: str | None = None
+    audio_codec: str | None = None
+
+
+@dataclass(frozen=True)
+class FrameBatch:
+    """Some consecutive frames.
+
+    Attributes:
+        times_s: (n,) float64, seconds from the start of the clip.
+        frames: (n, height, width) uint8, grey, full range (0 black, 255 white), upright.
+    """
+
+    times_s: np.ndarray
+    frames: np.ndarray
+
+
+@dataclass(frozen=True)
+class SoundBlock:
+    """A stretch of sound.
+
+    Attributes:
+        start_s: Time of the first sample, seconds from the start of the clip.
+        samples: (n,) float32, the mean of all channels, in [-1, 1] unless the file exceeds it.
+    """
+
+    start_s: float
+    samples: np.ndarray
+
+
+def probe(path: str | Path) -> ClipInfo:
+    """Tell what a clip holds, decoding only its beginning.
+
+    Raises:
+        MediaError: When the file cannot be read as a clip.
+    """
+    with _Source(path, "video", "audio") as source:
+        return source.describe()
+
+
+class ClipReader:
+    """Reads a clip in one pass, picture and sound together.
+
+    Iterating yields `FrameBatch` and `SoundBlock` objects about in the order of the file. It can
+    be iterated once.
+
+    Args:
+        path: The file.
+        sample_rate_hz: Rate at which the sound is wanted.
+        frames_per_batch: Largest number of frames in a batch.
+        max_side_px: Larger frames are reduced so that their longer side has this many pixels.
+
+    Attributes:
+        info: What the clip holds.
+        notes: What went wrong on the way; complete after the iteration.
+
+    Raises:
+        MediaError: When the file cannot be read as a clip.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        sample_rate_hz: int = 48_000,
+        frames_per_batch: int = 16,
+        max_side_px: int = 1280,
+    ):
+        self._source = _Source(path, "video", "audio")
+        self.info = self._source.describe()
+        self.notes = self._source.notes
+        self._sound = _MonoSound(sample_rate_hz, self._source)
+        self._picture = _GreyPicture(frames_per_batch, max_side_px, self._source)
+
+    def __iter__(self) -> Iterator[FrameBatch | SoundBlock]:
+        with self._source as source:
+            for frame in source.frames():
+                if isinstance(frame, av.VideoFrame):
+                    yield from self._picture.add(frame)
+                else:
+                    yield from self._sound.add(frame)
+            yield from self._picture.finish()
+            yield from self._sound.finish()
+            source.note_early_end(max(self._picture.end_s, self._sound.end_s))
+
+
+def read_sound(path: str | Path, sample_rate_hz: int) -> np.ndarray:
+    """Read a whole sound track; no picture is decoded.
+
+    Returns:
+        (n,) float32, the mean of all channels; empty where the file has no sound.
+
+    Raises:
+        MediaError: When the file cannot be read as a clip.
+    """
+    with _Source(path, "audio") as source:
+        sound = _MonoSound(sample_rate_hz, source)
+        blocks = [block.samples for frame in source.frames() for block in sound.add(frame)]
+        blocks += [block.samples for block in sound.finish()]
+    return np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
+
+
+def read_frames(
+    path: str | Path, *, frames_per_batch: int = 16, max_side_px: int = 1280
+) -> Iterator[FrameBatch]:
+    """Read the picture of a clip; no sound is decoded.
+
+    Args:
+        path: The file.
+        frames_per_batch: Largest number of frames in a batch.
+        max_side_px: Larger frames are reduced so that their longer side has this many pixels.
+
+    Yields:
+        The frames in batches; nothing where the file has no picture.
+
+    Raises:
+        MediaError: When the file cannot be read as a clip.
+    """
+    with _Source(path, "video") as source:
+        picture = _GreyPicture(frames_per_batch, max_side_px, source)
+        for frame in source.frames():
+            yield from picture.add(frame)
+        yield from picture.finish()
+
+
+class _Source:
+    """An open file: decoded frames in file order, and what was noticed while decoding."""
+
+    def __init__(self, path: str | Path, *kinds: str):
+        self.path = Path(path)
+        self.notes: list[str] = []
+        self._damaged = 0
+        self._container = _open(self.path)
+        self.video = _picture_stream(self._container) if "video" in kinds else None
+        self.audio = _sound_stream(self._container) if "audio" in kinds else None
+        self.start_s = (self._container.start_time or 0) / av.time_base
+        duration = self._container.duration
+        self.duration_s = duration / av.time_base if duration and duration > 0 else None
+        self._decoding = self._decode()
+        # Only a decoded picture tells its size and which way is up.
+        self._head = self._decode_to_first_picture()
+
+    def __enter__(self) -> _Source:
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._decoding.close()
+        self._container.close()
+
+    @property
+    def frame_rate_hz(self) -> float | None:
+        """Mean frame rate of the picture, where it is known."""
+        rate = self.video and (self.video.average_rate or self.video.guessed_rate)
+        return float(rate) if rate else None
+
+    def describe(self) -> ClipInfo:
+        """What the clip holds, as far as the first decoded frames and the header tell."""
+        if not self._head:
+            self.__exit__()
+            raise MediaError(
+                self.path,
+                "no picture and no sound in it can be decoded",
+                "the recording may have been cut off; copy or record it again",
+            )
+        first = next((frame for frame in self._head if isinstance(frame, av.VideoFrame)), None)
+        audio = self.audio.codec_context if self.audio else None
+        width, height = _upright_size(first) if first else (0, 0)
+        return ClipInfo(
+            path=self.path,
+            container=self._container.format.name,
+            has_picture=first is not None,
+            has_sound=audio is not None,
+            width=width,
+            height=height,
+            frame_rate_hz=self.frame_rate_hz if first else None,
+            duration_s=self.duration_s,
+            sample_rate_hz=audio.sample_rate if audio else None,
+            channels=audio.layout.nb_channels if audio else 0,
+            video_codec=self.video.codec_context.name if first else None,
+            audio_codec=audio.name if audio else None,
+        )
+
+    def frames(self) -> Iterator[av.VideoFrame | av.AudioFrame]:
+        """All decoded frames, once."""
+        head, self._head = self._head, []
+        yield from itertools.chain(head, self._decoding)
+        if self._damaged:
+            self.notes.append(f"{self._damaged} damaged pieces of the file were skipped")
+
+    def note_early_end(self, end_s: float) -> None:
+        """Leave a note when the file stops well before the length that it states."""
+        formats = set(self._container.format.name.split(","))
+        if formats & _FORMATS_WITHOUT_LENGTH or self.duration_s is None:
+            return
+        if end_s < self.duration_s - _SHORTEST_LOSS_S:
+            self.notes.append(f"the file ends early, at {end_s:.1f} s of {self.duration_s:.1f} s")
+
+    def _decode(self) -> Iterator[av.VideoFrame | av.AudioFrame]:
+        streams = [stream for stream in (self.video, self.audio) if stream is not None]
+        packets = self._container.demux(*streams) if streams else iter(())
+        while True:
+            try:
+                packet = next(packets, None)
+                if packet is None:
+                    return
+                frames = packet.decode()
+            except av.FFmpegError:
+                # One bad packet costs little; a file that only fails is left soon.
+                self._damaged += 1
+                if self._damaged > _MOST_DAMAGE:
+                    return
+                continue
+            yield from frames
+
+    def _decode_to_first_picture(self) -> list[av.VideoFrame | av.AudioFrame]:
+        head: list[av.VideoFrame | av.AudioFrame] = []
+        for frame in self._decoding:
+            head.append(frame)
+            if self.video is None or isinstance(frame, av.VideoFrame):
+                break
+            if len(head) >= _FRAMES_TO_FIRST_PICTURE:
+                break
+        return head
+
+
+class _GreyPicture:
+    """Turns decoded frames into batches of upright grey ones of one size."""
+
+    def __init__(self, frames_per_batch: int, max_side_px: int, source: _Source):
+        self._frames_per_batch = frames_per_batch
+        self._max_side_px = max_side_px
+        self._start_s = source.start_s
+        self._frame_s = 1 / (source.frame_rate_hz or _FALLBACK_FRAME_RATE_HZ)
+        self._shape: tuple[int, int] | None = None
+        self._times_s: list[float] = []
+        self._frames: np.ndarray | None = None
+        self.end_s = 0.0
+
+    def add(self, frame: av.VideoFrame) -> Iterator[FrameBatch]:
+        """Take one frame; yield the batch that it completes."""
+        if self._shape is None:
+            self._shape = self._reduced(*_upright_size(frame))
+        if self._frames is None:
+            self._frames = np.empty((self._frames_per_batch, *self._shape), np.uint8)
+        time_s = self.end_s if frame.time is None else frame.time - self._start_s
+        _upright_grey(frame, out=self._frames[len(self._times_s)])
+        self._times_s.append(time_s)
+        self.end_s = time_s + self._frame_s
+        if len(self._times_s) == self._frames_per_batch:
+            yield from self.finish()
+
+    def finish(self) -> Iterator[FrameBatch]:
+        """Yield what is left."""
+        if self._times_s:
+            count = len(self._times_s)
+            yield FrameBatch(np.array(self._times_s, np.float64), self._frames[:count])
+        self._times_s, self._frames = [], None
+
+    def _reduced(self, width: int, height: int) -> tuple[int, int]:
+        scale = min(1.0, self._max_side_px / max(width, height))
+        return max(1, round(height * scale)), max(1, round(width * scale))
+
+
+class _MonoSound:
+    """Mixes the channels of decoded sound and brings it to one rate."""
+
+    def __init__(self, sample_rate_hz: int, source: _Source):
+        self._rate_hz = sample_rate_hz
+        self._container_start_s = source.start_s
+        self._source_rate_hz: int | None = None
+        self._resampler: av.AudioResampler | None = None
+        self._waiting: list[np.ndarray] = []
+        self._waiting_s = 0.0
+        self._start_s: float | None = None  # of the first sample of all
+        self._heard_s = 0.0  # length of the sound taken in
+        self._given = 0  # number of samples given out
+
+    @property
+    def end_s(self) -> float:
+        """Time at which the sound ended so far."""
+        return (self._start_s or 0.0) + self._heard_s
+
+    def add(self, frame: av.AudioFrame) -> Iterator[SoundBlock]:
+        """Take one frame; yield the block that it completes."""
+        if not frame.samples:
+            return
+        if frame.sample_rate != self._source_rate_hz:
+            yield from self._change_source_rate(frame.sample_rate)
+        if frame.time is not None:
+            time_s = frame.time - self._container_start_s
+            if self._start_s is None:
+                self._start_s = time_s
+            hole_s = time_s - self.end_s
+            if _SHORTEST_HOLE_S < hole_s < _LONGEST_HOLE_S:
+                self._take(np.zeros(round(hole_s * self._source_rate_hz), np.float32))
+        self._take(_mixed(frame))
+        if self._waiting_s >= _SHORTEST_BLOCK_S:
+            yield from self._give(self._resampled())
+
+    def finish(self) -> Iterator[SoundBlock]:
+        """Yield what is left."""
+        yield from self._change_source_rate(None)
+
+    def _take(self, samples: np.ndarray) -> None:
+        self._waiting.append(samples)
+        self._waiting_s += samples.size / self._source_rate_hz
+        self._heard_s += samples.size / self._source_rate_hz
+
+    def _change_source_rate(self, source_rate_hz: int | None) -> Iterator[SoundBlock]:
+        """Empty the resampler of the old rate and start one for the new rate."""
+        tail = self._resampled()
+        if self._resampler is not None:
+            tail += [frame.to_ndarray()[0] for frame in self._resampler.resample(None)]
+        yield from self._give(tail)
+        self._source_rate_hz = source_rate_hz
+        same = source_rate_hz in (None, self._rate_hz)
+        self._resampler = None if same else av.AudioResampler("flt", "mono", self._rate_hz)
+
+    def _resampled(self) -> list[np.ndarray]:
+        if not self._waiting:
+            return []
+        samples = np.concatenate(self._waiting)
+        self._waiting, self._waiting_s = [], 0.0
+        if self._resampler is None:
+            return [samples]
+        frame = av.AudioFrame.from_ndarray(samples[np.newaxis], "flt", "mono")
+        frame.sample_rate = self._source_rate_hz
+        return [resampled.to_ndarray()[0] for resampled in self._resampler.resample(frame)]
+
+    def _give(self, pieces: list[np.ndarray]) -> Iterator[SoundBlock]:
+        samples = np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
+        if samples.size:
+            start_s = (self._start_s or 0.0) + self._given / self._rate_hz
+            self._given += samples.size
+            yield SoundBlock(start_s, samples)
+
+
+def _open(path: Path) -> av.container.InputContainer:
+    """Open a file, or say in plain words why that fails."""
+    try:
+        if path.is_dir():
+            raise MediaError(path, "it is a folder, not a clip", "name a file in it")
+        if path.stat().st_size == 0 and path.is_file():
+            raise MediaError(path, "the file is empty", "copy or record it again")
+        if not path.is_file():
+            raise MediaError(path, "it is no ordinary file", "name a video or sound file")
+        # "file:" keeps FFmpeg from taking a name with a colon for an address, and the whitelist
+        # keeps a playlist from fetching anything.
+        return av.open(f"file:{path}", options={"protocol_whitelist": "file"})
+    except av.InvalidDataError as error:
+        raise MediaError(
+            path,
+            "its content is no known video or sound format, or its end is missing",
+            "play it in a media player; if that fails too, copy, export or record it again",
+        ) from error
+    except OSError as error:
+        raise MediaError(path, *_REASONS.get(error.errno, _unknown_failure(error))) from error
+    except (av.FFmpegError, ValueError) as error:
+        raise MediaError(path, *_unknown_failure(error)) from error
+
+
+_REASONS = {
+    errno.ENOENT: ("there is no such file", "check the name and the folder"),
+    errno.ENOTDIR: ("there is no such file", "check the name and the folder"),
+    errno.ELOOP: (
+        "it is a symbolic link that leads back to itself",
+        "remove the link and name the clip itself",
+    ),
+    errno.EACCES: ("you are not allowed to read it", "give yourself the right to read it"),
+    errno.EPERM: ("you are not allowed to read it", "give yourself the right to read it"),
+    errno.ENAMETOOLONG: ("its name is too long", "rename it"),
+}
+
+
+def _unknown_failure(error: Exception) -> tuple[str, str]:
+    reason = getattr(error, "strerror", None) or str(error)
+    return f"it cannot be opened ({reason})", "check that it plays in a media player"
+
+
+def _picture_stream(container: av.container.InputContainer) -> av.VideoStream | None:
+    """The first moving picture that a decoder is at hand for."""
+    pictures = av.stream.Disposition.attached_pic | av.stream.Disposition.timed_thumbnails
+    for stream in container.streams.video:
+        if stream.codec_context is not None and not stream.disposition & pictures:
+            # Several frames are then decoded at once, while Python works on earlier ones.
+            stream.thread_type = "AUTO"
+            return stream
+    return None
+
+
+def _sound_stream(container: av.container.InputContainer) -> av.AudioStream | None:
+    """The first sound track that a decoder is at hand for."""
+    usable = [stream for stream in container.streams.audio if stream.codec_context is not None]
+    return usable[0] if usable else None
+
+
+def _display_matrix(frame: av.VideoFrame) -> tuple[int, int, int, int]:
+    """The file's demand how to show its frames, as signs: x' = ax + cy, y' = bx + dy.
+
+    Returns:
+        a, b, c, d; only quarter turns and mirrorings are told apart.
+    """
+    side_data = frame.side_data.get(_DISPLAY_MATRIX)
+    if side_data is None:
+        return 1, 0, 0, 1
+    a, b, _, c, d = np.frombuffer(side_data, np.int32)[:5].tolist()
+    if abs(b) > abs(a):
+        return 0, 1 if b > 0 else -1, 1 if c > 0 else -1, 0
+    return -1 if a < 0 else 1, 0, 0, -1 if d < 0 else 1
+
+
+def _upright_size(frame: av.VideoFrame) -> tuple[int, int]:
+    """Width and height of a frame when it is shown the way the file wants it."""
+    return (frame.width, frame.height) if _display_matrix(frame)[0] else (frame.height, frame.width)
+
+
+def _upright_grey(frame: av.VideoFrame, out: np.ndarray) -> None:
+    """Write the full-range luma of a frame, turned upright, into `out` (height, width) uint8."""
+    a, b, c, d = _display_matrix(frame)
+    luma, is_limited = _luma(frame)
+    stored_shape = out.shape if a else out.shape[::-1]
+    if luma.shape != stored_shape:
+        luma = cv2.resize(luma, stored_shape[::-1], interpolation=cv2.INTER_AREA)
+    if not a:
+        luma = cv2.transpose(luma)
+    flip_x, flip_y = a + c < 0, b + d < 0
+    if flip_x or flip_y:
+        luma = cv2.flip(luma, -1 if flip_x and flip_y else int(flip_x))
+    if is_limited:
+        # Subtracting first saturates at 0; convertScaleAbs would mirror what is below black.
+        cv2.subtract(luma, 16, dst=out)
+        cv2.convertScaleAbs(out, dst=out, alpha=255 / 219)
+    else:
+        np.copyto(out, luma)
+
+
+def _luma(frame: av.VideoFrame) -> tuple[np.ndarray, bool]:
+    """The stored luma (height, width) uint8 and whether it spans 16-235 only."""
+    name = frame.format.name
+    if not _HAS_LUMA_PLANE.fullmatch(name):
+        frame, name = frame.reformat(format="gray"), "gray"  # swscale's gray is full range
+        is_limited = False
+    else:
+        stated_full = frame.color_range == _FULL_RANGE or name.startswith("yuvj")
+        assumed_full = name == "gray" and frame.color_range != _LIMITED_RANGE
+        is_limited = not (stated_full or assumed_full)
+    plane = frame.planes[0]
+    rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
+    return rows[: frame.height, : frame.width], is_limited
+
+
+def _mixed(frame: av.AudioFrame) -> np.ndarray:
+    """The mean of all channels, (n,) float32, of planar or packed sound of any sample format."""
+    samples = frame.to_ndarray()
+    if not frame.format.is_planar:
+        samples = samples.reshape(-1, frame.layout.nb_channels).T
+    if samples.dtype == np.uint8:
+        samples = (samples.astype(np.float32) - 128) / 128
+    elif samples.dtype.kind == "i":
+        samples = samples.astype(np.float32) / -float(np.iinfo(samples.dtype).min)
+    mono = samples.mean(axis=0, dtype=np.float32)
+    return mono if np.isfinite(mono).all() else np.nan_to_num(mono, posinf=0.0, neginf=0.0)
