@@ -1,0 +1,387 @@
+"""Where the face is: Haar boxes, one face followed over time, square grey crops.
+
+Detection is the cascade of Viola and Jones (Rapid object detection using a boosted cascade of
+simple features, CVPR 2001) as trained by Lienhart and shipped with OpenCV. Between detections the
+face is followed by matching its last picture (normalised cross-correlation), at a small fraction
+of the cost of a detection.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+__all__ = [
+    "FAST",
+    "REFERENCE",
+    "FaceDetector",
+    "FaceTracker",
+    "HaarSetting",
+    "crop_face",
+    "overlap",
+]
+
+_CASCADE_NAME = "haarcascade_frontalface_default.xml"
+_CASCADE_WINDOW_PX = 24
+
+
+@dataclass(frozen=True)
+class HaarSetting:
+    """How the cascade searches a frame.
+
+    Attributes:
+        scale_factor: Ratio of the sizes that are tried one after the other.
+        min_neighbors: How many raw hits have to agree on a face.
+        retry_scale_factor: Finer ratio for a second search when the first finds nothing.
+        reduce_to_px: The frame is halved as often as its shorter side stays at least this long;
+            None searches the full frame.
+        min_size_share: Smallest face, as a share of the frame's shorter side.
+    """
+
+    scale_factor: float
+    min_neighbors: int
+    retry_scale_factor: float
+    reduce_to_px: int | None
+    min_size_share: float
+
+
+REFERENCE = HaarSetting(
+    scale_factor=1.12,
+    min_neighbors=9,
+    retry_scale_factor=1.02,
+    reduce_to_px=None,
+    min_size_share=0.0,
+)
+"""The setting of gianscuri/Emotion-Recognition_SER-FER_RAVDESS: the full frame, every size."""
+
+FAST = HaarSetting(
+    scale_factor=1.12,
+    min_neighbors=9,
+    retry_scale_factor=1.04,
+    reduce_to_px=180,
+    min_size_share=0.13,
+)
+"""A reduced frame and no tiny faces."""
+
+
+class FaceDetector:
+    """Finds all frontal faces of one frame.
+
+    Args:
+        setting: How the cascade searches.
+    """
+
+    def __init__(self, setting: HaarSetting = REFERENCE):
+        self.setting = setting
+        self._cascade = cv2.CascadeClassifier(str(_cascade_path()))
+
+    def reduce(self, frame: np.ndarray) -> tuple[np.ndarray, int]:
+        """Halve a frame as often as the setting says.
+
+        Args:
+            frame: (height, width) uint8, grey.
+
+        Returns:
+            The reduced frame and how many pixels of the frame one of its pixels spans.
+        """
+        factor = 1
+        target_px = self.setting.reduce_to_px or max(frame.shape)
+        while min(frame.shape) // 2 >= target_px:
+            height, width = frame.shape
+            # An even crop, since only exact halves are averaged fast.
+            frame = cv2.resize(
+                frame[: height // 2 * 2, : width // 2 * 2],
+                (width // 2, height // 2),
+                interpolation=cv2.INTER_AREA,
+            )
+            factor *= 2
+        return frame, factor
+
+    def detect(self, frame: np.ndarray) -> np.ndarray:
+        """Find all faces of a frame.
+
+        Args:
+            frame: (height, width) uint8, grey.
+
+        Returns:
+            (n, 4) int32: x, y, width, height in pixels of the frame, largest first.
+        """
+        reduced, factor = self.reduce(frame)
+        return self.search(reduced) * factor
+
+    def search(self, reduced: np.ndarray) -> np.ndarray:
+        """Find all faces of a frame that is reduced already; boxes in its own pixels."""
+        min_px = round(min(reduced.shape) * self.setting.min_size_share)
+        boxes = self._cascade_boxes(reduced, self.setting.scale_factor, min_px)
+        if not len(boxes):
+            boxes = self._cascade_boxes(reduced, self.setting.retry_scale_factor, min_px)
+        return boxes
+
+    def search_near(self, reduced: np.ndarray, box: np.ndarray) -> np.ndarray | None:
+        """Find the face again that was in `box` a moment ago.
+
+        Args:
+            reduced: (height, width) uint8, a frame that is reduced already.
+            box: x, y, width, height in its pixels.
+
+        Returns:
+            (4,) int32, the face that overlaps `box` most, or None.
+        """
+        x0, y0, x1, y1 = _around(box, _SEARCH_MARGIN, reduced.shape)
+        boxes = self._cascade_boxes(
+            reduced[y0:y1, x0:x1],
+            self.setting.scale_factor,
+            round(box[2] * _SMALLEST_CHANGE),
+            round(box[2] * _LARGEST_CHANGE),
+        )
+        boxes += np.array([x0, y0, 0, 0], np.int32)
+        return max(boxes, key=lambda found: overlap(found, box), default=None)
+
+    def _cascade_boxes(
+        self, image: np.ndarray, scale_factor: float, min_px: int, max_px: int = 0
+    ) -> np.ndarray:
+        found = self._cascade.detectMultiScale(
+            image,
+            scaleFactor=scale_factor,
+            minNeighbors=self.setting.min_neighbors,
+            minSize=(min_px, min_px),
+            maxSize=(max_px, max_px),
+        )
+        boxes = np.asarray(found, np.int32).reshape(-1, 4)
+        return boxes[np.argsort(-boxes[:, 2] * boxes[:, 3], kind="stable")]
+
+
+_SEARCH_MARGIN = 0.3  # of the box size, on each side, when looking for a face again
+_SMALLEST_CHANGE, _LARGEST_CHANGE = 0.7, 1.4  # of the box size, from one detection to the next
+_MATCH_MARGIN = 0.25  # of the box size, how far a face moves from frame to frame at most
+_TEMPLATE_PX = 32
+_LOWEST_MATCH = 0.6
+_SAME_FACE_OVERLAP = 0.3
+
+
+class FaceTracker:
+    """Follows one face through a clip: the largest one that persists.
+
+    The cascade looks around the last box every `redetect_s`, at once after a loss, and over the
+    whole frame every `survey_s`; in between the last picture of the face is matched.
+
+    Args:
+        setting: How the cascade searches.
+        redetect_s: Time from one detection to the next.
+        survey_s: Time from one search of the whole frame to the next.
+        hold_s: How long the face is followed by matching alone when the cascade misses it.
+
+    Attributes:
+        gaps: [start_s, end_s] of each stretch without a face.
+        most_faces: Largest number of lasting faces seen at once.
+    """
+
+    def __init__(
+        self,
+        setting: HaarSetting = FAST,
+        *,
+        redetect_s: float = 0.25,
+        survey_s: float = 1.0,
+        hold_s: float = 1.0,
+    ):
+        self.redetect_s, self.survey_s, self.hold_s = redetect_s, survey_s, hold_s
+        self.gaps: list[list[float]] = []
+        self.most_faces = 0
+        self._detector = FaceDetector(setting)
+        self._box: np.ndarray | None = None  # float64, in pixels of the reduced frame
+        self._template: np.ndarray | None = None
+        self._confirmed_s = self._tried_s = self._surveyed_s = -np.inf
+        self._rivals: list[_Rival] = []
+        self._empty_surveys = 0
+        self._has_face = True
+
+    def update(self, time_s: float, frame: np.ndarray) -> np.ndarray | None:
+        """Take the next frame.
+
+        Args:
+            time_s: Its time.
+            frame: (height, width) uint8, grey.
+
+        Returns:
+            (4,) int32: x, y, width, height of the face in pixels of the frame, or None.
+        """
+        reduced, factor = self._detector.reduce(frame)
+        if self._box is not None:
+            is_matched = self._match(reduced)
+            if not is_matched or time_s >= self._tried_s + self.redetect_s:
+                self._confirm(time_s, reduced, is_matched)
+        if time_s >= self._surveyed_s + self._survey_interval_s():
+            self._survey(time_s, reduced)
+        self._keep_account(time_s)
+        return None if self._box is None else np.rint(self._box * factor).astype(np.int32)
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader of the result should know, in plain words."""
+        notes = [f"no face from {start:.1f} to {end:.1f} s" for start, end in self.gaps]
+        if self.most_faces > 1:
+            notes.append(f"{self.most_faces} faces; the largest was followed")
+        return notes
+
+    def _match(self, reduced: np.ndarray) -> bool:
+        """Move the box to where the face's last picture fits best; False where it fits nowhere."""
+        x0, y0, x1, y1 = _around(self._box, _MATCH_MARGIN, reduced.shape)
+        scale = _TEMPLATE_PX / self._box[2]
+        size = round((x1 - x0) * scale), round((y1 - y0) * scale)
+        if min(size) < _TEMPLATE_PX:
+            return False
+        window = cv2.resize(reduced[y0:y1, x0:x1], size, interpolation=cv2.INTER_AREA)
+        scores = cv2.matchTemplate(window, self._template, cv2.TM_CCOEFF_NORMED)
+        _, best, _, (column, row) = cv2.minMaxLoc(scores)
+        if best < _LOWEST_MATCH:
+            return False
+        self._box[0] = x0 + (column + _peak_offset(scores[row], column)) / scale
+        self._box[1] = y0 + (row + _peak_offset(scores[:, column], row)) / scale
+        return True
+
+    def _confirm(self, time_s: float, reduced: np.ndarray, is_matched: bool) -> None:
+        """Let the cascade look around the box; give the face up after too long without a hit."""
+        self._tried_s = time_s
+        found = self._detector.search_near(reduced, self._box)
+        if found is not None:
+            self._adopt(time_s, reduced, found)
+        elif not is_matched or time_s > self._confirmed_s + self.hold_s:
+            self._box = None
+            self._surveyed_s = -np.inf
+
+    def _survey_interval_s(self) -> float:
+        """Surveys are rare while a face is followed, and relax when nobody is there."""
+        if self._box is not None:
+            return self.redetect_s if self._rivals else self.survey_s
+        return 0.0 if self._empty_surveys < _EAGER_SURVEYS else _IDLE_SURVEY_S
+
+    def _survey(self, time_s: float, reduced: np.ndarray) -> None:
+        """Search the whole frame: for the face when it is lost, for larger ones otherwise."""
+        self._surveyed_s = time_s
+        boxes = list(self._detector.search(reduced))
+        self._empty_surveys = 0 if boxes else self._empty_surveys + 1
+        if self._box is None:
+            self._rivals = []
+            if boxes:
+                self._adopt(time_s, reduced, boxes[0])
+            return
+        others = [box for box in boxes if overlap(box, self._box) < _SAME_FACE_OVERLAP]
+        self._rivals = [self._recognised(box) for box in others]
+        lasting = [rival for rival in self._rivals if rival.sightings >= _LASTING_SIGHTINGS]
+        self.most_faces = max(self.most_faces, 1 + len(lasting))
+        if lasting and lasting[0].box[2] > _CLEARLY_LARGER * self._box[2]:
+            self._box = None
+            self._adopt(time_s, reduced, lasting[0].box)
+            self._rivals = []
+
+    def _recognised(self, box: np.ndarray) -> _Rival:
+        """The rival that this box shows, with the times it was seen before."""
+        earlier = [r.sightings for r in self._rivals if overlap(box, r.box) > _SAME_FACE_OVERLAP]
+        return _Rival(box, 1 + max(earlier, default=0))
+
+    def _adopt(self, time_s: float, reduced: np.ndarray, found: np.ndarray) -> None:
+        """Take a detection over as the face's box, and its picture as the one to match."""
+        self._confirmed_s = self._tried_s = time_s
+        self._box = found.astype(np.float64)
+        x, y, width, height = found
+        self._template = cv2.resize(
+            reduced[y : y + height, x : x + width],
+            (_TEMPLATE_PX, _TEMPLATE_PX),
+            interpolation=cv2.INTER_AREA,
+        )
+
+    def _keep_account(self, time_s: float) -> None:
+        has_face = self._box is not None
+        if has_face:
+            self.most_faces = max(self.most_faces, 1)
+        elif self._has_face:
+            self.gaps.append([time_s, time_s])
+        if not self._has_face:
+            self.gaps[-1][1] = time_s
+        self._has_face = has_face
+
+
+@dataclass(frozen=True)
+class _Rival:
+    """Another face than the one followed, and how often it was seen in a row."""
+
+    box: np.ndarray
+    sightings: int
+
+
+_EAGER_SURVEYS = 10
+_IDLE_SURVEY_S = 0.1
+_LASTING_SIGHTINGS = 3
+_CLEARLY_LARGER = 1.25
+
+
+def crop_face(frame: np.ndarray, box: np.ndarray, size_px: int) -> np.ndarray:
+    """Cut a face out as a square; the frame's border is repeated where the box leaves it.
+
+    Args:
+        frame: (height, width) uint8, grey.
+        box: x, y, width, height in pixels of the frame; an oblong box is widened to a square.
+        size_px: Side of the crop.
+
+    Returns:
+        (size_px, size_px) uint8.
+
+    >>> frame = np.tile(np.arange(100, dtype=np.uint8), (80, 1))
+    >>> crop_face(frame, np.array([90, 0, 20, 20]), 2)
+    array([[94, 99],
+           [94, 99]], dtype=uint8)
+    """
+    x, y, width, height = (int(value) for value in box)
+    side = max(width, height, 1)
+    x, y = x - (side - width) // 2, y - (side - height) // 2
+    rows, columns = frame.shape
+    left, top = max(-x, 0), max(-y, 0)
+    right, bottom = max(x + side - columns, 0), max(y + side - rows, 0)
+    patch = frame[max(y, 0) : max(y + side, 0), max(x, 0) : max(x + side, 0)]
+    if left or top or right or bottom:
+        if not patch.size:
+            raise ValueError(f"the box {list(box)} lies outside the frame of {columns}x{rows}")
+        patch = cv2.copyMakeBorder(patch, top, bottom, left, right, cv2.BORDER_REPLICATE)
+    shrinks = side > size_px
+    return cv2.resize(
+        patch, (size_px, size_px), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    )
+
+
+def overlap(box: np.ndarray, other: np.ndarray) -> float:
+    """Intersection over union of two boxes (x, y, width, height).
+
+    >>> overlap(np.array([0, 0, 10, 10]), np.array([5, 0, 10, 10]))
+    0.3333333333333333
+    """
+    width = min(box[0] + box[2], other[0] + other[2]) - max(box[0], other[0])
+    height = min(box[1] + box[3], other[1] + other[3]) - max(box[1], other[1])
+    common = max(width, 0) * max(height, 0)
+    return float(common / (box[2] * box[3] + other[2] * other[3] - common))
+
+
+def _around(box: np.ndarray, margin: float, shape: tuple[int, int]) -> tuple[int, int, int, int]:
+    """The box widened by a share of its size, within the frame, as x0, y0, x1, y1."""
+    x, y, width, height = box
+    reach_x, reach_y = margin * width, margin * height
+    x0, y0 = max(int(x - reach_x), 0), max(int(y - reach_y), 0)
+    x1, y1 = min(int(x + width + reach_x), shape[1]), min(int(y + height + reach_y), shape[0])
+    return x0, y0, x1, y1
+
+
+def _peak_offset(scores: np.ndarray, index: int) -> float:
+    """Where between samples a peak lies, by the parabola through three of them."""
+    if not 0 < index < len(scores) - 1:
+        return 0.0
+    before, peak, after = (float(score) for score in scores[index - 1 : index + 2])
+    curvature = before - 2 * peak + after
+    return 0.5 * (before - after) / curvature if curvature < 0 else 0.0
+
+
+def _cascade_path() -> Path:
+    """The cascade file: the repository's, or the one in OpenCV's package."""
+    own = Path(__file__).parent.parent / "Other" / _CASCADE_NAME
+    return own if own.is_file() else Path(cv2.data.haarcascades) / _CASCADE_NAME

@@ -1,0 +1,55 @@
+"""68 facial landmarks inside a face box.
+
+The predictor is dlib's (Kazemi and Sullivan, One millisecond face alignment with an ensemble of
+regression trees, CVPR 2014; trained on iBUG 300-W), with the model file that the package
+`face_recognition_models` carries.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import dlib
+import numpy as np
+
+__all__ = ["LandmarkPredictor"]
+
+
+class LandmarkPredictor:
+    """Finds the 68 iBUG landmarks of a face whose box is known.
+
+    Raises:
+        FileNotFoundError: When the model file is not installed.
+    """
+
+    def __init__(self):
+        self._predictor = dlib.shape_predictor(str(_model_path()))
+
+    def predict(self, frame: np.ndarray, box: np.ndarray) -> np.ndarray:
+        """Find the landmarks.
+
+        Args:
+            frame: (height, width) uint8, grey.
+            box: x, y, width, height of the face in pixels of the frame.
+
+        Returns:
+            (68, 2) float32: x, y in pixels of the frame.
+        """
+        x, y, width, height = (int(value) for value in box)
+        shape = self._predictor(frame, dlib.rectangle(x, y, x + width, y + height))
+        return np.array([(point.x, point.y) for point in shape.parts()], np.float32)
+
+
+def _model_path() -> Path:
+    """The model file, located without importing its package: that import needs pkg_resources."""
+    package = importlib.util.find_spec("face_recognition_models")
+    folders = package.submodule_search_locations if package else None
+    for folder in folders or []:
+        path = Path(folder) / "models" / "shape_predictor_68_face_landmarks.dat"
+        if path.is_file():
+            return path
+    raise FileNotFoundError(
+        "shape_predictor_68_face_landmarks.dat is missing. "
+        "Remedy: pip install face_recognition_models."
+    )
