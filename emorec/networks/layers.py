@@ -37,9 +37,7 @@ class StandardizedConv2D(layers.Conv2D):
     def call(self, inputs):
         """Convolve, shape (batch, height, width, channels)."""
         kernel = ops.cast(self.standardized_kernel(), self.compute_dtype)
-        outputs = ops.conv(
-            inputs, kernel, strides=list(self.strides), padding=self.padding.lower()
-        )
+        outputs = ops.conv(inputs, kernel, strides=list(self.strides), padding=self.padding.lower())
         return outputs + ops.cast(self.bias, self.compute_dtype)
 
 

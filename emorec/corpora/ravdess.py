@@ -1,0 +1,115 @@
+"""RAVDESS speech (Livingstone & Russo 2018): names, tables, landmark tracks."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from emorec.corpora import CorpusMissingError, data_folder
+
+# Third field of a file name -> class.
+_EMOTION_CODES = {
+    "01": "neutral",
+    "02": "calm",
+    "03": "happy",
+    "04": "sad",
+    "05": "angry",
+    "06": "fear",
+    "07": "disgust",
+    "08": "surprise",
+}
+_SOUND_SUFFIXES = {".wav", ".flac", ".opus", ".mp3", ".m4a"}
+
+
+def parse_name(path: str | Path) -> dict | None:
+    """Read what a RAVDESS file name says, or None if the name is not RAVDESS's.
+
+    Modality is left out of `clip_id`, so that the sound, the video and the landmarks of one
+    take share it.
+
+    Example:
+        >>> parse_name("03-01-06-02-01-01-12.wav")["emotion"]
+        'fear'
+        >>> parse_name("holiday.mp4") is None
+        True
+    """
+    fields = Path(path).stem.split("-")
+    well_formed = len(fields) == 7 and all(len(f) == 2 and f.isdigit() for f in fields)
+    if not well_formed or fields[2] not in _EMOTION_CODES:
+        return None
+    _, channel, emotion, intensity, statement, repetition, actor = fields
+    return {
+        "clip_id": "-".join(fields[1:]),
+        "emotion": _EMOTION_CODES[emotion],
+        "speaker": speaker_name(int(actor)),
+        "gender": "female" if int(actor) % 2 == 0 else "male",
+        "intensity": "strong" if intensity == "02" else "normal",
+        "statement": int(statement),
+        "repetition": int(repetition),
+        "channel": "speech" if channel == "01" else "song",
+    }
+
+
+def speaker_name(actor: int) -> str:
+    """Return the speaker's name in every table: `ravdess-05`."""
+    return f"ravdess-{actor:02d}"
+
+
+def _speech_table(files) -> pd.DataFrame:
+    rows = [{"path": str(f)} | (parse_name(f) or {}) for f in sorted(files)]
+    table = pd.DataFrame(rows).dropna(subset=["clip_id"])
+    return table[table["channel"] == "speech"].reset_index(drop=True)
+
+
+def load_sound_table(folder: Path | None = None) -> pd.DataFrame:
+    """List the sound-only speech takes (`03-01-...`), one row each, by name.
+
+    Raises:
+        CorpusMissingError: If there is none.
+    """
+    folder = Path(folder or data_folder() / "RAVDESS")
+    files = [f for f in folder.glob("Actor_*/03-01-*") if f.suffix in _SOUND_SUFFIXES]
+    if not files:
+        raise CorpusMissingError("RAVDESS speech (sound)", folder)
+    return _speech_table(files)
+
+
+def load_video_table(folder: Path | None = None) -> pd.DataFrame:
+    """List the audio-visual speech takes (`01-01-...mp4`), one row each, by name.
+
+    Raises:
+        CorpusMissingError: If there is none.
+    """
+    folder = Path(folder or data_folder() / "RAVDESS")
+    files = list(folder.glob("Actor_*/01-01-*.mp4"))
+    if not files:
+        raise CorpusMissingError("RAVDESS speech (video)", folder)
+    return _speech_table(files)
+
+
+def load_landmarks(folder: Path | None = None) -> tuple[pd.DataFrame, list[np.ndarray]]:
+    """Read the landmark tracks of all speech takes.
+
+    Args:
+        folder: Holds `Actor_NN_landmarks.csv` (or `.csv.xz`).
+
+    Returns:
+        A table like the sound's without `path`, and for each row the track, float32,
+        shape (frames, 68, 2): x and y in pixels of the 1280x720 frame, iBUG order,
+        29.97 frames a second.
+
+    Raises:
+        CorpusMissingError: If there is none.
+    """
+    folder = Path(folder or data_folder() / "RAVDESS_landmarks")
+    files = sorted(folder.glob("Actor_*_landmarks.csv*"))
+    if not files:
+        raise CorpusMissingError("RAVDESS landmarks", folder)
+    rows, tracks = [], []
+    columns = [f"pt{i}.{axis}" for i in range(1, 69) for axis in "xy"]
+    for file in files:
+        frames = pd.read_csv(file, usecols=["fname", "frame_ct", *columns])
+        for name, take in frames.sort_values("frame_ct").groupby("fname", sort=True):
+            rows.append(parse_name(name))
+            tracks.append(take[columns].to_numpy(np.float32).reshape(-1, 68, 2))
+    return pd.DataFrame(rows), tracks

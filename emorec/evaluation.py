@@ -1,0 +1,110 @@
+"""Scores of posteriors, with intervals bootstrapped over speakers.
+
+A *prediction table* has the columns `clip_id`, `speaker`, `fold`, `truth` and one column
+per class, which hold a posterior. It is what `predictions.csv` beside each model contains.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+KEYS = ["clip_id", "speaker", "fold", "truth"]
+
+
+def prediction_table(
+    clips: pd.DataFrame, posterior: np.ndarray, classes: Sequence[str], fold
+) -> pd.DataFrame:
+    """Join clips (`clip_id`, `speaker`, `emotion`) and their posterior into one table."""
+    table = clips[["clip_id", "speaker"]].reset_index(drop=True)
+    table["fold"] = fold
+    table["truth"] = clips["emotion"].to_numpy()
+    return table.join(pd.DataFrame(posterior, columns=list(classes)))
+
+
+def classes_of(predictions: pd.DataFrame) -> tuple[str, ...]:
+    """Return the classes of a prediction table, in the order of its columns."""
+    return tuple(column for column in predictions.columns if column not in KEYS)
+
+
+def _codes(predictions: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Return (truth (n,), posterior (n, k)); raises on a truth that is no class."""
+    classes = classes_of(predictions)
+    unknown = set(predictions["truth"]) - set(classes)
+    if unknown:
+        raise ValueError(f"truth {sorted(unknown)} is not among the classes {classes}")
+    truth = predictions["truth"].map({name: i for i, name in enumerate(classes)}).to_numpy()
+    return truth, predictions[list(classes)].to_numpy(float)
+
+
+def confusion(predictions: pd.DataFrame) -> pd.DataFrame:
+    """Count clips: rows are the truth, columns the verdict."""
+    classes = classes_of(predictions)
+    truth, posterior = _codes(predictions)
+    counts = np.zeros((len(classes), len(classes)), int)
+    np.add.at(counts, (truth, posterior.argmax(1)), 1)
+    return pd.DataFrame(counts, index=list(classes), columns=list(classes))
+
+
+def expected_calibration_error(truth: np.ndarray, posterior: np.ndarray, bins: int = 15) -> float:
+    """Mean gap between confidence and accuracy over equal-width bins (Guo et al. 2017)."""
+    confidence = posterior.max(1)
+    correct = posterior.argmax(1) == truth
+    bin_of = np.minimum((confidence * bins).astype(int), bins - 1)
+    gaps = np.bincount(bin_of, correct, bins) - np.bincount(bin_of, confidence, bins)
+    return float(np.abs(gaps).sum() / len(truth))
+
+
+def _scores(truth: np.ndarray, posterior: np.ndarray) -> dict[str, float]:
+    classes = posterior.shape[1]
+    verdict = posterior.argmax(1)
+    counts = np.bincount(truth * classes + verdict, minlength=classes**2)
+    counts = counts.reshape(classes, classes)
+    hits, true_n, said_n = np.diag(counts), counts.sum(1), counts.sum(0)
+    present = true_n > 0
+    recall = hits[present] / true_n[present]
+    f1 = 2 * hits[present] / np.maximum(true_n[present] + said_n[present], 1)
+    rank_of_truth = (posterior > posterior[np.arange(len(truth)), truth, None]).sum(1)
+    return {
+        "accuracy": float((verdict == truth).mean()),
+        "unweighted_average_recall": float(recall.mean()),
+        "top3_accuracy": float((rank_of_truth < 3).mean()),
+        "macro_f1": float(f1.mean()),
+        "expected_calibration_error": expected_calibration_error(truth, posterior),
+    }
+
+
+def scores(predictions: pd.DataFrame) -> dict[str, float]:
+    """Return accuracy, unweighted average recall, top-3, macro F1 and calibration error.
+
+    Example:
+        >>> table = pd.DataFrame({"clip_id": ["a", "b"], "speaker": ["x", "y"], "fold": 1,
+        ...     "truth": ["sad", "happy"], "happy": [0.4, 0.9], "sad": [0.6, 0.1]})
+        >>> scores(table)["accuracy"]
+        1.0
+    """
+    return _scores(*_codes(predictions))
+
+
+def intervals(
+    predictions: pd.DataFrame, resamples: int = 1000, seed: int = 0, unit: str = "speaker"
+) -> dict[str, list[float]]:
+    """Return the 95 % interval of each score, bootstrapped over whole speakers.
+
+    Args:
+        predictions: Prediction table.
+        resamples: Number of bootstrap samples.
+        seed: Seed of the resampling.
+        unit: Column whose values are drawn with replacement; `clip_id` where a corpus
+            names no speakers.
+    """
+    truth, posterior = _codes(predictions)
+    rows_of = list(predictions.reset_index(drop=True).groupby(unit).indices.values())
+    rng = np.random.default_rng(seed)
+    samples = []
+    for _ in range(resamples):
+        drawn = rng.integers(0, len(rows_of), len(rows_of))
+        rows = np.concatenate([rows_of[i] for i in drawn])
+        samples.append(_scores(truth[rows], posterior[rows]))
+    bounds = pd.DataFrame(samples).quantile([0.025, 0.975])
+    return {name: [float(v) for v in bounds[name]] for name in bounds}
