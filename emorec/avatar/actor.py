@@ -123,7 +123,7 @@ def make_actor(number: int) -> Actor:
         width=rng.uniform(0.93, 0.98) if female else rng.uniform(0.98, 1.04),
         jaw=rng.uniform(0.93, 0.98) if female else rng.uniform(1.0, 1.06),
         brow=rng.uniform(0.75, 0.9) if female else rng.uniform(1.0, 1.2),
-        lips=rng.uniform(1.05, 1.2) if female else rng.uniform(0.85, 1.0),
+        lips=rng.uniform(1.0, 1.1) if female else rng.uniform(0.88, 0.98),
         light_x=rng.uniform(-0.6, 0.6),
         pitch_hz=rng.uniform(185, 225) if female else rng.uniform(100, 130),
         tract=rng.uniform(1.12, 1.2) if female else rng.uniform(0.96, 1.05),

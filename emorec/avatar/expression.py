@@ -73,15 +73,15 @@ class Expression:
 
 EXPRESSIONS: dict[str, Expression] = {
     "neutral": Expression(),
-    "calm": Expression(corner_up=6, corner_out=5, crease_cheek=0.2, brow_inner_up=2, head_down=-3),
+    "calm": Expression(corner_up=8, corner_out=7, crease_cheek=0.2, brow_inner_up=2, head_down=-3),
     # AU6 + 12 + 25
     "happy": Expression(
         corner_up=15,
         corner_out=17,
-        upper_lip_up=7,
+        upper_lip_up=8,
         lower_lip_down=4,
-        jaw_down=8,
-        lower_lid_up=4,
+        jaw_down=13,
+        lower_lid_up=5,
         upper_lid_up=-0.5,
         brow_inner_up=2,
         brow_outer_up=3,
@@ -91,11 +91,12 @@ EXPRESSIONS: dict[str, Expression] = {
     ),
     # AU1 + 4 + 15
     "sad": Expression(
-        brow_inner_up=11,
-        brow_outer_up=-9,
+        lower_lip_down=-3,
+        brow_inner_up=8,
+        brow_outer_up=-7,
         brow_together=6,
         upper_lid_up=-4,
-        corner_up=-12,
+        corner_up=-10,
         corner_out=-1,
         lip_press=0.5,
         crease_forehead=0.45,
@@ -126,8 +127,8 @@ EXPRESSIONS: dict[str, Expression] = {
     ),
     # AU1 + 2 + 4 + 5 + 20 + 26
     "fear": Expression(
-        brow_inner_up=14,
-        brow_outer_up=2,
+        brow_inner_up=11,
+        brow_outer_up=0,
         brow_together=8,
         upper_lid_up=7,
         lower_lid_up=1,
@@ -162,15 +163,15 @@ EXPRESSIONS: dict[str, Expression] = {
     ),
     # AU1 + 2 + 5 + 26
     "surprise": Expression(
-        brow_inner_up=17,
-        brow_outer_up=17,
+        brow_inner_up=12,
+        brow_outer_up=12,
         upper_lid_up=7,
         lower_lid_up=-1.5,
         corner_up=-2,
         corner_out=-13,
         upper_lip_up=3,
         lower_lip_down=2,
-        jaw_down=27,
+        jaw_down=23,
         crease_forehead=1,
         head_down=-4,
     ),

@@ -23,13 +23,13 @@ _HEAD_CENTRE = (640, 300)  # where the point between the eyes stands in the pict
 
 # Features at rest, right half of the face, head coordinates; the left half mirrors them.
 _BROW = ((29, -43), (56, -53), (85, -55), (112, -47), (132, -29))
-_BROW_THICKNESS = (7.5, 8.5, 7.5, 5.5, 2.0)
-_EYE_INNER, _EYE_OUTER = (42, 2.5), (97, 0.0)
-_LID_UPPER = ((60, -11.0), (80, -10.5))
-_LID_LOWER = ((61, 8.0), (81, 8.0))
-_MOUTH_CORNER = (56, 154)
-_LIP_UPPER = ((0, 137.5), (15, 133), (36, 141))
-_LIP_LOWER = ((0, 182), (17, 180), (37, 171))
+_BROW_THICKNESS = (8.0, 9.0, 8.0, 6.0, 2.5)
+_EYE_INNER, _EYE_OUTER = (42, 3.0), (96, 0.5)
+_LID_UPPER = ((59, -12.0), (80, -12.0))
+_LID_LOWER = ((61, 9.0), (80, 9.5))
+_MOUTH_CORNER = (53, 152)
+_LIP_UPPER = ((0, 138), (14, 134.5), (34, 141), (47, 148))
+_LIP_LOWER = ((0, 179), (17, 177.5), (35, 169), (47, 159))
 _SEAM = 153.0  # where the closed lips meet
 
 _FACE = (slice(150, 600), slice(110, 490))  # the rows and columns that creases can reach
@@ -84,22 +84,22 @@ def _crease_lines(face: Expression, pose: Pose) -> list[tuple[np.ndarray, float,
     jaw = face.jaw_down + pose.speech_open
     for side in (-1, 1):
         cheek = [(33, 88 - face.nose_up), (50, 106 - face.nose_up), (corner_x + 14, corner_y - 18)]
-        cheek.append((corner_x + 17, corner_y + 10 + 0.3 * jaw))
+        cheek.append((corner_x + 19, corner_y - 3 + 0.15 * jaw))
         upright = [(11, -62 + brow * 0.5), (9, -42 + brow * 0.5), (12, -22 + brow * 0.4)]
         crow = [[(112, -6), (128, -14)], [(113, 2), (131, 2)], [(111, 9), (127, 17)]]
         bag = [(44, 20 - face.lower_lid_up), (68, 27 - face.lower_lid_up), (98, 20)]
-        wrinkle = [(3, 14), (14, 20), (22, 32)]
+        wrinkle = [(7, 8), (15, 15), (21, 25)]
         lines.append((_mirror(cheek, side), 0.85 * face.crease_cheek, 5))
         lines.append((_mirror(upright, side), face.crease_brow, 4))
         lines += [(_mirror(line, side), 0.55 * face.crease_eye, 3) for line in crow]
         lines.append((_mirror(bag, side), 0.55 * face.crease_eye, 4))
         lines.append((_mirror(wrinkle, side), 0.8 * face.crease_nose, 4))
-        lines.append((np.add(_mirror(wrinkle, side), (0, 13)), 0.8 * face.crease_nose, 4))
-    lines.append((np.array([(-20, 2), (0, -3), (20, 2)]), 0.7 * face.crease_nose, 4))
+        lines.append((np.add(_mirror(wrinkle, side), (2 * side, 12)), 0.8 * face.crease_nose, 4))
+    lines.append((np.array([(-14, -10), (0, -13), (14, -10)]), 0.6 * face.crease_nose, 4))
     for level in (-84, -100, -116):
         bow = 0.3 * (face.brow_inner_up - face.brow_outer_up)
         line = [(-84, level + 5), (-40, level - bow), (40, level - bow), (84, level + 5)]
-        lines.append((np.array(line, dtype=float), 0.5 * face.crease_forehead, 4))
+        lines.append((np.array(line, dtype=float), 0.34 * face.crease_forehead, 4))
     return [line for line in lines if line[1] > 0.02]
 
 
@@ -136,7 +136,7 @@ def _draw_brow(canvas: np.ndarray, actor: Actor, face: Expression, side: int) ->
     window = canvas[ORIGIN_Y - 110 : ORIGIN_Y + 20, ORIGIN_X - 170 : ORIGIN_X + 170]
     mask = fill_mask(_mirror(outline, side), window.shape[:2], (170, 110))
     mask = cv2.GaussianBlur(mask, (0, 0), 1.5)
-    colour = 0.75 * np.array(actor.hair, np.float32) * 0.8 + 0.1 * np.array(actor.skin, np.float32)
+    colour = 0.5 * np.array(actor.hair, np.float32) + 0.06 * np.array(actor.skin, np.float32)
     _blend(window, colour, (mask * 0.92).astype(np.uint8))
 
 
@@ -184,7 +184,7 @@ def _draw_eye(canvas: np.ndarray, actor: Actor, face: Expression, pose: Pose, si
     skin = np.array(actor.skin, np.float32)
     crease = np.zeros((80, 100), np.uint8)
     fold = upper - np.array([0, 7 + 0.3 * max(face.upper_lid_up, 0)])
-    cv2.polylines(crease, [fixed_point(fold, origin)], False, 130, 2, cv2.LINE_AA, 4)
+    cv2.polylines(crease, [fixed_point(fold, origin)], False, 95, 2, cv2.LINE_AA, 4)
     _blend(window, skin * (0.35, 0.4, 0.5), cv2.GaussianBlur(crease, (0, 0), 1.2))
     rim = np.zeros((80, 100), np.uint8)
     cv2.polylines(rim, [fixed_point(lower, origin)], False, 120, 2, cv2.LINE_AA, 4)
@@ -212,22 +212,26 @@ def _lip_curves(actor: Actor, face: Expression, pose: Pose) -> dict[str, np.ndar
     stretch = corner[0] / _MOUTH_CORNER[0]
     # Stretched lips are thin, rounded lips full.
     fullness = actor.lips * (1 - 0.5 * (stretch - 1))
-    follow = np.array([0.0, 0.12, 0.5])  # how far each point follows its mouth corner
+    follow = np.array([0.0, 0.13, 0.5, 0.85])  # how far each point follows its mouth corner
     lift = follow * (corner[1] - _MOUTH_CORNER[1])
 
     def edge(points: tuple, move: float) -> np.ndarray:
         half = np.array(points, dtype=float)
         half[:, 0] *= stretch
-        half[:, 1] = _SEAM + (half[:, 1] - _SEAM) * fullness + move * (1 - 0.4 * follow) + lift
+        half[:, 1] = _SEAM + (half[:, 1] - _SEAM) * fullness + move * (1 - 0.55 * follow) + lift
         return half
 
     raised = -face.upper_lip_up - 0.10 * jaw
     dropped = jaw + face.lower_lip_down
     upper = edge(_LIP_UPPER, raised + face.lip_press)
     lower = edge(_LIP_LOWER, dropped - face.lip_press)
-    inner_upper = edge(((0, _SEAM - 0.3), (16, _SEAM - 1), (36, _SEAM - 0.2)), raised)
-    inner_lower = edge(((0, _SEAM + 0.4), (16, _SEAM), (36, _SEAM + 0.2)), dropped)
-    inner_corner = corner - (8, 0)
+    inner_upper = edge(
+        ((0, _SEAM - 0.3), (15, _SEAM - 1), (33, _SEAM - 0.6), (43, _SEAM - 0.5)), raised
+    )
+    inner_lower = edge(
+        ((0, _SEAM + 0.4), (15, _SEAM), (33, _SEAM - 0.2), (43, _SEAM - 0.3)), dropped
+    )
+    inner_corner = corner - (5, 0)
 
     def whole(half: np.ndarray, end: np.ndarray) -> np.ndarray:
         right = np.concatenate([half, end[None]])
@@ -254,7 +258,7 @@ def _mouth_inside(curves: dict[str, np.ndarray], face: Expression, shape: tuple,
     ivory = np.array((226, 236, 240), np.float32)
     width = np.abs(top[:, 0]).max()
     fade = np.sqrt(np.clip(1 - (top[:, :1] / (width * 0.98)) ** 2, 0, 1))
-    teeth = np.concatenate([top - (0, 3), (top + (0, 1) * (min(13.0, gap * 0.75) * fade))[::-1]])
+    teeth = np.concatenate([top - (0, 3), (top + (0, 1) * (min(16.0, gap * 0.8) * fade))[::-1]])
     _blend(image, ivory, cv2.GaussianBlur(fill_mask(teeth, shape, origin), (0, 0), 0.8))
     if face.teeth_lower > 0.05:
         tall = min(9.0, gap * 0.4) * face.teeth_lower
@@ -270,9 +274,9 @@ def _draw_mouth(canvas: np.ndarray, actor: Actor, face: Expression, pose: Pose) 
     window = canvas[ORIGIN_Y + 90 : ORIGIN_Y + 280, ORIGIN_X - 120 : ORIGIN_X + 120]
     curves = _lip_curves(actor, face, pose)
     skin = np.array(actor.skin, np.float32)
-    red = skin * (0.62, 0.60, 0.86) if actor.female else skin * (0.68, 0.68, 0.84)
+    red = skin * (0.70, 0.66, 0.90) if actor.female else skin * (0.72, 0.72, 0.88)
     if actor.female:
-        red = 0.8 * red + 0.2 * np.array((80, 60, 190), np.float32)
+        red = 0.88 * red + 0.12 * np.array((90, 70, 190), np.float32)
 
     def fill(top: str, bottom: str, blur: float) -> np.ndarray:
         mask = fill_mask(np.concatenate([curves[top], curves[bottom][::-1]]), shape, origin)
@@ -295,7 +299,7 @@ def _draw_mouth(canvas: np.ndarray, actor: Actor, face: Expression, pose: Pose) 
     _blend(window, inside, opening)
     seam = np.zeros(shape, np.uint8)
     cv2.polylines(seam, [fixed_point(curves["inner_upper"], origin)], False, 210, 2, cv2.LINE_AA, 4)
-    _blend(window, red * 0.32, cv2.GaussianBlur(seam, (0, 0), 0.9))
+    _blend(window, red * 0.42, cv2.GaussianBlur(seam, (0, 0), 0.9))
 
 
 def draw_face(
@@ -336,8 +340,9 @@ def _compose(
     if (width, height) != REFERENCE_SIZE:
         frame = cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
     # Turning the head moves what stands out: the nose more than the ears.
-    map_x = GRID_X + (ORIGIN_X - pose.yaw * (portrait.depth - 0.35))
-    map_y = GRID_Y + (ORIGIN_Y - (pose.pitch + face.head_down) * (portrait.depth - 0.45))
+    map_x = GRID_X + (ORIGIN_X - float(pose.yaw) * (portrait.depth - 0.35))
+    nod = float(pose.pitch + face.head_down)
+    map_y = GRID_Y + (ORIGIN_Y - nod * (portrait.depth - 0.45))
     turned = cv2.remap(canvas, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     angle = np.deg2rad(pose.roll_deg + face.head_tilt)
     cos, sin = scale * np.cos(angle), scale * np.sin(angle)
@@ -356,7 +361,6 @@ def _compose(
     opacity = cv2.cvtColor(head[..., 3], cv2.COLOR_GRAY2BGR)
     frame = frame.copy()
     window = frame[:, x0:x1]
-    front = cv2.multiply(head[..., :3], opacity, scale=1 / 255)
     back = cv2.multiply(window, 255 - opacity, scale=1 / 255)
-    frame[:, x0:x1] = cv2.add(front, back)
+    frame[:, x0:x1] = cv2.add(np.ascontiguousarray(head[..., :3]), back)
     return frame

@@ -24,7 +24,7 @@ from emorec.avatar.canvas import (
     pair,
     smooth_curve,
 )
-from emorec.avatar.hair import hair_back, hair_front, hair_paint
+from emorec.avatar.hair import COVERS_EARS, hair_back, hair_front, hair_paint
 
 # Right half of the outline of the head from the chin to the crown: x, y.
 _OUTLINE = (
@@ -51,7 +51,8 @@ class Portrait:
 
     Attributes:
         actor: Whose layers they are.
-        head: uint8 (CANVAS_HEIGHT, CANVAS_WIDTH, 4), blue, green, red, opacity.
+        head: uint8 (CANVAS_HEIGHT, CANVAS_WIDTH, 4), blue, green and red multiplied
+            by the opacity, so that edges stay clean when the head is moved, and opacity.
         depth: float32 (CANVAS_HEIGHT, CANVAS_WIDTH), how far each point of the head
             stands out, 0 at its outline to 1 at the tip of the nose.
         backdrop: uint8 (720, 1280, 3), wall, neck and shoulders.
@@ -106,7 +107,7 @@ def _shade(height: np.ndarray, light_x: float) -> np.ndarray:
     lamp = np.array([light_x * 0.75, -0.55, 1.0])
     lamp /= np.linalg.norm(lamp)
     cosine = (-slope_x * lamp[0] - slope_y * lamp[1] + lamp[2]) / length
-    return (0.50 + 0.56 * np.clip(cosine, 0, None)).astype(np.float32)
+    return (0.60 + 0.49 * np.clip(cosine, 0, None)).astype(np.float32)
 
 
 def _tint(colour: tuple[int, int, int], shade: np.ndarray) -> np.ndarray:
@@ -122,7 +123,7 @@ def _skin(actor: Actor, height: np.ndarray, half_width: np.ndarray) -> np.ndarra
     shade = _shade(height, actor.light_x)
     u = np.clip(np.abs(GRID_X) / half_width, 0, 1)
     shade *= 1 - 0.22 * u**7
-    shade *= 1 - 0.17 * pair(66, -10, 36, 19) - 0.10 * pair(38, -6, 12, 20)
+    shade *= 1 - 0.14 * pair(66, -8, 36, 16) - 0.10 * pair(38, -6, 12, 20)
     shade *= 1 - 0.10 * pair(64, 22, 28, 7) - 0.22 * blob(0, 109, 26, 8)
     shade *= 1 - 0.10 * blob(0, 199, 32, 8) - 0.06 * blob(0, 122, 6, 10)
     shade *= 1 - 0.30 * pair(29, 90, 4, 9) - 0.10 * pair(17, 50, 7, 36)
@@ -146,6 +147,13 @@ def _ears(actor: Actor) -> np.ndarray:
     return cv2.GaussianBlur(mask.astype(np.float32) / 255, (0, 0), 1)
 
 
+def _symmetric_mask(right: np.ndarray) -> np.ndarray:
+    """Fill the outline given by its right half on the backdrop: float32 (720, 1280), 0 to 1."""
+    outline = np.concatenate([right, right[::-1] * (-1, 1)])
+    filled = fill_mask(outline, (720, 1280), (640, 300)).astype(np.float32) / 255
+    return cv2.GaussianBlur(filled, (0, 0), 1.2)
+
+
 def _backdrop(actor: Actor) -> np.ndarray:
     """Paint wall, neck and shoulders: uint8 (720, 1280, 3); the origin is at (640, 300)."""
     y, x = np.mgrid[0:720, 0:1280].astype(np.float32)
@@ -153,22 +161,29 @@ def _backdrop(actor: Actor) -> np.ndarray:
     glow = 1.02 - 0.10 * np.clip(np.hypot(x - 250 * actor.light_x, y + 60) / 800, 0, 1.2) ** 1.5
     image = np.array(actor.wall, np.float32) * glow[..., None]
 
-    def mask(points: list[tuple[float, float]], blur: float) -> np.ndarray:
-        half = np.array(points, dtype=float)
-        outline = np.concatenate([half, half[::-1] * (-1, 1)])
-        filled = fill_mask(smooth_curve(outline, steps=6), (720, 1280), (640, 300))
-        return cv2.GaussianBlur(filled.astype(np.float32) / 255, (0, 0), blur)
-
     neck = (88 if actor.female else 106) * actor.width
     wide = 300 if actor.female else 350
     skin_shade = 0.86 - 0.30 * np.exp(-(((y - 235) / 60) ** 2)) - 0.25 * np.abs(x / 150) ** 3
-    neck_mask = mask([(neck, 120), (neck * 0.97, 260), (neck * 1.12, 330), (neck * 1.5, 440)], 1.2)
+    neck_line = [(neck, 120), (neck * 0.97, 240), (neck * 1.05, 300), (neck * 1.5, 400)]
+    neck_mask = _symmetric_mask(smooth_curve(np.array(neck_line, dtype=float)))
     image = over(image, _tint(actor.skin, np.clip(skin_shade, 0.3, 1)), neck_mask)
-    shirt = mask([(0, 368), (60, 352), (96, 322), (190, 345), (wide, 385), (wide + 60, 520)], 1.2)
+    edge = neck * 1.16
+    collar = np.array([(0, 372), (0.5 * edge, 357), (0.85 * edge, 334), (edge, 312)], dtype=float)
+    shoulder = np.array(
+        [(edge, 312), (edge + 50, 325), (wide - 70, 352), (wide, 396), (wide + 40, 520)]
+    )
+    shirt = _symmetric_mask(np.concatenate([smooth_curve(collar), smooth_curve(shoulder)]))
     fold = 1.0 - 0.35 * np.clip(np.abs(x + 60 * actor.light_x) / wide, 0, 1) ** 3
-    fold -= 0.25 * np.exp(-(((y - 345 + 0.25 * np.abs(x)) / 16) ** 2)) * (np.abs(x) < 110)
     image = over(image, np.array(actor.shirt, np.float32) * fold[..., None], shirt)
     return np.clip(image, 0, 255).astype(np.uint8)
+
+
+def _lay(below, below_opacity, above, above_opacity) -> tuple[np.ndarray, np.ndarray]:
+    """Lay one transparent picture over another: colour and opacity of both together."""
+    rest = below_opacity * (1 - above_opacity)
+    opacity = above_opacity + rest
+    mixed = above * above_opacity[..., None] + below * rest[..., None]
+    return mixed / np.maximum(opacity, 1e-3)[..., None], opacity
 
 
 def make_portrait(actor: Actor) -> Portrait:
@@ -188,27 +203,18 @@ def make_portrait(actor: Actor) -> Portrait:
     skin = _skin(actor, height, half_width)
     hair = hair_paint(actor)
 
-    back, front, ears = hair_back(actor), hair_front(actor), _ears(actor)
-    colour = over(np.zeros_like(skin), hair * 0.72, (back > 0).astype(np.float32))
-    ear_shade = 0.80 - 0.22 * pair(160 * actor.width, 26, 9, 24)
-    colour = over(colour, _tint(actor.skin, ear_shade), (ears > 0).astype(np.float32) * ears)
-    colour = np.where(
-        (ears > 0)[..., None] & (back == 0)[..., None], _tint(actor.skin, ear_shade), colour
-    )
+    front = hair_front(actor)
     soft = cv2.GaussianBlur(head_mask, (0, 0), 0.8)
-    bare = (np.maximum(back, ears) == 0)[..., None]
-    colour = np.where(bare, skin, over(colour, skin, soft))
     # Hair throws a soft shadow on the forehead.
     shadow = np.roll(cv2.GaussianBlur(front, (0, 0), 7), 7, axis=0) * (1 - front)
-    colour = colour * (1 - 0.30 * shadow[..., None])
-    colour = over(colour, hair, front)
-    opacity = np.maximum.reduce([soft, back, ears, front])
-    colour = np.where(
-        (opacity > 0)[..., None] & (np.maximum(soft, front) == 0)[..., None],
-        colour,
-        np.where((front > soft)[..., None] & bare, hair, colour),
-    )
+    skin = skin * (1 - 0.30 * shadow[..., None])
+    ear_shade = 0.84 - 0.22 * pair(160 * actor.width, 26, 9, 24)
+    colour, opacity = hair, hair_back(actor)
+    if actor.hair_style not in COVERS_EARS:
+        colour, opacity = _lay(colour, opacity, _tint(actor.skin, ear_shade), _ears(actor))
+    colour, opacity = _lay(colour, opacity, skin, soft)
+    colour, opacity = _lay(colour, opacity, hair, front)
 
     depth = cv2.GaussianBlur(height * soft, (0, 0), 6)
-    head = np.dstack([np.clip(colour, 0, 255), opacity * 255]).astype(np.uint8)
+    head = np.dstack([np.clip(colour, 0, 255) * opacity[..., None], opacity * 255]).astype(np.uint8)
     return Portrait(actor, head, (depth / depth.max()).astype(np.float32), _backdrop(actor))

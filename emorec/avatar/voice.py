@@ -92,7 +92,7 @@ PROSODIES: dict[str, Prosody] = {
     "neutral": Prosody(0, 2.0, -1.5, 4.6, -32, 0.35, 0.06, 0.006, 0.0, 0.3),
     "calm": Prosody(-0.5, 2.5, -2.5, 3.4, -33, 0.22, 0.10, 0.005, 0.0, 0.3),
     "happy": Prosody(6, 8.0, 1.0, 4.3, -18, 0.65, 0.05, 0.006, 0.0, 0.6),
-    "sad": Prosody(1, 2.5, -4.0, 3.1, -29, 0.12, 0.28, 0.014, 0.5, 0.2),
+    "sad": Prosody(1, 2.5, -4.0, 3.1, -29, 0.12, 0.16, 0.014, 0.5, 0.2),
     "angry": Prosody(8, 7.0, -3.0, 4.2, -9, 1.0, 0.04, 0.016, 0.0, 0.9),
     "fear": Prosody(11, 4.5, 1.0, 4.6, -14, 0.6, 0.16, 0.018, 0.7, 0.4),
     "disgust": Prosody(0.5, 5.0, -4.0, 3.2, -23, 0.45, 0.12, 0.020, 0.0, 0.7),
@@ -219,11 +219,21 @@ def _glottal_pulses(f0_hz: np.ndarray, prosody: Prosody, rng: np.random.Generato
     return pulses / np.sqrt(np.mean(pulses**2))
 
 
-def _tract_response(formants_hz: np.ndarray, actor: Actor) -> np.ndarray:
-    """Return the vocal tract's frequency response: complex (n_hops, n_bins)."""
+def _tract_response(formants_hz: np.ndarray, actor: Actor, tension: float) -> np.ndarray:
+    """Return the frequency response of vocal tract and voice quality.
+
+    Args:
+        formants_hz: float (n_hops, 3), the first three formants.
+        actor: Gives the formants above them.
+        tension: 0 to 1; lax voices lose their high frequencies.
+
+    Returns:
+        complex (n_hops, n_bins).
+    """
     frequency = np.fft.rfftfreq(_FRAME, 1 / SAMPLE_RATE_HZ)[None, :]
     higher = np.arange(3600, 16_000, 1050) * actor.tract
-    response = np.ones((len(formants_hz), frequency.shape[1]), complex)
+    dull_hz = 400 * 2 ** (4.5 * tension)
+    response = np.repeat(1 / (1 + 1j * frequency / dull_hz), len(formants_hz), axis=0)
     for index in range(3 + len(higher)):
         centre = formants_hz[:, index, None] if index < 3 else higher[index - 3]
         bandwidth = _BANDWIDTHS_HZ[index] if index < 5 else 0.06 * higher[index - 3]
@@ -294,12 +304,13 @@ def synthesise_voice(
     # Breath is blown through the glottis while it is open.
     breath = rng.normal(size=n_samples) * (0.4 + 0.6 * np.abs(pulses) / 1.5)
     source = (1 - prosody.breath) * pulses + 2.0 * prosody.breath * breath
-    voice = _filter_frames(source, _tract_response(tracks["formants_hz"], actor))
+    voice = _filter_frames(source, _tract_response(tracks["formants_hz"], actor, prosody.tension))
     friction = _filter_frames(rng.normal(size=n_samples), _noise_response(tracks["noise_hz"]))
+    friction /= friction.std()
     voice *= np.interp(at_sample, at_hop, tracks["voiced"])
     friction *= np.interp(at_sample, at_hop, _smooth(tracks["noise"], 0.03))
     loudness = np.sqrt(np.mean(voice[tracks["voiced"].repeat(_HOP) > 0.3] ** 2))
-    mixed = voice / loudness + 0.8 * friction / friction.std() * 0.5
+    mixed = voice / loudness + (0.3 + 0.5 * prosody.tension) * friction
     sound = _to_level(mixed, prosody.level_db) + rng.normal(0, 3e-6, n_samples)
     return Speech(
         sound=sound.astype(np.float32),
