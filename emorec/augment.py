@@ -41,3 +41,87 @@ def _augment_face(rng: np.random.Generator, face: np.ndarray) -> np.ndarray:
         top, left = rng.integers(0, size - side, 2)
         face[top : top + side, left : left + side] = rng.integers(0, 256)
     return face
+
+
+def augment_log_mel(rng: np.random.Generator, decibel: np.ndarray, frames: int) -> np.ndarray:
+    """Cut a window out of a take's log-mel and do to it what speakers and rooms do.
+
+    Tempo and pitch change a little (time and frequency axes stretch and shift), a
+    microphone colours it, a noise floor rises, a room smears it, a codec cuts the top;
+    then bands and moments are masked (SpecAugment, Park et al. 2019).
+
+    Args:
+        rng: Source of randomness.
+        decibel: Log-mel of the whole take, float32, shape (bands, frames of the take).
+        frames: Length of the window.
+
+    Returns:
+        float32 array, shape (bands, frames), in dB.
+    """
+    bands, length = decibel.shape
+    floor = float(decibel.min())
+    tempo = np.exp(rng.uniform(-0.15, 0.15))
+    stretch = np.exp(rng.uniform(-0.06, 0.06))
+    slack = length / tempo - frames
+    start = rng.uniform(min(0, slack), max(0, slack)) * tempo
+    matrix = np.array([[tempo, 0, start], [0, stretch, rng.uniform(-3, 3)]], np.float32)
+    window = cv2.warpAffine(
+        decibel,
+        matrix,
+        (frames, bands),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=floor,
+    )
+    if rng.random() < 0.5:
+        knots = rng.normal(0, 4, 5)
+        window += np.interp(np.linspace(0, 4, bands), np.arange(5), knots)[:, None]
+    if rng.random() < 0.25:
+        window = _reverberate(window, seconds_to_60_db=rng.uniform(0.2, 0.8))
+    if rng.random() < 0.6:
+        window = _add_noise_floor(rng, window, below_peak_db=rng.uniform(15, 65))
+    if rng.random() < 0.15:
+        window[rng.integers(bands // 2, bands) :] = window.min()
+    for axis, longest in ((0, 12), (0, 12), (1, 24), (1, 24)):
+        width = rng.integers(0, longest)
+        at = rng.integers(0, window.shape[axis] - width)
+        masked = (slice(at, at + width), slice(None))[:: 1 if axis == 0 else -1]
+        window[masked] = window.mean()
+    return np.maximum(window, window.max() - 80)
+
+
+def _reverberate(decibel: np.ndarray, seconds_to_60_db: float, hop_s: float = 0.016):
+    """Let each frame ring on: an exponential decay along time, in power."""
+    decay = 10 ** (-6 * hop_s / seconds_to_60_db)
+    power = 10 ** (decibel / 10)
+    for frame in range(1, power.shape[1]):
+        power[:, frame] += decay * power[:, frame - 1]
+    return (10 * np.log10(power)).astype(np.float32)
+
+
+def _add_noise_floor(rng: np.random.Generator, decibel: np.ndarray, below_peak_db: float):
+    """Add steady noise with a random spectral tilt, in power."""
+    bands = decibel.shape[0]
+    level = decibel.max() - below_peak_db
+    tilt = np.linspace(1, -1, bands)[:, None] * rng.uniform(-12, 12)
+    noise = level + tilt + 10 * np.log10(rng.gamma(4, 0.25, decibel.shape) + 1e-3)
+    return np.logaddexp(decibel * _LN10_10, noise * _LN10_10).astype(np.float32) / _LN10_10
+
+
+_LN10_10 = np.float32(np.log(10) / 10)
+
+
+def mixup(rng: np.random.Generator, inputs: np.ndarray, targets: np.ndarray, alpha: float):
+    """Blend each example with another of its batch (Zhang et al. 2018).
+
+    Returns:
+        The blended inputs and targets, same shapes and dtypes.
+    """
+    share = rng.beta(alpha, alpha, len(inputs)).astype(np.float32)
+    share = np.maximum(share, 1 - share)
+    partner = rng.permutation(len(inputs))
+    wide = share.reshape(-1, *[1] * (inputs.ndim - 1))
+    return (
+        wide * inputs + (1 - wide) * inputs[partner],
+        share[:, None] * targets + (1 - share[:, None]) * targets[partner],
+    )
