@@ -25,7 +25,21 @@ __all__ = [
 ]
 
 _CASCADE_NAME = "haarcascade_frontalface_default.xml"
-_CASCADE_WINDOW_PX = 24
+# Where a face is known, coarser steps do; the fewer steps also bring fewer hits to a face.
+_QUICK_SCALE_FACTOR, _QUICK_MIN_NEIGHBORS = 1.2, 5
+_SMALLEST_RIVAL = 0.5  # of the followed face's size
+_CLEARLY_LARGER = 1.25  # than the followed face's size
+_LASTING_SIGHTINGS = 3  # in a row, before another face counts
+# A face is brought to this size when it is looked for again: the cascade strides over faces of
+# less than 48 pixels more coarsely, which biases the size of the boxes.
+_SEARCH_FACE_PX = 64
+_SEARCH_MARGIN = 0.3  # of the box size, on each side
+_SMALLEST_CHANGE, _LARGEST_CHANGE = 0.7, 1.4  # of the box size, from one detection to the next
+_TEMPLATE_PX = 32
+_MATCH_MARGIN = 0.25  # of the box size: how far a face moves from frame to frame at most
+_LOWEST_MATCH = 0.6  # correlation with the last picture of the face
+_SAME_FACE_OVERLAP = 0.3
+_EAGER_SURVEYS, _IDLE_SURVEY_S = 10, 0.1  # after so many empty frames, search only so often
 
 
 @dataclass(frozen=True)
@@ -78,28 +92,6 @@ class FaceDetector:
         self.setting = setting
         self._cascade = cv2.CascadeClassifier(str(_cascade_path()))
 
-    def reduce(self, frame: np.ndarray) -> tuple[np.ndarray, int]:
-        """Halve a frame as often as the setting says.
-
-        Args:
-            frame: (height, width) uint8, grey.
-
-        Returns:
-            The reduced frame and how many pixels of the frame one of its pixels spans.
-        """
-        factor = 1
-        target_px = self.setting.reduce_to_px or max(frame.shape)
-        while min(frame.shape) // 2 >= target_px:
-            height, width = frame.shape
-            # An even crop, since only exact halves are averaged fast.
-            frame = cv2.resize(
-                frame[: height // 2 * 2, : width // 2 * 2],
-                (width // 2, height // 2),
-                interpolation=cv2.INTER_AREA,
-            )
-            factor *= 2
-        return frame, factor
-
     def detect(self, frame: np.ndarray) -> np.ndarray:
         """Find all faces of a frame.
 
@@ -109,57 +101,75 @@ class FaceDetector:
         Returns:
             (n, 4) int32: x, y, width, height in pixels of the frame, largest first.
         """
-        reduced, factor = self.reduce(frame)
-        return self.search(reduced) * factor
-
-    def search(self, reduced: np.ndarray) -> np.ndarray:
-        """Find all faces of a frame that is reduced already; boxes in its own pixels."""
+        reduced, factor = self._reduced(frame)
         min_px = round(min(reduced.shape) * self.setting.min_size_share)
-        boxes = self._cascade_boxes(reduced, self.setting.scale_factor, min_px)
+        first, again = self.setting.scale_factor, self.setting.retry_scale_factor
+        boxes = self._cascade_boxes(reduced, first, self.setting.min_neighbors, min_px)
         if not len(boxes):
-            boxes = self._cascade_boxes(reduced, self.setting.retry_scale_factor, min_px)
-        return boxes
+            boxes = self._cascade_boxes(reduced, again, self.setting.min_neighbors, min_px)
+        return boxes * factor
 
-    def search_near(self, reduced: np.ndarray, box: np.ndarray) -> np.ndarray | None:
+    def detect_rivals(self, frame: np.ndarray, box: np.ndarray) -> np.ndarray:
+        """Find the faces that are not much smaller than one that is known; coarse and quick.
+
+        Args:
+            frame: (height, width) uint8, grey.
+            box: x, y, width, height of the known face, which may be among the found.
+
+        Returns:
+            (n, 4) int32: x, y, width, height in pixels of the frame, largest first.
+        """
+        reduced, factor = self._reduced(frame)
+        min_px = round(_SMALLEST_RIVAL * box[2] / factor)
+        return factor * self._cascade_boxes(
+            reduced, _QUICK_SCALE_FACTOR, _QUICK_MIN_NEIGHBORS, min_px
+        )
+
+    def detect_near(self, frame: np.ndarray, box: np.ndarray) -> np.ndarray | None:
         """Find the face again that was in `box` a moment ago.
 
         Args:
-            reduced: (height, width) uint8, a frame that is reduced already.
-            box: x, y, width, height in its pixels.
+            frame: (height, width) uint8, grey.
+            box: x, y, width, height in pixels of the frame.
 
         Returns:
-            (4,) int32, the face that overlaps `box` most, or None.
+            (4,) float64, the face that overlaps `box` most, or None.
         """
-        x0, y0, x1, y1 = _around(box, _SEARCH_MARGIN, reduced.shape)
+        window, corner = _window(frame, box, _SEARCH_MARGIN)
+        scale = _SEARCH_FACE_PX / box[2]
+        height, width = (max(round(side * scale), 1) for side in window.shape)
         boxes = self._cascade_boxes(
-            reduced[y0:y1, x0:x1],
-            self.setting.scale_factor,
-            round(box[2] * _SMALLEST_CHANGE),
-            round(box[2] * _LARGEST_CHANGE),
+            _resized(window, width, height),
+            _QUICK_SCALE_FACTOR,
+            _QUICK_MIN_NEIGHBORS,
+            round(_SEARCH_FACE_PX * _SMALLEST_CHANGE),
+            round(_SEARCH_FACE_PX * _LARGEST_CHANGE),
         )
-        boxes += np.array([x0, y0, 0, 0], np.int32)
+        boxes = boxes / scale
+        boxes[:, :2] += corner
         return max(boxes, key=lambda found: overlap(found, box), default=None)
 
+    def _reduced(self, frame: np.ndarray) -> tuple[np.ndarray, int]:
+        reduced = _halved(frame, self.setting.reduce_to_px or max(frame.shape))
+        return reduced, frame.shape[0] // reduced.shape[0]
+
     def _cascade_boxes(
-        self, image: np.ndarray, scale_factor: float, min_px: int, max_px: int = 0
+        self,
+        image: np.ndarray,
+        scale_factor: float,
+        min_neighbors: int,
+        min_px: int,
+        max_px: int = 0,
     ) -> np.ndarray:
         found = self._cascade.detectMultiScale(
             image,
             scaleFactor=scale_factor,
-            minNeighbors=self.setting.min_neighbors,
+            minNeighbors=min_neighbors,
             minSize=(min_px, min_px),
             maxSize=(max_px, max_px),
         )
         boxes = np.asarray(found, np.int32).reshape(-1, 4)
         return boxes[np.argsort(-boxes[:, 2] * boxes[:, 3], kind="stable")]
-
-
-_SEARCH_MARGIN = 0.3  # of the box size, on each side, when looking for a face again
-_SMALLEST_CHANGE, _LARGEST_CHANGE = 0.7, 1.4  # of the box size, from one detection to the next
-_MATCH_MARGIN = 0.25  # of the box size, how far a face moves from frame to frame at most
-_TEMPLATE_PX = 32
-_LOWEST_MATCH = 0.6
-_SAME_FACE_OVERLAP = 0.3
 
 
 class FaceTracker:
@@ -191,7 +201,7 @@ class FaceTracker:
         self.gaps: list[list[float]] = []
         self.most_faces = 0
         self._detector = FaceDetector(setting)
-        self._box: np.ndarray | None = None  # float64, in pixels of the reduced frame
+        self._box: np.ndarray | None = None  # float64
         self._template: np.ndarray | None = None
         self._confirmed_s = self._tried_s = self._surveyed_s = -np.inf
         self._rivals: list[_Rival] = []
@@ -208,15 +218,14 @@ class FaceTracker:
         Returns:
             (4,) int32: x, y, width, height of the face in pixels of the frame, or None.
         """
-        reduced, factor = self._detector.reduce(frame)
         if self._box is not None:
-            is_matched = self._match(reduced)
+            is_matched = self._match(frame)
             if not is_matched or time_s >= self._tried_s + self.redetect_s:
-                self._confirm(time_s, reduced, is_matched)
+                self._confirm(time_s, frame, is_matched)
         if time_s >= self._surveyed_s + self._survey_interval_s():
-            self._survey(time_s, reduced)
+            self._survey(time_s, frame)
         self._keep_account(time_s)
-        return None if self._box is None else np.rint(self._box * factor).astype(np.int32)
+        return None if self._box is None else np.rint(self._box).astype(np.int32)
 
     @property
     def notes(self) -> list[str]:
@@ -226,28 +235,29 @@ class FaceTracker:
             notes.append(f"{self.most_faces} faces; the largest was followed")
         return notes
 
-    def _match(self, reduced: np.ndarray) -> bool:
+    def _match(self, frame: np.ndarray) -> bool:
         """Move the box to where the face's last picture fits best; False where it fits nowhere."""
-        x0, y0, x1, y1 = _around(self._box, _MATCH_MARGIN, reduced.shape)
+        window, corner = _window(frame, self._box, _MATCH_MARGIN)
         scale = _TEMPLATE_PX / self._box[2]
-        size = round((x1 - x0) * scale), round((y1 - y0) * scale)
-        if min(size) < _TEMPLATE_PX:
+        height, width = (round(side * scale) for side in window.shape)
+        if min(height, width) < _TEMPLATE_PX:
             return False
-        window = cv2.resize(reduced[y0:y1, x0:x1], size, interpolation=cv2.INTER_AREA)
+        # Linear, since it reads few of the pixels; averaging them all makes the match no better.
+        window = cv2.resize(window, (width, height), interpolation=cv2.INTER_LINEAR)
         scores = cv2.matchTemplate(window, self._template, cv2.TM_CCOEFF_NORMED)
         _, best, _, (column, row) = cv2.minMaxLoc(scores)
         if best < _LOWEST_MATCH:
             return False
-        self._box[0] = x0 + (column + _peak_offset(scores[row], column)) / scale
-        self._box[1] = y0 + (row + _peak_offset(scores[:, column], row)) / scale
+        offset = _peak_offset(scores[row], column), _peak_offset(scores[:, column], row)
+        self._box[:2] = corner + np.add((column, row), offset) / scale
         return True
 
-    def _confirm(self, time_s: float, reduced: np.ndarray, is_matched: bool) -> None:
+    def _confirm(self, time_s: float, frame: np.ndarray, is_matched: bool) -> None:
         """Let the cascade look around the box; give the face up after too long without a hit."""
         self._tried_s = time_s
-        found = self._detector.search_near(reduced, self._box)
+        found = self._detector.detect_near(frame, self._box)
         if found is not None:
-            self._adopt(time_s, reduced, found)
+            self._adopt(time_s, frame, found)
         elif not is_matched or time_s > self._confirmed_s + self.hold_s:
             self._box = None
             self._surveyed_s = -np.inf
@@ -258,23 +268,24 @@ class FaceTracker:
             return self.redetect_s if self._rivals else self.survey_s
         return 0.0 if self._empty_surveys < _EAGER_SURVEYS else _IDLE_SURVEY_S
 
-    def _survey(self, time_s: float, reduced: np.ndarray) -> None:
+    def _survey(self, time_s: float, frame: np.ndarray) -> None:
         """Search the whole frame: for the face when it is lost, for larger ones otherwise."""
         self._surveyed_s = time_s
-        boxes = list(self._detector.search(reduced))
-        self._empty_surveys = 0 if boxes else self._empty_surveys + 1
         if self._box is None:
             self._rivals = []
-            if boxes:
-                self._adopt(time_s, reduced, boxes[0])
+            boxes = self._detector.detect(frame)
+            self._empty_surveys = 0 if len(boxes) else self._empty_surveys + 1
+            if len(boxes):
+                self._adopt(time_s, frame, boxes[0])
             return
+        boxes = self._detector.detect_rivals(frame, self._box)
         others = [box for box in boxes if overlap(box, self._box) < _SAME_FACE_OVERLAP]
         self._rivals = [self._recognised(box) for box in others]
         lasting = [rival for rival in self._rivals if rival.sightings >= _LASTING_SIGHTINGS]
         self.most_faces = max(self.most_faces, 1 + len(lasting))
         if lasting and lasting[0].box[2] > _CLEARLY_LARGER * self._box[2]:
             self._box = None
-            self._adopt(time_s, reduced, lasting[0].box)
+            self._adopt(time_s, frame, lasting[0].box)
             self._rivals = []
 
     def _recognised(self, box: np.ndarray) -> _Rival:
@@ -282,16 +293,11 @@ class FaceTracker:
         earlier = [r.sightings for r in self._rivals if overlap(box, r.box) > _SAME_FACE_OVERLAP]
         return _Rival(box, 1 + max(earlier, default=0))
 
-    def _adopt(self, time_s: float, reduced: np.ndarray, found: np.ndarray) -> None:
+    def _adopt(self, time_s: float, frame: np.ndarray, found: np.ndarray) -> None:
         """Take a detection over as the face's box, and its picture as the one to match."""
         self._confirmed_s = self._tried_s = time_s
         self._box = found.astype(np.float64)
-        x, y, width, height = found
-        self._template = cv2.resize(
-            reduced[y : y + height, x : x + width],
-            (_TEMPLATE_PX, _TEMPLATE_PX),
-            interpolation=cv2.INTER_AREA,
-        )
+        self._template = crop_face(frame, found, _TEMPLATE_PX)
 
     def _keep_account(self, time_s: float) -> None:
         has_face = self._box is not None
@@ -310,12 +316,6 @@ class _Rival:
 
     box: np.ndarray
     sightings: int
-
-
-_EAGER_SURVEYS = 10
-_IDLE_SURVEY_S = 0.1
-_LASTING_SIGHTINGS = 3
-_CLEARLY_LARGER = 1.25
 
 
 def crop_face(frame: np.ndarray, box: np.ndarray, size_px: int) -> np.ndarray:
@@ -345,10 +345,7 @@ def crop_face(frame: np.ndarray, box: np.ndarray, size_px: int) -> np.ndarray:
         if not patch.size:
             raise ValueError(f"the box {list(box)} lies outside the frame of {columns}x{rows}")
         patch = cv2.copyMakeBorder(patch, top, bottom, left, right, cv2.BORDER_REPLICATE)
-    shrinks = side > size_px
-    return cv2.resize(
-        patch, (size_px, size_px), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    )
+    return _resized(patch, size_px, size_px)
 
 
 def overlap(box: np.ndarray, other: np.ndarray) -> float:
@@ -363,13 +360,35 @@ def overlap(box: np.ndarray, other: np.ndarray) -> float:
     return float(common / (box[2] * box[3] + other[2] * other[3] - common))
 
 
-def _around(box: np.ndarray, margin: float, shape: tuple[int, int]) -> tuple[int, int, int, int]:
-    """The box widened by a share of its size, within the frame, as x0, y0, x1, y1."""
+def _window(frame: np.ndarray, box: np.ndarray, margin: float) -> tuple[np.ndarray, np.ndarray]:
+    """The box widened by a share of its size, within the frame, and the x, y of its corner."""
     x, y, width, height = box
-    reach_x, reach_y = margin * width, margin * height
-    x0, y0 = max(int(x - reach_x), 0), max(int(y - reach_y), 0)
-    x1, y1 = min(int(x + width + reach_x), shape[1]), min(int(y + height + reach_y), shape[0])
-    return x0, y0, x1, y1
+    x0, y0 = max(int(x - margin * width), 0), max(int(y - margin * height), 0)
+    x1 = max(int(x + (1 + margin) * width), 0)
+    y1 = max(int(y + (1 + margin) * height), 0)
+    return frame[y0:y1, x0:x1], np.array([x0, y0])
+
+
+def _resized(picture: np.ndarray, width: int, height: int) -> np.ndarray:
+    """A picture at another size: exact halves first, which are fast, then the rest."""
+    picture = _halved(picture, min(2 * width, 2 * height))
+    shrinks = picture.shape[0] > height
+    return cv2.resize(
+        picture, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    )
+
+
+def _halved(picture: np.ndarray, shorter_side_px: int) -> np.ndarray:
+    """Halve a picture as often as its shorter side stays at least this long."""
+    while min(picture.shape) // 2 >= shorter_side_px:
+        height, width = picture.shape
+        # An even crop, since only exact halves are averaged fast.
+        picture = cv2.resize(
+            picture[: height // 2 * 2, : width // 2 * 2],
+            (width // 2, height // 2),
+            interpolation=cv2.INTER_AREA,
+        )
+    return picture
 
 
 def _peak_offset(scores: np.ndarray, index: int) -> float:
