@@ -1,0 +1,51 @@
+# Everything here needs Python 3.11 or newer and make; no system package.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/ready
+export TF_CPP_MIN_LOG_LEVEL ?= 3
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint notebooks bench train train-voice train-face train-geometry train-fusion examples lock clean
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
+
+$(READY): requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; say which with: make PYTHON=python3.12")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+demo: $(READY) ## Read the clips in DEMO/Examples; results go to DEMO/Results
+	$(BIN)/python -m emorec.demo
+
+test: lint $(READY) ## Lint, unit tests, and every notebook in quick mode
+	$(BIN)/python -m pytest --durations=10
+	$(MAKE) notebooks
+
+lint: $(READY) ## Check style and formatting
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+notebooks: $(READY) ## Run every notebook in quick mode
+	EMOREC_QUICK=1 $(BIN)/python -m pytest --nbmake --nbmake-timeout=300 -p no:doctest notebooks DEMO
+
+bench: $(READY) ## Measure speed and memory into Other/benchmark.json
+	$(BIN)/python -m emorec.bench
+
+train: train-voice train-face train-geometry train-fusion ## Train every model again (hours); runs resume
+
+train-voice train-face train-geometry train-fusion: train-%: $(READY) ## Train one model again; a cut run resumes
+	$(BIN)/python -m emorec.train_$*
+
+examples: $(READY) ## Draw the clips in DEMO/Examples again
+	$(BIN)/python -m emorec.avatar examples DEMO/Examples
+
+lock: $(READY) ## Make requirements.txt anew from the ranges in pyproject.toml
+	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --upgrade \
+		--custom-compile-command "make lock" --output-file requirements.txt
+
+clean: ## Remove the environment and everything that is made again
+	rm -rf $(VENV) DEMO/Results build *.egg-info .pytest_cache .ruff_cache
