@@ -39,6 +39,7 @@ _TEMPLATE_PX = 32
 _MATCH_MARGIN = 0.25  # of the box size: how far a face moves from frame to frame at most
 _LOWEST_MATCH = 0.6  # correlation with the last picture of the face
 _SAME_FACE_OVERLAP = 0.3
+_SHORTEST_GAP_S, _MOST_GAPS = 0.2, 4  # what the notes mention
 _EAGER_SURVEYS, _IDLE_SURVEY_S = 10, 0.1  # after so many empty frames, search only so often
 
 
@@ -206,7 +207,7 @@ class FaceTracker:
         self._confirmed_s = self._tried_s = self._surveyed_s = -np.inf
         self._rivals: list[_Rival] = []
         self._empty_surveys = 0
-        self._has_face = True
+        self._had_face = True
 
     def update(self, time_s: float, frame: np.ndarray) -> np.ndarray | None:
         """Take the next frame.
@@ -230,7 +231,14 @@ class FaceTracker:
     @property
     def notes(self) -> list[str]:
         """What a reader of the result should know, in plain words."""
-        notes = [f"no face from {start:.1f} to {end:.1f} s" for start, end in self.gaps]
+        if not self.most_faces:
+            return ["no face was found"] if self.gaps else []
+        long_gaps = [gap for gap in self.gaps if gap[1] - gap[0] >= _SHORTEST_GAP_S]
+        notes = [
+            f"no face from {start:.1f} to {end:.1f} s" for start, end in long_gaps[:_MOST_GAPS]
+        ]
+        if len(long_gaps) > _MOST_GAPS:
+            notes.append(f"{len(long_gaps) - _MOST_GAPS} more stretches without a face")
         if self.most_faces > 1:
             notes.append(f"{self.most_faces} faces; the largest was followed")
         return notes
@@ -300,14 +308,15 @@ class FaceTracker:
         self._template = crop_face(frame, found, _TEMPLATE_PX)
 
     def _keep_account(self, time_s: float) -> None:
+        """Note where a gap begins and, up to the frame in which the face is back, where it ends."""
         has_face = self._box is not None
+        if self._had_face and not has_face:
+            self.gaps.append([time_s, time_s])
+        elif not self._had_face:
+            self.gaps[-1][1] = time_s
         if has_face:
             self.most_faces = max(self.most_faces, 1)
-        elif self._has_face:
-            self.gaps.append([time_s, time_s])
-        if not self._has_face:
-            self.gaps[-1][1] = time_s
-        self._has_face = has_face
+        self._had_face = has_face
 
 
 @dataclass(frozen=True)
