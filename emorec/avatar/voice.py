@@ -89,14 +89,14 @@ class Prosody:
 
 
 PROSODIES: dict[str, Prosody] = {
-    "neutral": Prosody(0, 2.0, -1.5, 4.6, -32, 0.35, 0.06, 0.006, 0.0, 0.3),
-    "calm": Prosody(-0.5, 2.5, -2.5, 3.4, -33, 0.22, 0.10, 0.005, 0.0, 0.3),
+    "neutral": Prosody(0, 2.0, -1.5, 4.6, -35, 0.35, 0.06, 0.006, 0.0, 0.3),
+    "calm": Prosody(-0.5, 2.5, -2.5, 3.6, -36, 0.22, 0.10, 0.005, 0.0, 0.3),
     "happy": Prosody(6, 8.0, 1.0, 4.3, -18, 0.65, 0.05, 0.006, 0.0, 0.6),
-    "sad": Prosody(1, 2.5, -4.0, 3.1, -29, 0.12, 0.16, 0.014, 0.5, 0.2),
-    "angry": Prosody(8, 7.0, -3.0, 4.2, -9, 1.0, 0.04, 0.016, 0.0, 0.9),
+    "sad": Prosody(2.5, 4.0, -5.0, 3.3, -27, 0.3, 0.18, 0.018, 0.8, 0.2),
+    "angry": Prosody(6, 9.0, -4.0, 4.2, -8, 1.0, 0.04, 0.016, 0.0, 0.9),
     "fear": Prosody(11, 4.5, 1.0, 4.6, -14, 0.6, 0.16, 0.018, 0.7, 0.4),
-    "disgust": Prosody(0.5, 5.0, -4.0, 3.2, -23, 0.45, 0.12, 0.020, 0.0, 0.7),
-    "surprise": Prosody(7, 9.0, 7.0, 4.9, -20, 0.5, 0.08, 0.007, 0.0, 0.5),
+    "disgust": Prosody(0, 7.0, -5.0, 3.5, -24, 0.6, 0.12, 0.020, 0.0, 0.7),
+    "surprise": Prosody(5, 11.0, 9.0, 4.9, -22, 0.5, 0.08, 0.007, 0.0, 0.5),
 }
 """The prosody of each emotion at strong intensity."""
 
@@ -157,9 +157,9 @@ def _tracks(statement, prosody, actor, start_s, n_hops, rng) -> dict[str, np.nda
         stressed = syllable.length > 1
         loud = 1.0 if stressed else 1 - 0.6 * prosody.accent
         onset = 0.30 if syllable.noise_hz else 0.05
-        voiced = np.clip((t - onset) / 0.12, 0, 1) * np.clip((1.04 - t) / 0.22, 0.15, 1)
+        voiced = np.clip((t - onset) / 0.12, 0, 1) * np.clip((1.02 - t) / 0.25, 0.06, 1)
         if syllable.noise_level < 0.3:
-            voiced = np.maximum(voiced, 0.12)
+            voiced = np.maximum(voiced, 0.06)
         tracks["voiced"][span] = loud * voiced * (1 - 0.25 * (index == len(statement) - 1) * t)
         if syllable.noise_hz:
             burst = np.exp(-(((t - 0.16) / 0.10) ** 2))
@@ -232,8 +232,9 @@ def _tract_response(formants_hz: np.ndarray, actor: Actor, tension: float) -> np
     """
     frequency = np.fft.rfftfreq(_FRAME, 1 / SAMPLE_RATE_HZ)[None, :]
     higher = np.arange(3600, 16_000, 1050) * actor.tract
-    dull_hz = 400 * 2 ** (4.5 * tension)
+    dull_hz = 900 * 2 ** (3.3 * tension)
     response = np.repeat(1 / (1 + 1j * frequency / dull_hz), len(formants_hz), axis=0)
+    response *= (1 + 1j * frequency / 900) / (1 + 1j * frequency / 2200)
     for index in range(3 + len(higher)):
         centre = formants_hz[:, index, None] if index < 3 else higher[index - 3]
         bandwidth = _BANDWIDTHS_HZ[index] if index < 5 else 0.06 * higher[index - 3]
@@ -245,7 +246,23 @@ def _noise_response(centre_hz: np.ndarray) -> np.ndarray:
     """Return the spectrum of a consonant's noise: float (n_hops, n_bins)."""
     frequency = np.fft.rfftfreq(_FRAME, 1 / SAMPLE_RATE_HZ)[None, :]
     octaves = np.log2(np.maximum(frequency, 20) / centre_hz[:, None])
-    return np.exp(-((octaves / 0.7) ** 2))
+    return np.exp(-((octaves / 1.1) ** 2))
+
+
+def _flutter(n_hops: int, rng: np.random.Generator) -> np.ndarray:
+    """Draw the small uneven changes of a living voice: gains, float (n_hops, n_bins)."""
+    frequency = np.fft.rfftfreq(_FRAME, 1 / SAMPLE_RATE_HZ)
+    knots = np.geomspace(80, 24_000, 40)
+    gains_db = rng.normal(0, 4.0, (n_hops, len(knots)))
+    at_bins = [np.interp(frequency, knots, gains) for gains in gains_db]
+    return 10 ** (np.array(at_bins) / 20)
+
+
+def _air_response(n_hops: int) -> np.ndarray:
+    """Return the spectrum of the rush of air that goes with any voice, above 3 kHz."""
+    frequency = np.fft.rfftfreq(_FRAME, 1 / SAMPLE_RATE_HZ)[None, :]
+    rise = (frequency / 3000) ** 2 / (1 + (frequency / 3000) ** 2)
+    return np.repeat(rise / (1 + (frequency / 15_000) ** 8), n_hops, axis=0)
 
 
 def _filter_frames(source: np.ndarray, response: np.ndarray) -> np.ndarray:
@@ -304,13 +321,21 @@ def synthesise_voice(
     # Breath is blown through the glottis while it is open.
     breath = rng.normal(size=n_samples) * (0.4 + 0.6 * np.abs(pulses) / 1.5)
     source = (1 - prosody.breath) * pulses + 2.0 * prosody.breath * breath
-    voice = _filter_frames(source, _tract_response(tracks["formants_hz"], actor, prosody.tension))
+    tract = _tract_response(tracks["formants_hz"], actor, prosody.tension)
+    voice = _filter_frames(source, tract * _flutter(n_hops, rng))
     friction = _filter_frames(rng.normal(size=n_samples), _noise_response(tracks["noise_hz"]))
     friction /= friction.std()
+    air = _filter_frames(rng.normal(size=n_samples), _air_response(n_hops))
+    air /= air.std()
     voice *= np.interp(at_sample, at_hop, tracks["voiced"])
     friction *= np.interp(at_sample, at_hop, _smooth(tracks["noise"], 0.03))
+    effort = np.interp(at_sample, at_hop, _smooth(tracks["voiced"], 0.05))
     loudness = np.sqrt(np.mean(voice[tracks["voiced"].repeat(_HOP) > 0.3] ** 2))
-    mixed = voice / loudness + (0.3 + 0.5 * prosody.tension) * friction
+    mixed = (
+        voice / loudness
+        + (0.3 + 0.5 * prosody.tension) * friction
+        + 0.018 * (0.7 + 0.9 * prosody.tension) * air * effort**0.6
+    )
     sound = _to_level(mixed, prosody.level_db) + rng.normal(0, 3e-6, n_samples)
     return Speech(
         sound=sound.astype(np.float32),
