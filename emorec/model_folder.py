@@ -3,6 +3,7 @@
 import json
 import os
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import keras
@@ -84,6 +85,22 @@ def write_evidence(
     }
     write_json(folder / "metrics.json", metrics)
     return metrics
+
+
+def write_model_spec(
+    folder: Path, *, stream: str, classes: Sequence[str], inputs: dict, output: str = ""
+) -> None:
+    """Write `model.json`: what inference has to know; `emorec.engines.ModelSpec` reads it.
+
+    Args:
+        folder: The model's folder.
+        stream: "voice", "face" or "geometry".
+        classes: Classes of the posterior, in the order of the network's output.
+        inputs: How the input is made: rates, windows and sizes (face: `size_px`).
+        output: Name of the output to read, where the network has several.
+    """
+    content = {"stream": stream, "classes": list(classes), "output": output, "inputs": inputs}
+    write_json(Path(folder) / "model.json", content)
 
 
 def save_network(folder: Path, network: keras.Model) -> None:

@@ -1,0 +1,202 @@
+"""Trained networks behind one small interface, run by ONNX Runtime or by Keras.
+
+ONNX Runtime loads in a fraction of a second and is what the command line uses; Keras runs the
+same weights from `model.keras`, which needs TensorFlow (or another backend) to be loaded first.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+__all__ = ["ENGINES", "ModelError", "ModelSpec", "Network", "load_network", "read_model_spec"]
+
+_TRAIN_AGAIN = "fetch the file from the repository again, or train the network with its notebook"
+
+
+class ModelError(Exception):
+    """A model that cannot be used.
+
+    Attributes:
+        path: The file that is to blame.
+        reason: What is wrong with it.
+        remedy: What its owner can do.
+
+    >>> print(ModelError("Models/a/model.onnx", "there is no such file", "train it"))
+    Models/a/model.onnx: there is no such file. Remedy: train it.
+    """
+
+    def __init__(self, path: str | Path, reason: str, remedy: str = _TRAIN_AGAIN):
+        super().__init__(str(path), reason, remedy)
+        self.path = Path(path)
+        self.reason = reason
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.reason}. Remedy: {self.remedy}."
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """What inference has to know about a network; the content of its `model.json`.
+
+    Attributes:
+        stream: "voice", "face" or "geometry".
+        classes: Classes of the posterior, in the order of the network's output.
+        output: Name of the output to read; empty where there is only one.
+        inputs: How the input is made: rates, windows and sizes, as the stream needs them.
+    """
+
+    stream: str
+    classes: tuple[str, ...]
+    output: str = ""
+    inputs: dict = field(default_factory=dict)
+
+
+class Network(Protocol):
+    """A loaded network."""
+
+    spec: ModelSpec
+
+    def predict(self, batch: np.ndarray) -> np.ndarray:
+        """Judge a batch.
+
+        Args:
+            batch: (n, ...) float32, as the network wants it.
+
+        Returns:
+            (n, classes) float32, each row a posterior.
+        """
+
+
+def read_model_spec(folder: str | Path) -> ModelSpec:
+    """Read a model's `model.json`.
+
+    Raises:
+        ModelError: When it is absent or does not say what is needed.
+    """
+    path = Path(folder) / "model.json"
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return ModelSpec(
+            stream=content["stream"],
+            classes=tuple(content["classes"]),
+            output=content.get("output", ""),
+            inputs=content.get("inputs", {}),
+        )
+    except OSError as error:
+        raise ModelError(path, _why_unreadable(error)) from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ModelError(path, "it is not the description of a model of this project") from error
+
+
+def load_network(folder: str | Path, engine: str = "onnx") -> Network:
+    """Load a trained network.
+
+    Args:
+        folder: Holds `model.json` and `model.onnx` or `model.keras`.
+        engine: "onnx" or "keras".
+
+    Raises:
+        ModelError: When a file is absent, broken, or no network of this project.
+        ValueError: When the engine is unknown.
+    """
+    if engine not in ENGINES:
+        raise ValueError(f"unknown engine {engine!r}: choose from {', '.join(ENGINES)}")
+    return ENGINES[engine](Path(folder), read_model_spec(folder))
+
+
+class OnnxNetwork:
+    """A network in ONNX Runtime, on the processor.
+
+    Raises:
+        ModelError: When `model.onnx` is absent, broken or foreign.
+    """
+
+    def __init__(self, folder: Path, spec: ModelSpec):
+        import onnxruntime
+
+        self.spec = spec
+        path = folder / "model.onnx"
+        _check_readable(path)
+        options = onnxruntime.SessionOptions()
+        # One thread: decoding runs at the same time, and `--jobs` uses the other cores.
+        options.intra_op_num_threads = 1
+        options.log_severity_level = 4
+        try:
+            self._session = onnxruntime.InferenceSession(
+                str(path), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # ONNX Runtime's own exceptions share no base class
+            raise ModelError(path, "it is damaged, or no ONNX model") from error
+        outputs = {output.name: output.shape for output in self._session.get_outputs()}
+        self._output = spec.output or next(iter(outputs))
+        self._input = self._session.get_inputs()[0].name
+        _check_output(path, spec, self._output, outputs)
+
+    def predict(self, batch: np.ndarray) -> np.ndarray:
+        """Judge a batch; see `Network`."""
+        return self._session.run([self._output], {self._input: batch})[0]
+
+
+class KerasNetwork:
+    """A network in Keras, on whatever its backend uses.
+
+    Raises:
+        ModelError: When `model.keras` is absent, broken or foreign.
+    """
+
+    def __init__(self, folder: Path, spec: ModelSpec):
+        import keras
+
+        import emorec.networks.layers  # noqa: F401  (registers the project's layers)
+
+        self.spec = spec
+        path = folder / "model.keras"
+        _check_readable(path)
+        try:
+            self._model = keras.saving.load_model(path, compile=False, safe_mode=True)
+        except Exception as error:  # Keras raises whatever it stumbles on
+            raise ModelError(path, "it is damaged, or no Keras model") from error
+        names = self._model.output_names
+        shapes = [tensor.shape for tensor in self._model.outputs]
+        self._output = spec.output or names[0]
+        _check_output(path, spec, self._output, dict(zip(names, shapes, strict=True)))
+
+    def predict(self, batch: np.ndarray) -> np.ndarray:
+        """Judge a batch; see `Network`."""
+        from keras import ops
+
+        outputs = self._model(batch, training=False)
+        if isinstance(outputs, dict):
+            outputs = outputs[self._output]
+        return ops.convert_to_numpy(outputs)
+
+
+ENGINES = {"onnx": OnnxNetwork, "keras": KerasNetwork}
+
+
+def _check_readable(path: Path) -> None:
+    try:
+        with path.open("rb"):
+            pass
+    except OSError as error:
+        raise ModelError(path, _why_unreadable(error)) from error
+
+
+def _why_unreadable(error: OSError) -> str:
+    missing = isinstance(error, FileNotFoundError | NotADirectoryError)
+    return "there is no such file" if missing else f"it cannot be read ({error.strerror})"
+
+
+def _check_output(path: Path, spec: ModelSpec, name: str, shapes: dict) -> None:
+    """Refuse a network whose answer is not one number for each class of the description."""
+    if name not in shapes:
+        raise ModelError(path, f"it is another model: it has no output {name!r}")
+    if shapes[name][-1] != len(spec.classes):
+        reason = f"it is another model: {shapes[name][-1]} outputs for {len(spec.classes)} classes"
+        raise ModelError(path, reason)

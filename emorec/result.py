@@ -1,0 +1,133 @@
+"""What is found out about one clip."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from emorec.emotions import COMMON7, RAVDESS8, fold
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["STREAMS", "ClipResult", "FaceUsed", "Windows"]
+
+STREAMS = ("voice", "face", "geometry")
+"""The streams, in the order in which every table and plot lists them."""
+
+
+@dataclass(frozen=True)
+class Windows:
+    """What one stream says over time.
+
+    Attributes:
+        times_s: (n,) float64, the middle of each window, seconds from the start of the clip.
+        posteriors: (n, 7) float32 over COMMON7.
+    """
+
+    times_s: np.ndarray
+    posteriors: np.ndarray
+
+
+@dataclass(frozen=True)
+class FaceUsed:
+    """One of the faces that the face network was most certain of.
+
+    Attributes:
+        time_s: Time of the frame.
+        picture: (size, size) uint8, grey.
+        emotion: What the face network read from it.
+        confidence: How certain it was, 0 to 1.
+    """
+
+    time_s: float
+    picture: np.ndarray
+    emotion: str
+    confidence: float
+
+
+@dataclass(frozen=True)
+class ClipResult:
+    """The verdict on one clip, and everything that it rests on.
+
+    Attributes:
+        path: The file.
+        status: "ok"; "no verdict" when there is neither a voice nor a face; "failed" when the
+            file cannot be read.
+        posteriors: Stream name or "fused" -> (7,) float32 over COMMON7; only what there is.
+        windows: The same over time.
+        notes: What a reader should know, in plain words.
+        reason: Why there is no verdict, else "".
+        remedy: What helps, else "".
+        faces_used: A handful of faces, in order of time.
+        duration_s: Length of what was decoded.
+    """
+
+    path: Path
+    status: str
+    posteriors: dict[str, np.ndarray] = field(default_factory=dict)
+    windows: dict[str, Windows] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    reason: str = ""
+    remedy: str = ""
+    faces_used: list[FaceUsed] = field(default_factory=list)
+    duration_s: float = 0.0
+
+    @classmethod
+    def failed(cls, path: str | Path, reason: str, remedy: str) -> ClipResult:
+        """Make the result of a clip that cannot be read."""
+        return cls(Path(path), "failed", reason=reason, remedy=remedy)
+
+    def verdict(self, stream: str) -> str | None:
+        """Return the likeliest emotion of a stream or "fused", None where it is missing."""
+        posterior = self.posteriors.get(stream)
+        return None if posterior is None else COMMON7[int(posterior.argmax())]
+
+    @property
+    def emotion(self) -> str | None:
+        """The verdict, one of COMMON7, or None."""
+        return self.verdict("fused")
+
+    @property
+    def confidence(self) -> float | None:
+        """Probability of the verdict, 0 to 1, or None."""
+        posterior = self.posteriors.get("fused")
+        return None if posterior is None else float(posterior.max())
+
+    @property
+    def probabilities(self) -> pd.DataFrame:
+        """Rows voice, face, geometry, fused (only what there is), columns COMMON7."""
+        import pandas as pd
+
+        rows = [name for name in (*STREAMS, "fused") if name in self.posteriors]
+        values = np.array([self.posteriors[name] for name in rows]).reshape(-1, len(COMMON7))
+        return pd.DataFrame(values, index=rows, columns=list(COMMON7))
+
+    @property
+    def timeline(self) -> pd.DataFrame:
+        """One row for each window of each stream: time_s, stream, one column per emotion."""
+        import pandas as pd
+
+        parts = []
+        for name in (*STREAMS, "fused"):
+            if name in self.windows:
+                part = pd.DataFrame(self.windows[name].posteriors, columns=list(COMMON7))
+                part.insert(0, "stream", name)
+                part.insert(0, "time_s", self.windows[name].times_s)
+                parts.append(part)
+        columns = ["time_s", "stream", *COMMON7]
+        return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
+
+    @property
+    def truth(self) -> str | None:
+        """The acted emotion, one of COMMON7, where a RAVDESS file name tells it."""
+        from emorec.corpora import ravdess
+
+        facts = ravdess.parse_name(self.path)
+        if facts is None:
+            return None
+        one_hot = np.array([name == facts["emotion"] for name in RAVDESS8], np.float32)
+        return COMMON7[int(fold(one_hot, RAVDESS8, COMMON7).argmax())]
