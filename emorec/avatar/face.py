@@ -22,15 +22,15 @@ REFERENCE_SIZE = (1280, 720)
 _HEAD_CENTRE = (640, 300)  # where the point between the eyes stands in the picture
 
 # Features at rest, right half of the face, head coordinates; the left half mirrors them.
-_BROW = ((29, -43), (56, -53), (85, -55), (112, -47), (132, -29))
+_BROW = ((29, -40), (56, -49), (85, -51), (112, -43), (132, -25))
 _BROW_THICKNESS = (8.0, 9.0, 8.0, 6.0, 2.5)
-_EYE_INNER, _EYE_OUTER = (42, 3.0), (96, 0.5)
-_LID_UPPER = ((59, -12.0), (80, -12.0))
-_LID_LOWER = ((61, 9.0), (80, 9.5))
-_MOUTH_CORNER = (53, 152)
-_LIP_UPPER = ((0, 138), (14, 134.5), (34, 141), (47, 148))
-_LIP_LOWER = ((0, 179), (17, 177.5), (35, 169), (47, 159))
-_SEAM = 153.0  # where the closed lips meet
+_EYE_INNER, _EYE_OUTER = (44, 3.0), (101, 0.5)
+_LID_UPPER = ((62, -12.0), (84, -12.0))
+_LID_LOWER = ((64, 9.0), (84, 9.5))
+_MOUTH_CORNER = (54, 147)
+_LIP_UPPER = ((0, 134), (14, 130.5), (34, 137), (47, 144))
+_LIP_LOWER = ((0, 174), (17, 172.5), (35, 164.5), (47, 155))
+_SEAM = 149.0  # where the closed lips meet
 
 _FACE = (slice(150, 600), slice(110, 490))  # the rows and columns that creases can reach
 _FACE_ORIGIN = (ORIGIN_X - 110, ORIGIN_Y - 150)
@@ -83,13 +83,14 @@ def _crease_lines(face: Expression, pose: Pose) -> list[tuple[np.ndarray, float,
     corner_y = _MOUTH_CORNER[1] - face.corner_up
     jaw = face.jaw_down + pose.speech_open
     for side in (-1, 1):
-        cheek = [(33, 88 - face.nose_up), (50, 106 - face.nose_up), (corner_x + 14, corner_y - 18)]
-        cheek.append((corner_x + 19, corner_y - 3 + 0.15 * jaw))
+        top, end = (30, 87 - face.nose_up), (corner_x + 13, corner_y - 12)
+        cheek = [top, (0.55 * (top[0] + end[0]), 0.5 * (top[1] + end[1]) - 2), end]
+        cheek.append((corner_x + 16, corner_y + 3 + 0.15 * jaw))
         upright = [(11, -62 + brow * 0.5), (9, -42 + brow * 0.5), (12, -22 + brow * 0.4)]
         crow = [[(112, -6), (128, -14)], [(113, 2), (131, 2)], [(111, 9), (127, 17)]]
         bag = [(44, 20 - face.lower_lid_up), (68, 27 - face.lower_lid_up), (98, 20)]
         wrinkle = [(7, 8), (15, 15), (21, 25)]
-        lines.append((_mirror(cheek, side), 0.85 * face.crease_cheek, 5))
+        lines.append((_mirror(cheek, side), 0.7 * face.crease_cheek, 5))
         lines.append((_mirror(upright, side), face.crease_brow, 4))
         lines += [(_mirror(line, side), 0.55 * face.crease_eye, 3) for line in crow]
         lines.append((_mirror(bag, side), 0.55 * face.crease_eye, 4))
@@ -156,13 +157,13 @@ def _lids(face: Expression, blink: float) -> tuple[np.ndarray, np.ndarray]:
 def _draw_eye(canvas: np.ndarray, actor: Actor, face: Expression, pose: Pose, side: int) -> None:
     """Paint one eye between its lids."""
     upper, lower = (_mirror(curve, side) for curve in _lids(face, pose.blink))
-    left, top = round(ORIGIN_X + 69.5 * side) - 50, ORIGIN_Y - 45
+    left, top = round(ORIGIN_X + 72 * side) - 50, ORIGIN_Y - 45
     window = canvas[top : top + 80, left : left + 100]
     origin = (ORIGIN_X - left, ORIGIN_Y - top)
     ball = np.empty((80, 100, 3), np.float32)
     ball[:] = (226, 230, 236)
     image = ball.astype(np.uint8)
-    centre = tuple(int(16 * v) for v in (origin[0] + 69 * side + pose.gaze, origin[1] - 2.0))
+    centre = tuple(int(16 * v) for v in (origin[0] + 72 * side + pose.gaze, origin[1] - 2.0))
     iris = np.array(actor.iris, float)
     for radius, colour in (
         (14.0, iris * 0.45),
@@ -226,10 +227,10 @@ def _lip_curves(actor: Actor, face: Expression, pose: Pose) -> dict[str, np.ndar
     upper = edge(_LIP_UPPER, raised + face.lip_press)
     lower = edge(_LIP_LOWER, dropped - face.lip_press)
     inner_upper = edge(
-        ((0, _SEAM - 0.3), (15, _SEAM - 1), (33, _SEAM - 0.6), (43, _SEAM - 0.5)), raised
+        ((0, _SEAM - 0.3), (15, _SEAM - 1), (33, _SEAM - 0.6), (43, _SEAM - 1.2)), raised
     )
     inner_lower = edge(
-        ((0, _SEAM + 0.4), (15, _SEAM), (33, _SEAM - 0.2), (43, _SEAM - 0.3)), dropped
+        ((0, _SEAM + 0.4), (15, _SEAM), (33, _SEAM - 0.2), (43, _SEAM - 1.0)), dropped
     )
     inner_corner = corner - (5, 0)
 
@@ -258,7 +259,9 @@ def _mouth_inside(curves: dict[str, np.ndarray], face: Expression, shape: tuple,
     ivory = np.array((226, 236, 240), np.float32)
     width = np.abs(top[:, 0]).max()
     fade = np.sqrt(np.clip(1 - (top[:, :1] / (width * 0.98)) ** 2, 0, 1))
-    teeth = np.concatenate([top - (0, 3), (top + (0, 1) * (min(16.0, gap * 0.8) * fade))[::-1]])
+    # Rounded lips hide most of the teeth.
+    tall = min(16.0, gap * 0.8) * np.clip(width / 40 - 0.2, 0.3, 1)
+    teeth = np.concatenate([top - (0, 3), (top + (0, 1) * (tall * fade))[::-1]])
     _blend(image, ivory, cv2.GaussianBlur(fill_mask(teeth, shape, origin), (0, 0), 0.8))
     if face.teeth_lower > 0.05:
         tall = min(9.0, gap * 0.4) * face.teeth_lower
@@ -340,9 +343,9 @@ def _compose(
     if (width, height) != REFERENCE_SIZE:
         frame = cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
     # Turning the head moves what stands out: the nose more than the ears.
-    map_x = GRID_X + (ORIGIN_X - float(pose.yaw) * (portrait.depth - 0.35))
+    map_x = GRID_X + (ORIGIN_X - float(pose.yaw) * portrait.relief)
     nod = float(pose.pitch + face.head_down)
-    map_y = GRID_Y + (ORIGIN_Y - nod * (portrait.depth - 0.45))
+    map_y = GRID_Y + (ORIGIN_Y - nod * portrait.relief)
     turned = cv2.remap(canvas, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     angle = np.deg2rad(pose.roll_deg + face.head_tilt)
     cos, sin = scale * np.cos(angle), scale * np.sin(angle)

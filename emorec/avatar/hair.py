@@ -93,4 +93,7 @@ def hair_back(actor: Actor) -> np.ndarray:
         return np.zeros_like(GRID_X)
     half = np.array(_BACKS[actor.hair_style], dtype=float) * (actor.width, 1)
     outline = np.concatenate([half, half[:0:-1] * (-1, 1)])
-    return canvas_mask(smooth_curve(outline, closed=True), blur=2)
+    mask = canvas_mask(smooth_curve(outline, closed=True), blur=2)
+    # Long hair parts at the neck, which is painted with the shoulders.
+    neck = np.clip((82 * actor.width - np.abs(GRID_X)) / 10, 0, 1) * (GRID_Y > 120)
+    return mask * (1 - neck.astype(np.float32))

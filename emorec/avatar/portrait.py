@@ -28,10 +28,10 @@ from emorec.avatar.hair import COVERS_EARS, hair_back, hair_front, hair_paint
 
 # Right half of the outline of the head from the chin to the crown: x, y.
 _OUTLINE = (
-    (0, 257),
-    (38, 250),
-    (72, 228),
-    (103, 196),
+    (0, 253),
+    (38, 246),
+    (72, 225),
+    (103, 194),
     (125, 162),
     (138, 124),
     (147, 84),
@@ -53,14 +53,14 @@ class Portrait:
         actor: Whose layers they are.
         head: uint8 (CANVAS_HEIGHT, CANVAS_WIDTH, 4), blue, green and red multiplied
             by the opacity, so that edges stay clean when the head is moved, and opacity.
-        depth: float32 (CANVAS_HEIGHT, CANVAS_WIDTH), how far each point of the head
-            stands out, 0 at its outline to 1 at the tip of the nose.
+        relief: float32 (CANVAS_HEIGHT, CANVAS_WIDTH), how far each point of the head
+            stands out against the eyes: -1 at the ears, 0 at the eyes, 1 at the nose.
         backdrop: uint8 (720, 1280, 3), wall, neck and shoulders.
     """
 
     actor: Actor
     head: np.ndarray
-    depth: np.ndarray
+    relief: np.ndarray
     backdrop: np.ndarray
 
 
@@ -94,7 +94,7 @@ def _height_map(actor: Actor, half_width: np.ndarray) -> np.ndarray:
     height += 8 * pair(72, -40, 50, 13) - 13 * pair(68, -4, 38, 20)
     height += 8 * pair(66, 0, 30, 13) - 4 * pair(62, 24, 30, 7)
     height += 12 * pair(92, 72, 40, 36) - 5 * pair(40, 118, 10, 22)
-    height += 12 * blob(0, 152, 52, 38) - 2.5 * blob(0, 120, 6, 12)
+    height += 12 * blob(0, 148, 52, 38) - 2.5 * blob(0, 120, 6, 12)
     height -= 8 * blob(0, 199, 36, 10)
     height += 13 * blob(0, 228, 32 * actor.jaw, 20)
     return cv2.GaussianBlur(height.astype(np.float32), (0, 0), 2.0)
@@ -108,6 +108,15 @@ def _shade(height: np.ndarray, light_x: float) -> np.ndarray:
     lamp /= np.linalg.norm(lamp)
     cosine = (-slope_x * lamp[0] - slope_y * lamp[1] + lamp[2]) / length
     return (0.60 + 0.49 * np.clip(cosine, 0, None)).astype(np.float32)
+
+
+def _relief(half_width: np.ndarray) -> np.ndarray:
+    """Return how far each point stands out against the eyes; see Portrait."""
+    chin = np.clip((GRID_Y - 130) / 120, 0, 1)
+    crown = np.clip((-GRID_Y - 20) / 130, 0, 1)
+    outline = np.clip(np.abs(GRID_X) / half_width, 0, 1) ** 3
+    relief = blob(0, 84, 34, 46) + 0.4 * blob(0, 150, 60, 40) - (1 - chin) * (1 - crown) * outline
+    return cv2.GaussianBlur(relief, (0, 0), 5).astype(np.float32)
 
 
 def _tint(colour: tuple[int, int, int], shade: np.ndarray) -> np.ndarray:
@@ -215,6 +224,5 @@ def make_portrait(actor: Actor) -> Portrait:
     colour, opacity = _lay(colour, opacity, skin, soft)
     colour, opacity = _lay(colour, opacity, hair, front)
 
-    depth = cv2.GaussianBlur(height * soft, (0, 0), 6)
     head = np.dstack([np.clip(colour, 0, 255) * opacity[..., None], opacity * 255]).astype(np.uint8)
-    return Portrait(actor, head, (depth / depth.max()).astype(np.float32), _backdrop(actor))
+    return Portrait(actor, head, _relief(half_width), _backdrop(actor))
