@@ -74,15 +74,15 @@ def augment_log_mel(rng: np.random.Generator, decibel: np.ndarray, frames: int) 
         borderValue=floor,
     )
     if rng.random() < 0.5:
-        knots = rng.normal(0, 4, 5)
+        knots = rng.normal(0, 3, 5)
         window += np.interp(np.linspace(0, 4, bands), np.arange(5), knots)[:, None]
-    if rng.random() < 0.25:
-        window = _reverberate(window, seconds_to_60_db=rng.uniform(0.2, 0.8))
-    if rng.random() < 0.6:
-        window = _add_noise_floor(rng, window, below_peak_db=rng.uniform(15, 65))
     if rng.random() < 0.15:
+        window = _reverberate(window, seconds_to_60_db=rng.uniform(0.2, 0.8))
+    if rng.random() < 0.4:
+        window = _add_noise_floor(rng, window, below_peak_db=rng.uniform(20, 70))
+    if rng.random() < 0.1:
         window[rng.integers(bands // 2, bands) :] = window.min()
-    for axis, longest in ((0, 12), (0, 12), (1, 24), (1, 24)):
+    for axis, longest in ((0, 10), (0, 10), (1, 20), (1, 20)):
         width = rng.integers(0, longest)
         at = rng.integers(0, window.shape[axis] - width)
         masked = (slice(at, at + width), slice(None))[:: 1 if axis == 0 else -1]

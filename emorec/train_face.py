@@ -11,7 +11,7 @@ from emorec.networks.face import build_face_network
 from emorec.training import AugmentedBatches, fit
 
 VALIDATION_SHARE = 0.05
-EPOCHS = 60
+EPOCHS = 45
 SEED = 1
 
 

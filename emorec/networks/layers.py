@@ -27,6 +27,16 @@ class StandardizedConv2D(layers.Conv2D):
             initializer=keras.initializers.Constant(RELU_GAIN),
         )
 
+    def save_own_variables(self, store):
+        """Save the gain too: a convolution names its own variables one by one."""
+        super().save_own_variables(store)
+        store["2"] = self.gain
+
+    def load_own_variables(self, store):
+        """Load what `save_own_variables` saved."""
+        for index, variable in enumerate((self._kernel, self.bias, self.gain)):
+            variable.assign(store[str(index)])
+
     def standardized_kernel(self):
         """Return the kernel that is convolved with: zero mean, norm `gain` per channel."""
         kernel = ops.cast(self.kernel, "float32")

@@ -7,7 +7,7 @@ from emorec.emotions import RAVDESS8
 from emorec.networks.layers import conv_relu
 
 # (filters, convolutions) of each stage; a pooling halves both axes after each.
-STAGES = ((32, 1), (64, 2), (128, 2), (192, 2))
+STAGES = ((24, 1), (48, 2), (96, 2), (128, 2))
 
 
 @keras.saving.register_keras_serializable("emorec")
@@ -50,5 +50,11 @@ def build_voice_network(
     x = layers.Flatten()(x)
     x = layers.LayerNormalization(dtype="float32", name="embedding")(x)
     x = layers.Dropout(dropout)(x)
-    outputs = layers.Dense(len(RAVDESS8), activation="softmax", dtype="float32", name="voice")(x)
+    outputs = layers.Dense(
+        len(RAVDESS8),
+        activation="softmax",
+        kernel_initializer="zeros",
+        dtype="float32",
+        name="voice",
+    )(x)
     return keras.Model(inputs, outputs, name="voice_2d_cnn")
