@@ -23,7 +23,7 @@ from emorec.result import ClipResult, FaceUsed, Windows
 from emorec.speech import VOICE
 from emorec.streams import FaceStream, Findings, GeometryStream, VoiceStream
 
-__all__ = ["MODEL_FOLDERS", "Recognizer"]
+__all__ = ["MODEL_FOLDERS", "Recognizer", "default_models_folder"]
 
 MODEL_FOLDERS = {"voice": "voice_2d_cnn", "face": "face_cnn", "geometry": "geometry"}
 """Which model of the models' folder serves which stream."""
@@ -34,6 +34,12 @@ _FRAMES_PER_BATCH = 8
 _PIECES_AHEAD = 3
 
 Piece = TypeVar("Piece")
+
+
+def default_models_folder() -> Path:
+    """Return the repository's `Models`, or that of the working folder."""
+    own = Path(__file__).resolve().parents[1] / "Models"
+    return own if own.is_dir() else Path("Models")
 
 
 class Recognizer:
@@ -151,11 +157,15 @@ class Recognizer:
     def _windows(self, found: dict[str, Findings], duration_s: float) -> dict[str, Windows]:
         """What each stream says over time, and all of them together on an even grid."""
         windows = {
-            stream: Windows(findings.times_s, fold(findings.posteriors, findings.classes, COMMON7))
+            stream: Windows(
+                findings.times_s,
+                fold(findings.posteriors, findings.classes, COMMON7),
+                findings.window_s,
+            )
             for stream, findings in found.items()
         }
         times_s, fused = [], []
-        for time_s in np.arange(TIMELINE_HOP_S / 2, duration_s, TIMELINE_HOP_S):
+        for time_s in np.arange(0, duration_s, TIMELINE_HOP_S) + TIMELINE_HOP_S / 2:
             near = {stream: _nearest(findings, time_s) for stream, findings in found.items()}
             near = {
                 stream: fold(posterior, found[stream].classes, COMMON7)
@@ -166,7 +176,7 @@ class Recognizer:
                 times_s.append(time_s)
                 fused.append(self._fusion.fuse(near))
         if times_s:
-            windows["fused"] = Windows(np.array(times_s), np.stack(fused))
+            windows["fused"] = Windows(np.array(times_s), np.stack(fused), TIMELINE_HOP_S)
         return windows
 
 

@@ -26,10 +26,12 @@ class Windows:
     Attributes:
         times_s: (n,) float64, the middle of each window, seconds from the start of the clip.
         posteriors: (n, 7) float32 over COMMON7.
+        window_s: Length of a window.
     """
 
     times_s: np.ndarray
     posteriors: np.ndarray
+    window_s: float
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,171 @@
+"""The command line: ``emorec classify PATH...``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from emorec import __version__
+
+EXIT_OK, EXIT_SOME_WITHOUT_VERDICT, EXIT_WRONG_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
+
+_EXAMPLES = """examples:
+  emorec classify clip.mp4
+  emorec classify recordings/ 'more/**/*.wav' --csv results.csv
+  emorec classify recordings/ --jobs 4 --json results.json --timeline timelines/ --plots plots/
+  emorec classify -- -a-name-that-begins-with-a-dash.mp4
+
+exit status:
+  0  every clip got a verdict
+  1  some clips got none; the table says why
+  2  wrong usage, a model that cannot be loaded, or an output that cannot be written
+"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        arguments: Without the program's name; those of the process by default.
+
+    Returns:
+        The exit status; see ``emorec --help``.
+    """
+    options = _parser().parse_args(arguments)
+    return options.run(options)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="emorec",
+        description="Reads emotion from a speaking person's voice and face.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"emorec {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    classify = commands.add_parser(
+        "classify",
+        help="read the emotion of clips",
+        description="Reads the emotion of clips: one verdict each, and what it rests on.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = classify.add_argument
+    add("paths", nargs="+", metavar="PATH", help="a clip, a folder of clips, or a quoted pattern")
+    add("--csv", type=Path, metavar="FILE", help="write one row per clip, as it is finished")
+    add("--json", type=Path, metavar="FILE", help="write all probabilities")
+    add("--timeline", type=Path, metavar="FOLDER", help="write one CSV over time per clip")
+    add("--plots", type=Path, metavar="FOLDER", help="write one picture per clip")
+    add("--jobs", type=_jobs, default=1, metavar="N", help="clips at once; -1: one a core (1)")
+    add("--engine", choices=("onnx", "keras"), default="onnx", help="what runs the networks (onnx)")
+    add("--models", type=Path, default=None, metavar="FOLDER", help="where the models lie (Models)")
+    classify.set_defaults(run=_classify)
+    return parser
+
+
+def _jobs(text: str) -> int:
+    jobs = int(text)
+    if jobs == 0 or jobs < -1:
+        raise argparse.ArgumentTypeError("must be 1 or more, or -1 for one a core")
+    return jobs
+
+
+def _classify(options: argparse.Namespace) -> int:
+    from emorec import report
+    from emorec.clips import find_clips
+    from emorec.engines import ModelError
+    from emorec.media import MediaError
+
+    clips = find_clips(options.paths)
+    outputs = (options.csv, options.json, options.timeline, options.plots)
+    try:
+        _refuse_to_overwrite(clips, outputs)
+        writer = report.ResultWriter(*outputs)
+        # Loading costs most of the start, and a run without a single clip needs no model.
+        recognizer = _load(options) if any(isinstance(clip, Path) for clip in clips) else None
+    except (report.OutputError, ModelError) as error:
+        return _refuse(error)
+    results = _results(recognizer, clips, options.jobs)
+    done = []
+    try:
+        with writer, _progress() as progress:
+            for result in progress.track(results, total=len(clips), description="Classifying"):
+                writer.add(result)
+                done.append(result)
+    except KeyboardInterrupt:
+        left = len(clips) - len(done)
+        report.print_table(done)
+        where = f", their rows are in {options.csv}" if options.csv else ""
+        _say(f"interrupted: {len(done)} clips are finished{where}; {left} are left")
+        return EXIT_INTERRUPTED
+    except (report.OutputError, ModelError, MediaError) as error:
+        return _refuse(error)
+    report.print_table(done)
+    return EXIT_OK if all(result.emotion for result in done) else EXIT_SOME_WITHOUT_VERDICT
+
+
+def _load(options: argparse.Namespace):
+    from emorec.recognizer import Recognizer, default_models_folder
+
+    return Recognizer.load(options.models or default_models_folder(), options.engine)
+
+
+def _results(recognizer, clips: list, n_jobs: int) -> Iterator:
+    """Yield one result for each clip, in order; what is no clip fails without any work."""
+    from emorec.media import MediaError
+    from emorec.result import ClipResult
+
+    paths = [clip for clip in clips if isinstance(clip, Path)]
+    classified = recognizer.classify_many(paths, n_jobs) if recognizer else iter(())
+    for clip in clips:
+        if isinstance(clip, MediaError):
+            yield ClipResult.failed(clip.path, clip.reason, clip.remedy)
+        else:
+            yield next(classified)
+
+
+def _refuse_to_overwrite(clips: list, outputs: tuple[Path | None, ...]) -> None:
+    from emorec.report import OutputError
+
+    taken = {os.path.realpath(clip) for clip in clips if isinstance(clip, Path)}
+    for output in outputs:
+        if output is not None and os.path.realpath(output) in taken:
+            raise OutputError(output, "it is one of the clips", "choose another name")
+
+
+def _progress():
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        disable=not sys.stderr.isatty(),
+        transient=True,
+    )
+
+
+def _say(text: str) -> None:
+    print(f"emorec: {text}", file=sys.stderr)
+
+
+def _refuse(error: Exception) -> int:
+    _say(str(error))
+    return EXIT_WRONG_USAGE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,192 @@
+"""The panels of a clip's picture; `emorec.report.plot_clip` puts them together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from emorec.emotions import COMMON7
+from emorec.result import STREAMS, ClipResult, FaceUsed, Windows
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["EMOTION_COLORS", "draw_bars", "draw_course", "draw_face", "draw_strips", "draw_title"]
+
+EMOTION_COLORS = {
+    "angry": "#d55e00",
+    "disgust": "#009e73",
+    "fear": "#8f5aa8",
+    "happy": "#f0c808",
+    "neutral": "#a8a8a8",
+    "sad": "#0072b2",
+    "surprise": "#6ec5f0",
+}
+"""One colour per emotion in every plot, after the colour-blind-safe set of Okabe and Ito."""
+
+TITLES = {"voice": "Voice", "face": "Face", "geometry": "Geometry", "fused": "All together"}
+"""Headings of the streams."""
+
+LEFT, RIGHT = 0.09, 0.975  # margins of everything, as shares of the figure's width
+
+_INK, _SOFT, _FAINT = "#222222", "#666666", "#ececec"
+_LONGEST_NAME, _LONGEST_FACTS = 60, 125
+
+
+def draw_title(figure: Figure, result: ClipResult, name: str) -> None:
+    """Write the clip's name, what is to know about it, and the verdict on its colour."""
+    inch = 1 / figure.get_figheight()
+    color = EMOTION_COLORS[result.emotion]
+    figure.text(LEFT, 1 - 0.36 * inch, _shortened(name, _LONGEST_NAME), size=15, color=_INK)
+    figure.text(
+        RIGHT - 0.008,
+        1 - 0.42 * inch,
+        f"{result.emotion}  {result.confidence:.0%}",
+        size=17,
+        weight="bold",
+        ha="right",
+        va="center",
+        color=_readable_on(color),
+        bbox={"boxstyle": "round,pad=0.45", "facecolor": color, "edgecolor": "none"},
+    )
+    facts = [f"{result.duration_s:.1f} s"]
+    if result.truth:
+        facts.append(f"acted: {result.truth}")
+    facts = _shortened("  ·  ".join(facts + result.notes), _LONGEST_FACTS)
+    figure.text(LEFT, 1 - 0.62 * inch, facts, size=10, color=_SOFT)
+
+
+def draw_face(axes: Axes, face: FaceUsed) -> None:
+    """Show one of the faces, framed in the colour of what was read from it."""
+    axes.imshow(face.picture, cmap="gray", vmin=0, vmax=255, interpolation="lanczos")
+    axes.set(xticks=[], yticks=[])
+    for spine in axes.spines.values():
+        spine.set(color=EMOTION_COLORS[face.emotion], linewidth=3)
+    axes.set_xlabel(f"{face.time_s:.1f} s  {face.emotion}", size=9, color=_SOFT, labelpad=3)
+
+
+def draw_bars(axes: Axes, result: ClipResult, stream: str) -> None:
+    """Draw one stream's probabilities as horizontal bars, the likeliest emphasised."""
+    posterior = result.posteriors.get(stream)
+    axes.set_title(TITLES[stream], size=11, loc="left", weight="bold", color=_INK, pad=6)
+    axes.set(xlim=(0, 1), ylim=(len(COMMON7) - 0.5, -0.5), xticks=[0, 0.5, 1])
+    axes.set_xticklabels(["0", "50", "100 %"], size=8, color=_SOFT)
+    axes.set_yticks(range(len(COMMON7)), COMMON7, size=10, color=_INK)
+    axes.tick_params(length=0)
+    axes.grid(axis="x", color=_FAINT)
+    axes.set_axisbelow(True)
+    _hide_spines(axes)
+    if posterior is None:
+        axes.text(0.5, 3, "not there", size=10, style="italic", ha="center", color=_SOFT)
+        return
+    colors = [EMOTION_COLORS[name] for name in COMMON7]
+    axes.barh(range(len(COMMON7)), posterior, height=0.72, color=colors)
+    best = int(posterior.argmax())
+    for row, probability in enumerate(posterior):
+        fits_inside = probability > 0.72
+        axes.text(
+            probability + (-0.02 if fits_inside else 0.02),
+            row,
+            f"{probability:.0%}",
+            size=9,
+            va="center",
+            ha="right" if fits_inside else "left",
+            weight="bold" if row == best else "normal",
+            color=_readable_on(colors[row]) if fits_inside else (_INK if row == best else _SOFT),
+        )
+
+
+def draw_strips(axes: Axes, result: ClipResult) -> None:
+    """Draw one strip per stream: its likeliest emotion over time, the surer the stronger."""
+    axes.set(ylim=(len(STREAMS) - 0.5, -0.5))
+    axes.set_yticks(range(len(STREAMS)), [TITLES[name] for name in STREAMS], size=10, color=_INK)
+    axes.tick_params(length=0, labelbottom=False)
+    _hide_spines(axes)
+    for row, stream in enumerate(STREAMS):
+        axes.barh(row, result.duration_s, height=0.62, color=_FAINT)
+        if stream not in result.windows:
+            continue
+        windows = result.windows[stream]
+        for (start_s, end_s), posterior in zip(
+            _shares(windows, result.duration_s), windows.posteriors, strict=True
+        ):
+            best = int(posterior.argmax())
+            axes.barh(
+                row,
+                end_s - start_s,
+                left=start_s,
+                height=0.62,
+                color=EMOTION_COLORS[COMMON7[best]],
+                alpha=float(0.25 + 0.75 * posterior[best]),
+                linewidth=0,
+            )
+
+
+def draw_course(axes: Axes, result: ClipResult) -> None:
+    """Draw the fused probabilities over time as stacked areas."""
+    windows = result.windows["fused"]
+    colors = [EMOTION_COLORS[name] for name in COMMON7]
+    for stretch in _unbroken(windows):
+        # Held level for half a window at both ends: a lone window would have no width otherwise.
+        first_s, last_s = windows.times_s[stretch[[0, -1]]]
+        ends_s = max(0, first_s - windows.window_s / 2), last_s + windows.window_s / 2
+        times_s = [ends_s[0], *windows.times_s[stretch], ends_s[1]]
+        posteriors = windows.posteriors[[stretch[0], *stretch, stretch[-1]]]
+        axes.stackplot(times_s, posteriors.T, colors=colors, edgecolor="white", linewidth=0.6)
+    axes.set(xlim=(0, max(result.duration_s, 1e-3)), ylim=(0, 1), yticks=[0, 0.5, 1])
+    axes.set_yticklabels(["0", "50", "100 %"], size=9, color=_SOFT)
+    axes.set_xlabel("time [s]", size=10, color=_INK)
+    axes.tick_params(axis="x", labelsize=9, colors=_SOFT)
+    axes.tick_params(axis="y", length=0)
+    axes.set_ylabel("All together", size=10, color=_INK)
+    _hide_spines(axes)
+    handles = [
+        axes.fill_between([], [], color=color, label=name)
+        for name, color in zip(COMMON7, colors, strict=True)
+    ]
+    axes.figure.legend(
+        handles=handles,
+        ncols=len(COMMON7),
+        loc="lower center",
+        frameon=False,
+        fontsize=10,
+        handlelength=1.1,
+        columnspacing=1.8,
+    )
+
+
+def _shares(windows: Windows, duration_s: float) -> np.ndarray:
+    """Where each window's part of the time begins and ends, (n, 2) seconds.
+
+    Overlapping windows share the time evenly; the first and the last reach as far as they heard
+    or saw.
+    """
+    middles_s = windows.times_s
+    between_s = (middles_s[1:] + middles_s[:-1]) / 2
+    half_s = windows.window_s / 2
+    starts_s = np.maximum(middles_s - half_s, np.concatenate([[0], between_s]))
+    ends_s = np.minimum(middles_s + half_s, np.concatenate([between_s, [duration_s]]))
+    return np.stack([starts_s, np.maximum(starts_s, ends_s)], 1)
+
+
+def _unbroken(windows: Windows) -> list[np.ndarray]:
+    """Indices of the windows, split where some are missing in between."""
+    breaks = np.flatnonzero(np.diff(windows.times_s) > 1.5 * windows.window_s) + 1
+    return np.split(np.arange(len(windows.times_s)), breaks)
+
+
+def _hide_spines(axes: Axes) -> None:
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+
+
+def _readable_on(color: str) -> str:
+    """Black or white, whichever stands out from a colour by its luminance."""
+    red, green, blue = (int(color[i : i + 2], 16) / 255 for i in (1, 3, 5))
+    return "black" if 0.299 * red + 0.587 * green + 0.114 * blue > 0.5 else "white"
+
+
+def _shortened(text: str, length: int) -> str:
+    return text if len(text) <= length else text[: length - 1] + "…"
