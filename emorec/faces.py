@@ -343,8 +343,8 @@ def crop_face(frame: np.ndarray, box: np.ndarray, size_px: int) -> np.ndarray:
 
     >>> frame = np.tile(np.arange(100, dtype=np.uint8), (80, 1))
     >>> crop_face(frame, np.array([90, 0, 20, 20]), 2)
-    array([[94, 99],
-           [94, 99]], dtype=uint8)
+    array([[95, 99],
+           [95, 99]], dtype=uint8)
     """
     x, y, width, height = (int(value) for value in box)
     side = max(width, height, 1)
