@@ -345,7 +345,7 @@ MEMORY_PROGRAM = """
 import sys
 from pathlib import Path
 from emorec.media import ClipReader
-count = sum(len(getattr(item, "frames", ())) for item in ClipReader(sys.argv[1]))
+count = sum(len(getattr(item, "frames", ())) for item in ClipReader(sys.argv[1], frames_per_batch=4))
 status = Path("/proc/self/status").read_text()
 print(count, status.split("VmHWM:")[1].split()[0])
 """
