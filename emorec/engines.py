@@ -48,7 +48,7 @@ class ModelSpec:
         stream: "voice", "face" or "geometry".
         classes: Classes of the posterior, in the order of the network's output.
         output: Name of the output to read; empty where there is only one.
-        inputs: How the input is made: rates, windows and sizes, as the stream needs them.
+        inputs: How the input is made, for readers: rates, windows and sizes.
     """
 
     stream: str
@@ -58,9 +58,15 @@ class ModelSpec:
 
 
 class Network(Protocol):
-    """A loaded network."""
+    """A loaded network.
+
+    Attributes:
+        spec: What is known about it.
+        input_shape: Shape of its input without the batch.
+    """
 
     spec: ModelSpec
+    input_shape: tuple[int, ...]
 
     def predict(self, batch: np.ndarray) -> np.ndarray:
         """Judge a batch.
@@ -135,7 +141,8 @@ class OnnxNetwork:
             raise ModelError(path, "it is damaged, or no ONNX model") from error
         outputs = {output.name: output.shape for output in self._session.get_outputs()}
         self._output = spec.output or next(iter(outputs))
-        self._input = self._session.get_inputs()[0].name
+        first = self._session.get_inputs()[0]
+        self._input, self.input_shape = first.name, tuple(first.shape[1:])
         _check_output(path, spec, self._output, outputs)
 
     def predict(self, batch: np.ndarray) -> np.ndarray:
@@ -162,6 +169,7 @@ class KerasNetwork:
             self._model = keras.saving.load_model(path, compile=False, safe_mode=True)
         except Exception as error:  # Keras raises whatever it stumbles on
             raise ModelError(path, "it is damaged, or no Keras model") from error
+        self.input_shape = tuple(self._model.inputs[0].shape[1:])
         names = self._model.output_names
         shapes = [tensor.shape for tensor in self._model.outputs]
         self._output = spec.output or names[0]

@@ -15,8 +15,9 @@ from typing import TypeVar
 import numpy as np
 
 from emorec.emotions import COMMON7, fold
-from emorec.engines import Network, load_network
+from emorec.engines import ModelError, Network, load_network
 from emorec.faces import FaceTracker
+from emorec.fusion import LogLinearFusion
 from emorec.landmarks import LandmarkPredictor
 from emorec.media import ClipReader, FrameBatch, MediaError
 from emorec.result import ClipResult, FaceUsed, Windows
@@ -30,8 +31,12 @@ MODEL_FOLDERS = {"voice": "voice_2d_cnn", "face": "face_cnn", "geometry": "geome
 
 TIMELINE_HOP_S = 0.5
 
+STREAM_CLASSES = {"voice": VoiceStream, "face": FaceStream, "geometry": GeometryStream}
+
+_FIT_AGAIN = "fetch the file from the repository again, or run the fusion's notebook"
 _FRAMES_PER_BATCH = 8
 _PIECES_AHEAD = 3
+_FALLBACK_FRAME_RATE_HZ = 25.0
 
 Piece = TypeVar("Piece")
 
@@ -51,7 +56,9 @@ class Recognizer:
         origin: Folder and engine that the networks came from, for worker processes.
     """
 
-    def __init__(self, networks: dict[str, Network], fusion, origin: tuple[str, str]):
+    def __init__(
+        self, networks: dict[str, Network], fusion: LogLinearFusion, origin: tuple[str, str]
+    ):
         self._networks = networks
         self._fusion = fusion
         self._origin = origin
@@ -71,9 +78,10 @@ class Recognizer:
         """
         folder = Path(folder)
         networks = {
-            stream: load_network(folder / name, engine) for stream, name in MODEL_FOLDERS.items()
+            stream: _load_for(stream, folder / name, engine)
+            for stream, name in MODEL_FOLDERS.items()
         }
-        return cls(networks, _PlainProduct(), (str(folder), engine))
+        return cls(networks, _load_fusion(folder / "fusion" / "fusion.json"), (str(folder), engine))
 
     def classify(self, path: str | Path) -> ClipResult:
         """Read the emotion of one clip.
@@ -85,7 +93,7 @@ class Recognizer:
             path, sample_rate_hz=VOICE.sample_rate_hz, frames_per_batch=_FRAMES_PER_BATCH
         )
         voice = VoiceStream(self._networks["voice"])
-        picture = _Picture(self._networks, self._landmarks)
+        picture = _Picture(self._networks, self._landmarks, reader.info.frame_rate_hz)
         for piece in _read_ahead(reader, _PIECES_AHEAD):
             if isinstance(piece, FrameBatch):
                 picture.add(piece)
@@ -148,11 +156,15 @@ class Recognizer:
             )
 
     def _pooled(self, found: dict[str, Findings]) -> dict[str, np.ndarray]:
+        """What each stream says of the whole clip, and all of them together, over COMMON7."""
         posteriors = {
             stream: fold(findings.pooled, findings.classes, COMMON7)
             for stream, findings in found.items()
         }
-        return {**posteriors, "fused": self._fusion.fuse(posteriors)}
+        fused = self._fuse(
+            {s: fold(f.pooled, f.classes, self._fusion.classes) for s, f in found.items()}
+        )
+        return {**posteriors, "fused": fused}
 
     def _windows(self, found: dict[str, Findings], duration_s: float) -> dict[str, Windows]:
         """What each stream says over time, and all of them together on an even grid."""
@@ -164,26 +176,37 @@ class Recognizer:
             )
             for stream, findings in found.items()
         }
-        times_s, fused = [], []
-        for time_s in np.arange(0, duration_s, TIMELINE_HOP_S) + TIMELINE_HOP_S / 2:
-            near = {stream: _nearest(findings, time_s) for stream, findings in found.items()}
-            near = {
-                stream: fold(posterior, found[stream].classes, COMMON7)
-                for stream, posterior in near.items()
-                if posterior is not None
-            }
-            if near:
-                times_s.append(time_s)
-                fused.append(self._fusion.fuse(near))
-        if times_s:
-            windows["fused"] = Windows(np.array(times_s), np.stack(fused), TIMELINE_HOP_S)
+        times_s = np.arange(0, duration_s, TIMELINE_HOP_S) + TIMELINE_HOP_S / 2
+        fused = self._fuse({s: self._on_grid(findings, times_s) for s, findings in found.items()})
+        there = np.isfinite(fused).all(1)
+        windows["fused"] = Windows(times_s[there], fused[there], TIMELINE_HOP_S)
         return windows
+
+    def _on_grid(self, findings: Findings, times_s: np.ndarray) -> np.ndarray:
+        """The posterior of the window nearest to each time, (n, classes), NaN where none is."""
+        between_s = (findings.times_s[1:] + findings.times_s[:-1]) / 2
+        nearest = np.searchsorted(between_s, times_s)
+        reach_s = (findings.window_s + TIMELINE_HOP_S) / 2
+        posteriors = fold(findings.posteriors, findings.classes, self._fusion.classes)[nearest]
+        posteriors[np.abs(findings.times_s[nearest] - times_s) > reach_s] = np.nan
+        return posteriors
+
+    def _fuse(self, posteriors: dict[str, np.ndarray]) -> np.ndarray:
+        """Join posteriors (..., classes of the fusion) into one (..., 7) over COMMON7."""
+        fused = self._fusion.apply(posteriors)
+        return fold(fused, self._fusion.classes, COMMON7).astype(np.float32)
 
 
 class _Picture:
     """Follows the face through the frames, and has it judged by both streams that look at it."""
 
-    def __init__(self, networks: dict[str, Network], landmarks: LandmarkPredictor):
+    def __init__(
+        self,
+        networks: dict[str, Network],
+        landmarks: LandmarkPredictor,
+        frame_rate_hz: float | None,
+    ):
+        self._frame_s = 1 / (frame_rate_hz or _FALLBACK_FRAME_RATE_HZ)
         self._tracker = FaceTracker()
         self._face = FaceStream(networks["face"])
         self._geometry = GeometryStream(networks["geometry"], landmarks)
@@ -198,7 +221,7 @@ class _Picture:
                 self._has_face = True
                 self._face.add(time_s, frame, box)
                 self._geometry.add(time_s, frame, box)
-            self.end_s = time_s
+            self.end_s = time_s + self._frame_s
 
     def finish(self) -> dict[str, Findings | None]:
         face, self.faces_used = self._face.finish()
@@ -212,21 +235,38 @@ class _Picture:
         return self._tracker.notes
 
 
-def _nearest(findings: Findings, time_s: float) -> np.ndarray | None:
-    """The posterior of the window nearest to a time, None where none reaches it."""
-    distances_s = np.abs(findings.times_s - time_s)
-    nearest = int(distances_s.argmin())
-    reach_s = findings.window_s / 2 + TIMELINE_HOP_S / 2
-    return findings.posteriors[nearest] if distances_s[nearest] <= reach_s else None
+def _load_for(stream: str, folder: Path, engine: str) -> Network:
+    """Load a network and make sure that it reads what its stream feeds it.
+
+    Raises:
+        ModelError: When it does not.
+    """
+    network = load_network(folder, engine)
+    if network.spec.stream != stream:
+        reason = f"it describes a model of the stream {network.spec.stream!r}, not {stream!r}"
+        raise ModelError(folder / "model.json", reason)
+    if not STREAM_CLASSES[stream].accepts(network.input_shape):
+        shape = "x".join(map(str, network.input_shape))
+        raise ModelError(folder, f"it is another model: its input is {shape}")
+    return network
 
 
-class _PlainProduct:
-    """Stands in for the calibrated fusion: the normalised product of the posteriors."""
+def _load_fusion(path: Path) -> LogLinearFusion:
+    """Read the fusion, or say what is wrong with its file.
 
-    def fuse(self, posteriors: dict[str, np.ndarray]) -> np.ndarray:
-        log_sum = sum(np.log(np.maximum(p, 1e-6)) for p in posteriors.values())
-        product = np.exp(log_sum - log_sum.max())
-        return (product / product.sum()).astype(np.float32)
+    Raises:
+        ModelError: When it is absent, broken, or lacks a stream.
+    """
+    try:
+        fusion = LogLinearFusion.from_json(path)
+    except FileNotFoundError as error:
+        raise ModelError(path, "there is no such file", _FIT_AGAIN) from error
+    except (OSError, ValueError) as error:
+        raise ModelError(path, f"it cannot be read ({error})", _FIT_AGAIN) from error
+    missing = [stream for stream in MODEL_FOLDERS if stream not in fusion.temperatures]
+    if missing:
+        raise ModelError(path, f"it knows nothing of the {' and '.join(missing)}", _FIT_AGAIN)
+    return fusion
 
 
 def _read_ahead(pieces: Iterable[Piece], depth: int) -> Iterator[Piece]:

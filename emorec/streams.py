@@ -64,7 +64,11 @@ class VoiceStream:
         notes: What a reader of the result should know.
     """
 
-    input_shape = (speech.VOICE.bands, speech.VOICE.frames(round(speech.WINDOW_S * 16_000)), 1)
+    @staticmethod
+    def accepts(input_shape: tuple[int, ...]) -> bool:
+        """Tell whether a network with this input, without the batch, can serve."""
+        samples = round(speech.WINDOW_S * speech.VOICE.sample_rate_hz)
+        return input_shape == (speech.VOICE.bands, speech.VOICE.frames(samples), 1)
 
     def __init__(self, network: Network):
         self.notes: list[str] = []
@@ -141,9 +145,14 @@ class FaceStream:
         network: The face network; see `emorec.networks.face`.
     """
 
+    @staticmethod
+    def accepts(input_shape: tuple[int, ...]) -> bool:
+        """Tell whether a network with this input, without the batch, can serve."""
+        return len(input_shape) == 3 and input_shape[0] == input_shape[1] and input_shape[2] == 1
+
     def __init__(self, network: Network):
         self._network = network
-        self._size_px = int(network.spec.inputs["size_px"])
+        self._size_px = network.input_shape[0]
         self._due_s = -np.inf
         self._pending: list[tuple[float, np.ndarray, np.ndarray]] = []
         self._times_s: list[float] = []
@@ -215,7 +224,10 @@ class GeometryStream:
         predictor: Finds the landmarks.
     """
 
-    input_shape = (geometry.WINDOW_FRAMES, geometry.FEATURES)
+    @staticmethod
+    def accepts(input_shape: tuple[int, ...]) -> bool:
+        """Tell whether a network with this input, without the batch, can serve."""
+        return input_shape == (geometry.WINDOW_FRAMES, geometry.FEATURES)
 
     def __init__(self, network: Network, predictor: LandmarkPredictor):
         self._network, self._predictor = network, predictor

@@ -1,0 +1,60 @@
+"""Tiny untrained networks of the real input and output shapes, so that tests need no weights."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from emorec import geometry, speech
+from emorec.emotions import COMMON7, FERPLUS8, RAVDESS8
+from emorec.fusion import LogLinearFusion
+
+VOICE_SHAPE = (speech.VOICE.bands, speech.VOICE.frames(round(3 * speech.VOICE.sample_rate_hz)), 1)
+FACE_SHAPE = (48, 48, 1)
+GEOMETRY_SHAPE = (geometry.WINDOW_FRAMES, geometry.FEATURES)
+
+
+def write_network(path: Path, shape: tuple, classes: int, output: str = "output") -> None:
+    """Write an ONNX network of one dense layer and softmax; its weights follow from its shape."""
+    size = int(np.prod(shape))
+    rng = np.random.default_rng(size)
+    weights = (rng.normal(size=(size, classes)) / np.sqrt(size)).astype(np.float32)
+    nodes = [
+        helper.make_node("Flatten", ["input"], ["flat"]),
+        helper.make_node("MatMul", ["flat", "weights"], ["scores"]),
+        helper.make_node("Softmax", ["scores"], [output], axis=-1),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "untrained",
+        [helper.make_tensor_value_info("input", TensorProto.FLOAT, ["batch", *shape])],
+        [helper.make_tensor_value_info(output, TensorProto.FLOAT, ["batch", classes])],
+        [numpy_helper.from_array(weights, "weights")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    onnx.save(model, path)
+
+
+def make_models(folder: Path) -> Path:
+    """Make a folder of models that `Recognizer.load` takes."""
+    for name, stream, shape, classes, output in (
+        ("voice_2d_cnn", "voice", VOICE_SHAPE, RAVDESS8, "output"),
+        ("face_cnn", "face", FACE_SHAPE, FERPLUS8, "ferplus"),
+        ("geometry", "geometry", GEOMETRY_SHAPE, RAVDESS8, "output"),
+    ):
+        write_network(folder / name / "model.onnx", shape, len(classes), output)
+        spec = {"stream": stream, "classes": classes, "output": output, "inputs": {}}
+        (folder / name / "model.json").write_text(json.dumps(spec))
+    (folder / "fusion").mkdir()
+    fusion = LogLinearFusion(COMMON7, {"voice": 1.0, "face": 1.0, "geometry": 1.0}, {})
+    fusion.to_json(folder / "fusion" / "fusion.json")
+    return folder
+
+
+def untrained_models(tmp_path_factory) -> Path:
+    """The models of this test run, made once."""
+    folder = tmp_path_factory.getbasetemp() / "untrained_models"
+    return folder if folder.is_dir() else make_models(folder)
