@@ -22,14 +22,14 @@ REFERENCE_SIZE = (1280, 720)
 _HEAD_CENTRE = (640, 300)  # where the point between the eyes stands in the picture
 
 # Features at rest, right half of the face, head coordinates; the left half mirrors them.
-_BROW = ((29, -40), (56, -49), (85, -51), (112, -43), (132, -25))
+_BROW = ((34, -40), (60, -49), (87, -51), (113, -43), (133, -25))
 _BROW_THICKNESS = (8.0, 9.0, 8.0, 6.0, 2.5)
 _EYE_INNER, _EYE_OUTER = (44, 3.0), (101, 0.5)
 _LID_UPPER = ((62, -12.0), (84, -12.0))
 _LID_LOWER = ((64, 9.0), (84, 9.5))
-_MOUTH_CORNER = (54, 147)
-_LIP_UPPER = ((0, 134), (14, 130.5), (34, 137), (47, 144))
-_LIP_LOWER = ((0, 174), (17, 172.5), (35, 164.5), (47, 155))
+_MOUTH_CORNER = (60, 147)
+_LIP_UPPER = ((0, 134), (14.5, 130.5), (36, 137), (51, 143.5))
+_LIP_LOWER = ((0, 174), (18, 172.5), (38, 164.5), (52, 155))
 _SEAM = 149.0  # where the closed lips meet
 
 _FACE = (slice(150, 600), slice(110, 490))  # the rows and columns that creases can reach
@@ -227,10 +227,10 @@ def _lip_curves(actor: Actor, face: Expression, pose: Pose) -> dict[str, np.ndar
     upper = edge(_LIP_UPPER, raised + face.lip_press)
     lower = edge(_LIP_LOWER, dropped - face.lip_press)
     inner_upper = edge(
-        ((0, _SEAM - 0.3), (15, _SEAM - 1), (33, _SEAM - 0.6), (43, _SEAM - 1.2)), raised
+        ((0, _SEAM - 0.3), (16, _SEAM - 1), (36, _SEAM - 0.6), (48, _SEAM - 1.2)), raised
     )
     inner_lower = edge(
-        ((0, _SEAM + 0.4), (15, _SEAM), (33, _SEAM - 0.2), (43, _SEAM - 1.0)), dropped
+        ((0, _SEAM + 0.4), (16, _SEAM), (36, _SEAM - 0.2), (48, _SEAM - 1.0)), dropped
     )
     inner_corner = corner - (5, 0)
 
@@ -260,7 +260,7 @@ def _mouth_inside(curves: dict[str, np.ndarray], face: Expression, shape: tuple,
     width = np.abs(top[:, 0]).max()
     fade = np.sqrt(np.clip(1 - (top[:, :1] / (width * 0.98)) ** 2, 0, 1))
     # Rounded lips hide most of the teeth.
-    tall = min(16.0, gap * 0.8) * np.clip(width / 40 - 0.2, 0.3, 1)
+    tall = min(16.0, gap * 0.8) * np.clip(width / 45 - 0.2, 0.3, 1)
     teeth = np.concatenate([top - (0, 3), (top + (0, 1) * (tall * fade))[::-1]])
     _blend(image, ivory, cv2.GaussianBlur(fill_mask(teeth, shape, origin), (0, 0), 0.8))
     if face.teeth_lower > 0.05:

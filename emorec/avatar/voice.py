@@ -93,7 +93,7 @@ PROSODIES: dict[str, Prosody] = {
     "calm": Prosody(-0.5, 2.5, -2.5, 3.6, -36, 0.22, 0.10, 0.005, 0.0, 0.3),
     "happy": Prosody(6, 8.0, 1.0, 4.3, -18, 0.65, 0.05, 0.006, 0.0, 0.6),
     "sad": Prosody(2.5, 4.0, -5.0, 3.3, -27, 0.3, 0.18, 0.018, 0.8, 0.2),
-    "angry": Prosody(6, 9.0, -4.0, 4.2, -8, 1.0, 0.04, 0.016, 0.0, 0.9),
+    "angry": Prosody(5, 9.0, -4.0, 4.0, -6, 1.0, 0.04, 0.016, 0.0, 0.9),
     "fear": Prosody(11, 4.5, 1.0, 4.6, -14, 0.6, 0.16, 0.018, 0.7, 0.4),
     "disgust": Prosody(0, 7.0, -5.0, 3.5, -24, 0.6, 0.12, 0.020, 0.0, 0.7),
     "surprise": Prosody(5, 11.0, 9.0, 4.9, -22, 0.5, 0.08, 0.007, 0.0, 0.5),
@@ -210,7 +210,7 @@ def _glottal_pulses(f0_hz: np.ndarray, prosody: Prosody, rng: np.random.Generato
     number = np.clip(phase.astype(int), 0, cycles - 1)
     gain = 1 + rng.normal(0, 3 * prosody.jitter, cycles)
     phase = phase - np.floor(phase)
-    opening, closing = 0.46 - 0.1 * prosody.tension, 0.26 - 0.17 * prosody.tension
+    opening, closing = 0.46 - 0.1 * prosody.tension, 0.26 - 0.14 * prosody.tension
     rising = np.sin(np.pi * np.clip(phase / opening, 0, 1)) * (np.pi / 2) / opening
     falling_phase = np.clip((phase - opening) / closing, 0, 1)
     falling = -np.sin(np.pi / 2 * falling_phase) * (np.pi / 2) / closing
@@ -334,7 +334,7 @@ def synthesise_voice(
     mixed = (
         voice / loudness
         + (0.3 + 0.5 * prosody.tension) * friction
-        + 0.018 * (0.7 + 0.9 * prosody.tension) * air * effort**0.6
+        + 0.018 * (0.5 + 1.5 * prosody.tension) * air * effort**0.6
     )
     sound = _to_level(mixed, prosody.level_db) + rng.normal(0, 3e-6, n_samples)
     return Speech(
