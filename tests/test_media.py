@@ -345,7 +345,8 @@ MEMORY_PROGRAM = """
 import sys
 from pathlib import Path
 from emorec.media import ClipReader
-count = sum(len(getattr(item, "frames", ())) for item in ClipReader(sys.argv[1], frames_per_batch=4))
+reader = ClipReader(sys.argv[1], frames_per_batch=4)
+count = sum(len(getattr(item, "frames", ())) for item in reader)
 status = Path("/proc/self/status").read_text()
 print(count, status.split("VmHWM:")[1].split()[0])
 """
