@@ -109,8 +109,12 @@ def _classify(options: argparse.Namespace) -> int:
 
 
 def _load(options: argparse.Namespace):
+    import cv2
+
     from emorec.recognizer import Recognizer, default_models_folder
 
+    # Frames are small by the time OpenCV sees them, and decoding uses the other cores.
+    cv2.setNumThreads(1)
     return Recognizer.load(options.models or default_models_folder(), options.engine)
 
 

@@ -16,13 +16,19 @@ import numpy as np
 
 from emorec.emotions import COMMON7, fold
 from emorec.engines import ModelError, Network, load_network
-from emorec.faces import FaceTracker
 from emorec.fusion import LogLinearFusion
 from emorec.landmarks import LandmarkPredictor
 from emorec.media import ClipReader, FrameBatch, MediaError
-from emorec.result import ClipResult, FaceUsed, Windows
+from emorec.result import ClipResult, Windows
 from emorec.speech import VOICE
-from emorec.streams import FaceStream, Findings, GeometryStream, VoiceStream
+from emorec.streams import (
+    FALLBACK_FRAME_RATE_HZ,
+    FaceStream,
+    Findings,
+    GeometryStream,
+    PictureStream,
+    VoiceStream,
+)
 
 __all__ = ["MODEL_FOLDERS", "Recognizer", "default_models_folder"]
 
@@ -36,7 +42,6 @@ STREAM_CLASSES = {"voice": VoiceStream, "face": FaceStream, "geometry": Geometry
 _FIT_AGAIN = "fetch the file from the repository again, or run the fusion's notebook"
 _FRAMES_PER_BATCH = 8
 _PIECES_AHEAD = 3
-_FALLBACK_FRAME_RATE_HZ = 25.0
 
 Piece = TypeVar("Piece")
 
@@ -54,12 +59,15 @@ class Recognizer:
         networks: Stream name -> its network.
         fusion: Joins what the streams say.
         origin: Folder and engine that the networks came from, for worker processes.
+
+    Attributes:
+        networks: Stream name -> its network.
     """
 
     def __init__(
         self, networks: dict[str, Network], fusion: LogLinearFusion, origin: tuple[str, str]
     ):
-        self._networks = networks
+        self.networks = networks
         self._fusion = fusion
         self._origin = origin
         self._landmarks = LandmarkPredictor()
@@ -92,16 +100,19 @@ class Recognizer:
         reader = ClipReader(
             path, sample_rate_hz=VOICE.sample_rate_hz, frames_per_batch=_FRAMES_PER_BATCH
         )
-        voice = VoiceStream(self._networks["voice"])
-        picture = _Picture(self._networks, self._landmarks, reader.info.frame_rate_hz)
+        voice = VoiceStream(self.networks["voice"])
+        picture = PictureStream(
+            self.networks, self._landmarks, reader.info.frame_rate_hz or FALLBACK_FRAME_RATE_HZ
+        )
         for piece in _read_ahead(reader, _PIECES_AHEAD):
             if isinstance(piece, FrameBatch):
                 picture.add(piece)
             else:
                 voice.add(piece)
-        found = {"voice": voice.finish(), **picture.finish()}
+        seen, faces_used = picture.finish()
+        found = {"voice": voice.finish(), **seen}
         found = {stream: findings for stream, findings in found.items() if findings is not None}
-        notes = [*reader.notes, *voice.notes, *picture.notes(reader.info.has_picture)]
+        notes = [*reader.notes, *voice.notes, *picture.notes]
         duration_s = max(voice.end_s, picture.end_s)
         if not found:
             return ClipResult(
@@ -118,7 +129,7 @@ class Recognizer:
             posteriors=self._pooled(found),
             windows=self._windows(found, duration_s),
             notes=notes,
-            faces_used=picture.faces_used,
+            faces_used=faces_used,
             duration_s=duration_s,
         )
 
@@ -195,44 +206,6 @@ class Recognizer:
         """Join posteriors (..., classes of the fusion) into one (..., 7) over COMMON7."""
         fused = self._fusion.apply(posteriors)
         return fold(fused, self._fusion.classes, COMMON7).astype(np.float32)
-
-
-class _Picture:
-    """Follows the face through the frames, and has it judged by both streams that look at it."""
-
-    def __init__(
-        self,
-        networks: dict[str, Network],
-        landmarks: LandmarkPredictor,
-        frame_rate_hz: float | None,
-    ):
-        self._frame_s = 1 / (frame_rate_hz or _FALLBACK_FRAME_RATE_HZ)
-        self._tracker = FaceTracker()
-        self._face = FaceStream(networks["face"])
-        self._geometry = GeometryStream(networks["geometry"], landmarks)
-        self._has_face = False
-        self.end_s = 0.0
-        self.faces_used: list[FaceUsed] = []
-
-    def add(self, batch: FrameBatch) -> None:
-        for time_s, frame in zip(batch.times_s.tolist(), batch.frames, strict=True):
-            box = self._tracker.update(time_s, frame)
-            if box is not None:
-                self._has_face = True
-                self._face.add(time_s, frame, box)
-                self._geometry.add(time_s, frame, box)
-            self.end_s = time_s + self._frame_s
-
-    def finish(self) -> dict[str, Findings | None]:
-        face, self.faces_used = self._face.finish()
-        return {"face": face, "geometry": self._geometry.finish()}
-
-    def notes(self, has_picture: bool) -> list[str]:
-        if not has_picture:
-            return ["no picture"]
-        if not self._has_face:
-            return ["no face"]
-        return self._tracker.notes
 
 
 def _load_for(stream: str, folder: Path, engine: str) -> Network:

@@ -14,17 +14,18 @@ import numpy as np
 from emorec import geometry, speech
 from emorec.emotions import COMMON7, fold
 from emorec.engines import Network
-from emorec.faces import crop_face
+from emorec.faces import FaceTracker, crop_face
 from emorec.landmarks import LandmarkPredictor
-from emorec.media import SoundBlock
+from emorec.media import FrameBatch, SoundBlock
 from emorec.result import FaceUsed
 
-__all__ = ["FaceStream", "Findings", "GeometryStream", "VoiceStream", "is_silent"]
+__all__ = ["FaceStream", "Findings", "GeometryStream", "PictureStream", "VoiceStream", "is_silent"]
 
 SILENCE_DBFS = -60.0
 SHORTEST_SOUND_S = 0.25
 FACES_PER_S = 10.0
 FACE_WINDOW_S = 0.5
+FALLBACK_FRAME_RATE_HZ = 25.0
 
 _LEVEL_BLOCK_S = 0.05
 _CLIPPED_LEVEL, _CLIPPED_SHARE = 0.999, 0.001
@@ -278,6 +279,51 @@ class GeometryStream:
         next_start_s = times_s[-1] - geometry.WINDOW_S + geometry.HOP_S
         done = int(np.searchsorted(times_s, next_start_s))
         self._track_s, self._track = self._track_s[done:], self._track[done:]
+
+
+class PictureStream:
+    """Follows the face through the frames and has it judged by both streams that look at it.
+
+    Args:
+        networks: Stream name -> its network; "face" and "geometry" are used.
+        landmarks: Finds the landmarks.
+        frame_rate_hz: Mean frame rate, for the length of the last frame.
+
+    Attributes:
+        end_s: Time at which the picture ended so far.
+    """
+
+    def __init__(
+        self, networks: dict[str, Network], landmarks: LandmarkPredictor, frame_rate_hz: float
+    ):
+        self.end_s = 0.0
+        self._frame_s = 1 / frame_rate_hz
+        self._tracker = FaceTracker()
+        self._face = FaceStream(networks["face"])
+        self._geometry = GeometryStream(networks["geometry"], landmarks)
+        self._has_face = False
+
+    def add(self, batch: FrameBatch) -> None:
+        """Take the next frames."""
+        for time_s, frame in zip(batch.times_s.tolist(), batch.frames, strict=True):
+            box = self._tracker.update(time_s, frame)
+            if box is not None:
+                self._has_face = True
+                self._face.add(time_s, frame, box)
+                self._geometry.add(time_s, frame, box)
+            self.end_s = time_s + self._frame_s
+
+    def finish(self) -> tuple[dict[str, Findings | None], list[FaceUsed]]:
+        """Judge what is left: findings by stream, None where no face was seen; faces used."""
+        face, faces_used = self._face.finish()
+        return {"face": face, "geometry": self._geometry.finish()}, faces_used
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader of the result should know."""
+        if not self.end_s:
+            return ["no picture"]
+        return self._tracker.notes if self._has_face else ["no face"]
 
 
 def next_due_s(due_s: float, time_s: float, rate_hz: float) -> float:
