@@ -1,0 +1,254 @@
+"""Late fusion: one posterior from those of several streams, any of which may be missing.
+
+The shipped rule is log-linear: p is proportional to the product over streams of
+p_s^(w_s / T_s). The temperature T_s calibrates a stream alone (Guo et al. 2017, "On
+calibration of modern neural networks"); the weights w_s say how much each stream adds
+beside those that are there too (a logarithmic opinion pool, Genest & Zidek 1986). The
+plain rules that the literature uses stand beside it for comparison.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+from scipy.optimize import minimize
+
+Posteriors = Mapping[str, np.ndarray]
+"""Stream name -> posteriors (..., classes), or (classes,) for one clip; NaN where missing."""
+
+FLOOR = 1e-6
+"""Smallest probability that is taken at its word: no stream has a veto."""
+
+_LARGEST_EXPONENT = 10.0
+_LEAST_CLIPS = 50
+
+
+@dataclass(frozen=True)
+class LogLinearFusion:
+    """Calibrated log-linear fusion; `fit_log_linear` makes one.
+
+    Attributes:
+        classes: Vocabulary of all posteriors.
+        temperatures: Stream -> its temperature.
+        weights: For each set of streams that can be present together, stream -> weight.
+    """
+
+    classes: tuple[str, ...]
+    temperatures: dict[str, float]
+    weights: dict[frozenset, dict[str, float]]
+
+    def apply(self, posteriors: Posteriors) -> np.ndarray:
+        """Fuse posteriors.
+
+        A stream that is absent, or NaN for a clip, is left out, and the weights are those
+        that were fitted for the streams that remain.
+
+        Args:
+            posteriors: Stream -> posteriors, all of one shape (..., classes).
+
+        Returns:
+            float64 (..., classes), normalised; NaN where no stream has anything to say.
+
+        Raises:
+            ValueError: If a stream is unknown, or a shape does not fit the classes.
+        """
+        self._check(posteriors)
+        shape = np.shape(next(iter(posteriors.values())))
+        rows = {s: np.reshape(np.asarray(p, float), (-1, shape[-1])) for s, p in posteriors.items()}
+        present = np.stack([np.isfinite(p).all(1) for p in rows.values()], 1)
+        fused = np.full((len(present), shape[-1]), np.nan)
+        for pattern in np.unique(present[present.any(1)], axis=0):
+            streams = [s for s, there in zip(rows, pattern, strict=True) if there]
+            chosen = (present == pattern).all(1)
+            exponents = self.exponents(streams)
+            fused[chosen] = _softmax(sum(exponents[s] * _log(rows[s][chosen]) for s in streams))
+        return fused.reshape(shape)
+
+    def exponents(self, streams: Sequence[str]) -> dict[str, float]:
+        """Return w_s / T_s of each stream when exactly these are present.
+
+        A set that no clip was fitted for weighs each stream by 1 / sqrt(number of streams):
+        between wholly redundant streams (1 / number) and wholly independent ones (1).
+        """
+        default = dict.fromkeys(streams, 1 / np.sqrt(len(streams)))
+        weights = self.weights.get(frozenset(streams), default)
+        return {s: weights[s] / self.temperatures[s] for s in streams}
+
+    def _check(self, posteriors: Posteriors) -> None:
+        unknown = sorted(set(posteriors) - set(self.temperatures))
+        if unknown or not posteriors:
+            raise ValueError(
+                f"streams {unknown} are unknown: fitted were {sorted(self.temperatures)}"
+                if unknown
+                else "there is no stream to fuse"
+            )
+        shapes = {s: np.shape(p) for s, p in posteriors.items()}
+        if len(set(shapes.values())) > 1 or next(iter(shapes.values()))[-1] != len(self.classes):
+            raise ValueError(
+                f"posteriors must share one shape (..., {len(self.classes)}), not {shapes}"
+            )
+
+    def to_json(self, path: str | Path) -> None:
+        """Write the parameters to a file."""
+        content = {
+            "classes": list(self.classes),
+            "temperatures": self.temperatures,
+            "weights": [
+                {"streams": sorted(streams), "weights": weights}
+                for streams, weights in self.weights.items()
+            ],
+        }
+        Path(path).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+    @classmethod
+    def from_json(cls, path: str | Path) -> "LogLinearFusion":
+        """Read the parameters from a file.
+
+        Raises:
+            OSError: If the file cannot be read.
+            ValueError: If it holds no fusion; the message names file and remedy.
+        """
+        text = Path(path).read_text(encoding="utf-8")
+        try:
+            content = json.loads(text)
+            weights = {frozenset(w["streams"]): dict(w["weights"]) for w in content["weights"]}
+            return cls(tuple(content["classes"]), dict(content["temperatures"]), weights)
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(
+                f"{path}: it does not hold a fusion of this project. Remedy: fetch the file "
+                "from the repository again, or run `python -m emorec.train_fusion`."
+            ) from error
+
+
+def fit_log_linear(
+    posteriors: Posteriors,
+    truth: Sequence[int],
+    classes: Sequence[str],
+    clip_weights: Sequence[float] | None = None,
+) -> LogLinearFusion:
+    """Fit temperatures and weights by least negative log-likelihood, for every subset.
+
+    Each subset is fitted on the clips that have all its streams; one with fewer than 50 such
+    clips gets no weights of its own (see `LogLinearFusion.exponents`).
+
+    Args:
+        posteriors: Stream -> posteriors (n, classes) of speakers that the stream's network
+            never met; rows of NaN where the stream is missing.
+        truth: (n,) index of each clip's class.
+        classes: Vocabulary of the posteriors.
+        clip_weights: (n,) how much each clip counts; all alike when None.
+
+    Raises:
+        ValueError: If a stream has fewer than 50 clips.
+    """
+    truth = np.asarray(truth)
+    counts = np.ones(len(truth)) if clip_weights is None else np.asarray(clip_weights, float)
+    logs = {s: _log(np.asarray(p, float)) for s, p in posteriors.items()}
+    present = {s: np.isfinite(log).all(1) for s, log in logs.items()}
+    temperatures, weights = {}, {}
+    for size in range(1, len(logs) + 1):
+        for streams in combinations(logs, size):
+            rows = np.logical_and.reduce([present[s] for s in streams])
+            if rows.sum() < _LEAST_CLIPS:
+                if size == 1:
+                    raise ValueError(
+                        f"{rows.sum()} clips with {streams[0]} are too few to calibrate it: "
+                        f"{_LEAST_CLIPS} are needed"
+                    )
+                continue
+            exponents = _fit_exponents(
+                np.stack([logs[s][rows] for s in streams]), truth[rows], counts[rows]
+            )
+            if size == 1:
+                temperatures[streams[0]] = float(1 / exponents[0])
+            weights[frozenset(streams)] = {
+                s: float(e * temperatures[s]) for s, e in zip(streams, exponents, strict=True)
+            }
+    return LogLinearFusion(tuple(classes), temperatures, weights)
+
+
+def _fit_exponents(logs: np.ndarray, truth: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Return the exponents (streams,) of least negative log-likelihood; a convex problem."""
+    clips = np.arange(len(truth))
+    share = counts / counts.sum()
+
+    def loss_and_gradient(exponents):
+        joint = np.tensordot(exponents, logs, 1)
+        posterior = _softmax(joint)
+        loss = -(share * np.log(np.maximum(posterior[clips, truth], 1e-300))).sum()
+        expected = (posterior * logs).sum(2)
+        return loss, ((expected - logs[:, clips, truth]) * share).sum(1)
+
+    start = np.full(len(logs), 1 / len(logs))
+    bounds = [(0.01 if len(logs) == 1 else 0.0, _LARGEST_EXPONENT)] * len(logs)
+    return minimize(loss_and_gradient, start, jac=True, bounds=bounds).x
+
+
+def mean(posteriors: Posteriors) -> np.ndarray:
+    """Average the posteriors; the verdict equals that of their sum, the reference's rule."""
+    return np.mean([np.asarray(p, float) for p in posteriors.values()], 0)
+
+
+def weighted_mean(posteriors: Posteriors, weights: Mapping[str, float]) -> np.ndarray:
+    """Average the posteriors, each stream counting as much as its weight.
+
+    Example:
+        >>> weighted_mean({"a": np.array([1.0, 0.0]), "b": np.array([0.0, 1.0])},
+        ...     {"a": 3, "b": 1}).tolist()
+        [0.75, 0.25]
+    """
+    total = sum(weights[s] for s in posteriors)
+    return sum(weights[s] / total * np.asarray(p, float) for s, p in posteriors.items())
+
+
+def maximum(posteriors: Posteriors) -> np.ndarray:
+    """Take each class's highest probability over the streams, normalised."""
+    highest = np.max([np.asarray(p, float) for p in posteriors.values()], 0)
+    return highest / highest.sum(-1, keepdims=True)
+
+
+def product(posteriors: Posteriors) -> np.ndarray:
+    """Multiply the posteriors and normalise: streams taken as independent, as they are."""
+    return _softmax(sum(_log(np.asarray(p, float)) for p in posteriors.values()))
+
+
+def majority(posteriors: Posteriors) -> np.ndarray:
+    """Let each stream cast one vote; a tie goes to the class of the highest mean."""
+    votes = sum(
+        np.asarray(p) == np.max(p, axis=-1, keepdims=True) for p in posteriors.values()
+    ).astype(float)
+    # The mean is too small to outweigh a vote, and enough to break a tie.
+    votes += 1e-3 * mean(posteriors)
+    return votes / votes.sum(-1, keepdims=True)
+
+
+RULES: dict[str, Callable[[Posteriors], np.ndarray]] = {
+    "mean": mean,
+    "maximum": maximum,
+    "product": product,
+    "majority": majority,
+}
+"""The rules without parameters."""
+
+
+def fit_mean_weights(posteriors: Posteriors, truth: Sequence[int]) -> dict[str, float]:
+    """Fit the weights of `weighted_mean`, which sum to 1, by least negative log-likelihood."""
+    of_truth = np.stack([np.asarray(p)[np.arange(len(truth)), truth] for p in posteriors.values()])
+
+    def loss(scores):
+        return -np.log(np.maximum(_softmax(scores) @ of_truth, FLOOR)).mean()
+
+    best = minimize(loss, np.zeros(len(of_truth))).x
+    return dict(zip(posteriors, _softmax(best).tolist(), strict=True))
+
+
+def _log(posterior: np.ndarray) -> np.ndarray:
+    return np.log(np.maximum(posterior, FLOOR))
+
+
+def _softmax(scores: np.ndarray) -> np.ndarray:
+    powers = np.exp(scores - scores.max(-1, keepdims=True))
+    return powers / powers.sum(-1, keepdims=True)

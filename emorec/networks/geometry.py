@@ -1,0 +1,101 @@
+"""The geometry network: statistics of aligned landmarks over time, judged by a few small MLPs.
+
+Statistics pooling comes first, so that training runs on vectors instead of sequences: the
+part with weights, `build_head`, learns from statistics of augmented windows, and
+`assemble` puts it behind the statistics for shipping.
+"""
+
+import keras
+from keras import layers, ops
+
+from emorec.emotions import RAVDESS8
+from emorec.geometry import FEATURES, WINDOW_FRAMES
+
+HIDDEN_UNITS = 128
+MEMBERS = 3
+
+# Deviations, in eye distances, below which a point counts as still.
+_STILL = 3e-3
+_STILL_MOTION = 1e-3
+
+
+def build_statistics(frames: int = WINDOW_FRAMES, features: int = FEATURES) -> keras.Model:
+    """Build the part without weights: what each channel does within a window.
+
+    For each channel: mean, logarithm of the standard deviation, logarithm of the standard
+    deviation of the change from frame to frame, highest and lowest value about the mean.
+
+    Returns:
+        A model from (batch, frames, features), float32, to (batch, 5 features).
+    """
+    inputs = layers.Input((frames, features), name="landmarks")
+    mean = ops.mean(inputs, axis=1)
+    about_mean = inputs - ops.expand_dims(mean, 1)
+    motion = inputs[:, 1:] - inputs[:, :-1]
+    statistics = [
+        mean,
+        ops.log(_deviation(inputs) + _STILL),
+        ops.log(_deviation(motion) + _STILL_MOTION),
+        ops.max(about_mean, axis=1),
+        ops.min(about_mean, axis=1),
+    ]
+    return keras.Model(inputs, ops.concatenate(statistics, axis=-1), name="statistics")
+
+
+def _deviation(x):
+    about_mean = x - ops.mean(x, axis=1, keepdims=True)
+    return ops.sqrt(ops.mean(ops.square(about_mean), axis=1) + 1e-10)
+
+
+def build_head(
+    mean,
+    variance,
+    classes: int = len(RAVDESS8),
+    *,
+    members: int = MEMBERS,
+    hidden_units: int = HIDDEN_UNITS,
+    input_dropout: float = 0.2,
+    hidden_dropout: float = 0.5,
+) -> keras.Model:
+    """Build the part with weights: several members, each a linear layer plus an MLP.
+
+    Args:
+        mean: (statistics,) mean of each statistic over the training windows.
+        variance: (statistics,) their variance.
+        classes: Number of classes.
+        members: How many are trained side by side, on the same batches.
+        hidden_units: Width of each MLP.
+        input_dropout: Share of the statistics that training drops.
+        hidden_dropout: Share of the hidden units that training drops.
+
+    Returns:
+        A model from (batch, statistics) to posteriors (batch, members, classes).
+    """
+    inputs = layers.Input((len(mean),), name="statistics")
+    scaled = layers.Normalization(mean=mean, variance=variance)(inputs)
+    outputs = []
+    for _ in range(members):
+        seen = layers.Dropout(input_dropout)(scaled)
+        hidden = layers.LayerNormalization()(layers.Dense(hidden_units)(seen))
+        hidden = layers.Dropout(hidden_dropout)(layers.ReLU()(hidden))
+        scores = layers.Add()([layers.Dense(classes)(seen), layers.Dense(classes)(hidden)])
+        outputs.append(layers.Softmax()(scores))
+    return keras.Model(inputs, ops.stack(outputs, axis=1), name="members")
+
+
+def assemble(head: keras.Model, frames: int = WINDOW_FRAMES) -> keras.Model:
+    """Put a trained head behind the statistics and join its members.
+
+    Args:
+        head: From `build_head`.
+        frames: Frames per window.
+
+    Returns:
+        A model from (batch, frames, FEATURES) to posteriors (batch, classes): the members'
+        geometric mean, normalised.
+    """
+    statistics = build_statistics(frames)
+    posteriors = head(statistics.output)
+    mean_log = ops.mean(ops.log(posteriors + 1e-9), axis=1)
+    outputs = layers.Softmax(name="posterior")(mean_log)
+    return keras.Model(statistics.input, outputs, name="geometry")

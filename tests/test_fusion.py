@@ -1,0 +1,173 @@
+"""Late fusion: calibration, weights, missing streams, and the plain rules."""
+
+import numpy as np
+import pytest
+
+from emorec import fusion
+from emorec.emotions import COMMON7
+
+
+def softmax(scores):
+    powers = np.exp(scores - scores.max(-1, keepdims=True))
+    return powers / powers.sum(-1, keepdims=True)
+
+
+def make_stream(rng, truth, strength, sharpness=1.0, classes=7):
+    """Posteriors that know the truth by `strength` and state it `sharpness` times too surely.
+
+    With unit noise around a mean shift d, the exact log-likelihood ratio is d times the
+    observation, so that sharpness 1 is calibrated.
+    """
+    seen = rng.normal(size=(len(truth), classes))
+    seen[np.arange(len(truth)), truth] += strength
+    return softmax(sharpness * strength * seen)
+
+
+@pytest.fixture(scope="module")
+def streams():
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 7, 6000)
+    return truth, {
+        "voice": make_stream(rng, truth, 1.5, sharpness=2.5),
+        "face": make_stream(rng, truth, 1.0, sharpness=0.5),
+        "geometry": make_stream(rng, truth, 1.5),
+    }
+
+
+def accuracy(posterior, truth):
+    return (posterior.argmax(1) == truth).mean()
+
+
+def test_temperatures_undo_over_and_under_confidence(streams):
+    truth, posteriors = streams
+    fitted = fusion.fit_log_linear(posteriors, truth, COMMON7)
+    assert fitted.temperatures["voice"] == pytest.approx(2.5, rel=0.1)
+    assert fitted.temperatures["face"] == pytest.approx(0.5, rel=0.1)
+    assert fitted.temperatures["geometry"] == pytest.approx(1.0, rel=0.1)
+
+
+def test_independent_streams_get_full_weight_and_beat_every_part(streams):
+    truth, posteriors = streams
+    fitted = fusion.fit_log_linear(posteriors, truth, COMMON7)
+    weights = fitted.weights[frozenset(posteriors)]
+    assert all(w == pytest.approx(1, abs=0.12) for w in weights.values())
+    fused = accuracy(fitted.apply(posteriors), truth)
+    assert fused > max(accuracy(p, truth) for p in posteriors.values()) + 0.05
+    assert fused >= accuracy(fusion.mean(posteriors), truth)
+
+
+def test_a_copy_of_a_stream_adds_nothing(streams):
+    truth, posteriors = streams
+    voice = posteriors["voice"]
+    fitted = fusion.fit_log_linear({"voice": voice, "echo": voice}, truth, COMMON7)
+    assert sum(fitted.weights[frozenset({"voice", "echo"})].values()) == pytest.approx(1, abs=0.02)
+    alone = fitted.apply({"voice": voice})
+    np.testing.assert_allclose(fitted.apply({"voice": voice, "echo": voice}), alone, atol=0.01)
+
+
+def test_a_stream_that_knows_nothing_gets_no_weight(streams):
+    truth, posteriors = streams
+    noise = softmax(np.random.default_rng(5).normal(size=(len(truth), 7)))
+    fitted = fusion.fit_log_linear({"voice": posteriors["voice"], "noise": noise}, truth, COMMON7)
+    exponents = fitted.exponents(["voice", "noise"])
+    assert exponents["noise"] < 0.1 * exponents["voice"]
+
+
+def test_absent_and_nan_streams_give_the_same(streams):
+    truth, posteriors = streams
+    fitted = fusion.fit_log_linear(posteriors, truth, COMMON7)
+    some = {s: p[:4].copy() for s, p in posteriors.items()}
+    without_face = fitted.apply({s: p for s, p in some.items() if s != "face"})
+    some["face"][1] = np.nan
+    fused = fitted.apply(some)
+    np.testing.assert_allclose(fused[1], without_face[1])
+    assert not np.allclose(fused[0], without_face[0])
+    np.testing.assert_allclose(fused.sum(1), 1)
+
+
+def test_one_clip_needs_no_batch_axis(streams):
+    truth, posteriors = streams
+    fitted = fusion.fit_log_linear(posteriors, truth, COMMON7)
+    one = fitted.apply({s: p[0] for s, p in posteriors.items()})
+    np.testing.assert_allclose(one, fitted.apply(posteriors)[0])
+
+
+def test_nothing_present_is_nan_not_a_guess(streams):
+    truth, posteriors = streams
+    fitted = fusion.fit_log_linear(posteriors, truth, COMMON7)
+    assert np.isnan(fitted.apply({"voice": np.full(7, np.nan)})).all()
+
+
+def test_streams_that_never_met_are_weighed_between_redundant_and_independent(streams):
+    truth, posteriors = streams
+    voice, face = posteriors["voice"].copy(), posteriors["face"].copy()
+    voice[:3000], face[3000:] = np.nan, np.nan
+    fitted = fusion.fit_log_linear({"voice": voice, "face": face}, truth, COMMON7)
+    assert frozenset({"voice", "face"}) not in fitted.weights
+    alone = fitted.exponents(["voice"])["voice"]
+    beside = fitted.exponents(["voice", "face"])["voice"]
+    assert alone / 2 < beside < alone
+    with pytest.raises(ValueError, match="too few"):
+        fusion.fit_log_linear({"voice": voice[2990:3010]}, truth[2990:3010], COMMON7)
+
+
+def test_no_single_stream_has_a_veto():
+    fitted = fusion.LogLinearFusion(("a", "b"), {"x": 1.0, "y": 1.0}, {})
+    certain = {"x": np.array([1.0, 0.0]), "y": np.array([0.1, 0.9])}
+    assert fitted.apply(certain)[1] > 0
+
+
+def test_clip_weights_count_as_repetitions(streams):
+    truth, posteriors = streams
+    part = {"voice": posteriors["voice"][:200]}
+    counts = np.where(np.arange(200) < 100, 2, 1)
+    repeated = np.repeat(np.arange(200), counts)
+    weighed = fusion.fit_log_linear(part, truth[:200], COMMON7, clip_weights=counts)
+    repeats = fusion.fit_log_linear({"voice": part["voice"][repeated]}, truth[repeated], COMMON7)
+    assert weighed.temperatures["voice"] == pytest.approx(repeats.temperatures["voice"], rel=1e-3)
+
+
+def test_round_trip_through_json(streams, tmp_path):
+    truth, posteriors = streams
+    fitted = fusion.fit_log_linear(posteriors, truth, COMMON7)
+    fitted.to_json(tmp_path / "fusion.json")
+    again = fusion.LogLinearFusion.from_json(tmp_path / "fusion.json")
+    np.testing.assert_array_equal(again.apply(posteriors), fitted.apply(posteriors))
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"classes": []}', "not JSON"])
+def test_a_foreign_file_is_named_with_a_remedy(tmp_path, text):
+    path = tmp_path / "fusion.json"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=r"fusion\.json.*Remedy"):
+        fusion.LogLinearFusion.from_json(path)
+
+
+def test_wrong_use_is_refused(streams):
+    truth, posteriors = streams
+    fitted = fusion.fit_log_linear(posteriors, truth, COMMON7)
+    with pytest.raises(ValueError, match="unknown"):
+        fitted.apply({"smell": posteriors["voice"]})
+    with pytest.raises(ValueError, match="one shape"):
+        fitted.apply({"voice": np.ones((2, 8)) / 8})
+    with pytest.raises(ValueError, match="no stream"):
+        fitted.apply({})
+
+
+def test_plain_rules_by_hand():
+    two = {"x": np.array([[0.6, 0.4, 0.0]]), "y": np.array([[0.1, 0.5, 0.4]])}
+    np.testing.assert_allclose(fusion.mean(two), [[0.35, 0.45, 0.2]])
+    np.testing.assert_allclose(fusion.maximum(two), [[0.4, 1 / 3, 4 / 15]])
+    np.testing.assert_allclose(fusion.product(two), [[0.06 / 0.26, 0.2 / 0.26, 0]], atol=1e-5)
+    assert fusion.majority(two).argmax() == 1  # one vote each; the mean decides
+    three = {**two, "z": np.array([[0.5, 0.3, 0.2]])}
+    assert fusion.majority(three).argmax() == 0  # two votes against one
+
+
+def test_mean_weights_favour_the_better_stream(streams):
+    truth, posteriors = streams
+    weights = fusion.fit_mean_weights(
+        {"good": posteriors["geometry"], "noise": np.full((len(truth), 7), 1 / 7)}, truth
+    )
+    assert sum(weights.values()) == pytest.approx(1)
+    assert weights["good"] > 0.9
