@@ -9,6 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from emorec.emotions import VOCABULARIES, fold, fold_matrix
+
 KEYS = ["clip_id", "speaker", "fold", "truth"]
 
 
@@ -108,3 +110,23 @@ def intervals(
         samples.append(_scores(truth[rows], posterior[rows]))
     bounds = pd.DataFrame(samples).quantile([0.025, 0.975])
     return {name: [float(v) for v in bounds[name]] for name in bounds}
+
+
+def fold_predictions(predictions: pd.DataFrame, vocabulary: str) -> pd.DataFrame:
+    """Return the table in another vocabulary; clips whose truth has no place there go.
+
+    Args:
+        predictions: Prediction table.
+        vocabulary: Name in `emotions.VOCABULARIES`.
+    """
+    source, target = classes_of(predictions), VOCABULARIES[vocabulary]
+    moved = pd.DataFrame(
+        fold(predictions[list(source)].to_numpy(), source, target), columns=list(target)
+    )
+    place = fold_matrix(source, target)
+    names = {
+        name: target[row.argmax()] for name, row in zip(source, place, strict=True) if row.any()
+    }
+    folded = predictions[KEYS].reset_index(drop=True).join(moved)
+    folded["truth"] = folded["truth"].map(names)
+    return folded.dropna(subset=["truth"]).reset_index(drop=True)
