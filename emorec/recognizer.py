@@ -30,7 +30,7 @@ from emorec.streams import (
     VoiceStream,
 )
 
-__all__ = ["MODEL_FOLDERS", "Recognizer", "default_models_folder"]
+__all__ = ["MODEL_FOLDERS", "Recognizer", "default_models_folder", "read_ahead"]
 
 MODEL_FOLDERS = {"voice": "voice_2d_cnn", "face": "face_cnn", "geometry": "geometry"}
 """Which model of the models' folder serves which stream."""
@@ -104,7 +104,7 @@ class Recognizer:
         picture = PictureStream(
             self.networks, self._landmarks, reader.info.frame_rate_hz or FALLBACK_FRAME_RATE_HZ
         )
-        for piece in _read_ahead(reader, _PIECES_AHEAD):
+        for piece in read_ahead(reader, _PIECES_AHEAD):
             if isinstance(piece, FrameBatch):
                 picture.add(piece)
             else:
@@ -242,7 +242,7 @@ def _load_fusion(path: Path) -> LogLinearFusion:
     return fusion
 
 
-def _read_ahead(pieces: Iterable[Piece], depth: int) -> Iterator[Piece]:
+def read_ahead(pieces: Iterable[Piece], depth: int) -> Iterator[Piece]:
     """Draw from an iterable on another thread, at most `depth` pieces ahead.
 
     What the iterable raises is raised here. The thread ends when the consumer stops.

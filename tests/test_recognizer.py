@@ -1,0 +1,214 @@
+"""The recogniser: what a result holds, streams over time, workers, engines that agree."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import made_tone, write_clip
+from made_models import FACE_SHAPE, GEOMETRY_SHAPE, VOICE_SHAPE, untrained_models
+
+import emorec
+from emorec import MediaError, ModelError, Recognizer, geometry
+from emorec.emotions import COMMON7, RAVDESS8
+from emorec.engines import load_network
+from emorec.landmarks import LandmarkPredictor
+from emorec.media import SoundBlock, read_frames
+from emorec.recognizer import MODEL_FOLDERS, default_models_folder, read_ahead
+from emorec.speech import VOICE
+from emorec.streams import GeometryStream, VoiceStream
+
+EXAMPLES = sorted((Path(__file__).parents[1] / "DEMO" / "Examples").glob("*.mp4"))
+RATE_HZ = VOICE.sample_rate_hz
+
+
+@pytest.fixture(scope="module")
+def recognizer(tmp_path_factory) -> Recognizer:
+    return Recognizer.load(untrained_models(tmp_path_factory))
+
+
+@pytest.fixture(scope="module")
+def example() -> Path:
+    if not EXAMPLES:
+        pytest.skip("DEMO/Examples holds no clip")
+    return EXAMPLES[0]
+
+
+@pytest.fixture(scope="module")
+def result(recognizer, example):
+    return recognizer.classify(example)
+
+
+def test_a_talking_face_is_judged_by_all_streams(result):
+    table = result.probabilities
+    assert result.status == "ok"
+    assert list(table.index) == ["voice", "face", "geometry", "fused"]
+    assert list(table.columns) == list(COMMON7)
+    np.testing.assert_allclose(table.sum(axis=1), 1, atol=1e-4)
+    assert result.emotion == table.loc["fused"].idxmax()
+    assert result.confidence == pytest.approx(table.loc["fused"].max())
+    assert result.verdict("voice") == table.loc["voice"].idxmax()
+
+
+def test_the_timeline_runs_through_the_clip(result):
+    timeline = result.timeline
+    assert list(timeline.columns) == ["time_s", "stream", *COMMON7]
+    assert set(timeline["stream"]) == {"voice", "face", "geometry", "fused"}
+    np.testing.assert_allclose(timeline[list(COMMON7)].sum(axis=1), 1, atol=1e-4)
+    for _, windows in timeline.groupby("stream"):
+        assert windows["time_s"].is_monotonic_increasing
+        assert windows["time_s"].between(0, result.duration_s + 0.25).all()
+    assert (timeline["stream"] == "fused").sum() == np.ceil(result.duration_s / 0.5)
+
+
+def test_the_faces_used_are_a_handful_in_order(result):
+    times_s = [face.time_s for face in result.faces_used]
+    assert 4 <= len(times_s) <= 8
+    assert times_s == sorted(times_s)
+    assert all(face.picture.dtype == np.uint8 for face in result.faces_used)
+    assert all(face.emotion in COMMON7 for face in result.faces_used)
+
+
+@pytest.mark.parametrize(
+    ("name", "truth"),
+    [
+        ("01-01-02-01-01-01-05.mp4", "neutral"),
+        ("03-01-06-02-01-01-12.wav", "fear"),
+        ("me.mp4", None),
+    ],
+)
+def test_the_truth_comes_from_a_ravdess_name_alone(name, truth):
+    assert emorec.ClipResult(Path(name), "ok").truth == truth
+
+
+def test_an_unreadable_clip_raises(recognizer, tmp_path):
+    with pytest.raises(MediaError, match="no such file"):
+        recognizer.classify(tmp_path / "missing.mp4")
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_many_clips_come_in_order_and_go_on_after_a_failure(
+    recognizer, result, example, tmp_path, n_jobs
+):
+    tone = write_clip(tmp_path / "tone.wav", None, made_tone(1.0), audio_codec="pcm_s16le")
+    paths = [tone, tmp_path / "missing.mp4", example]
+    results = list(recognizer.classify_many(paths, n_jobs=n_jobs))
+    assert [r.path for r in results] == paths
+    assert [r.status for r in results] == ["ok", "failed", "ok"]
+    for stream, posterior in result.posteriors.items():
+        np.testing.assert_allclose(results[2].posteriors[stream], posterior, atol=1e-5)
+
+
+def test_many_clips_are_read_one_at_a_time(recognizer, example):
+    drawn = []
+
+    def paths():
+        for index in range(5):
+            drawn.append(index)
+            yield example
+
+    next(recognizer.classify_many(paths()))
+    assert drawn == [0]
+
+
+def test_an_unknown_engine_is_refused(tmp_path_factory):
+    with pytest.raises(ValueError, match="choose from onnx, keras"):
+        Recognizer.load(untrained_models(tmp_path_factory), engine="abacus")
+
+
+def test_silent_stretches_get_no_voice_windows(recognizer):
+    voice = VoiceStream(recognizer.networks["voice"])
+    sound = np.concatenate([made_tone(4.0, RATE_HZ), np.zeros(20 * RATE_HZ, np.float32)])
+    for start in range(0, sound.size, 8_000):
+        voice.add(SoundBlock(1.0 + start / RATE_HZ, sound[start : start + 8_000]))
+    times_s = voice.finish().times_s
+    assert times_s[0] == pytest.approx(1.0 + 1.5)
+    assert 6.0 <= times_s[-1] <= 6.6
+    assert voice.end_s == pytest.approx(25.0)
+
+
+def test_a_quiet_voice_is_a_voice_and_hiss_below_60_db_is_none(recognizer):
+    for level, is_voice in ((0.01, True), (0.0005, False)):
+        voice = VoiceStream(recognizer.networks["voice"])
+        voice.add(SoundBlock(0.0, level * made_tone(1.0, RATE_HZ)))
+        assert (voice.finish() is not None) == is_voice
+
+
+def test_a_long_track_of_landmarks_is_judged_piece_by_piece(recognizer, example):
+    frame = next(read_frames(example)).frames[0]
+    box = np.array([440, 160, 400, 400])
+    stream = GeometryStream(recognizer.networks["geometry"], LandmarkPredictor())
+    for time_s in np.arange(0, 70, 1 / geometry.FRAME_RATE_HZ):
+        stream.add(float(time_s), frame, box)
+    times_s = stream.finish().times_s
+    assert times_s[0] == pytest.approx(1.5, abs=0.1)
+    assert times_s[-1] == pytest.approx(68.5, abs=0.2)
+    assert np.diff(times_s).max() < 0.6
+    assert len(times_s) == pytest.approx(135, abs=3)
+
+
+def test_reading_ahead_keeps_order_and_hands_errors_over():
+    def pieces():
+        yield from range(20)
+        raise MediaError("a.mp4", "reason", "remedy")
+
+    drawn = []
+    with pytest.raises(MediaError, match="reason"):
+        drawn.extend(read_ahead(pieces(), 3))
+    ahead = read_ahead(iter(range(20)), 3)
+    assert [next(ahead) for _ in range(5)] == list(range(5))
+    ahead.close()
+    assert list(read_ahead(iter(range(20)), 3)) == list(range(20))
+
+
+def test_public_names_come_from_the_package():
+    assert {"Recognizer", "ClipResult", "MediaError", "ModelError"} <= set(emorec.__all__)
+    with pytest.raises(AttributeError):
+        emorec.nothing  # noqa: B018
+
+
+def test_saved_networks_agree_in_both_engines(tmp_path):
+    import keras
+
+    from emorec.model_folder import save_network, write_model_spec
+
+    inputs = keras.layers.Input((8, 6, 1))
+    hidden = keras.layers.Flatten()(keras.layers.Conv2D(4, 3, activation="relu")(inputs))
+    outputs = {
+        "other": keras.layers.Dense(3, activation="softmax", name="other")(hidden),
+        "voice": keras.layers.Dense(8, activation="softmax", name="voice")(hidden),
+    }
+    save_network(tmp_path, keras.Model(inputs, outputs))
+    write_model_spec(tmp_path, stream="voice", classes=RAVDESS8, inputs={}, output="voice")
+    batch = np.random.default_rng(0).normal(size=(5, 8, 6, 1)).astype(np.float32)
+    onnx, keras_network = (load_network(tmp_path, engine) for engine in ("onnx", "keras"))
+    assert onnx.input_shape == keras_network.input_shape == (8, 6, 1)
+    assert onnx.predict(batch).shape == (5, 8)
+    np.testing.assert_allclose(onnx.predict(batch), keras_network.predict(batch), atol=1e-4)
+    (tmp_path / "model.keras").write_bytes(b"PK\x03\x04 broken")
+    with pytest.raises(ModelError, match=r"model\.keras"):
+        load_network(tmp_path, "keras")
+
+
+@pytest.mark.parametrize(
+    ("stream", "shape"),
+    [("voice", VOICE_SHAPE), ("face", FACE_SHAPE), ("geometry", GEOMETRY_SHAPE)],
+)
+def test_trained_networks_agree_in_both_engines(stream, shape):
+    folder = default_models_folder() / MODEL_FOLDERS[stream]
+    if not (folder / "model.onnx").is_file():
+        pytest.skip(f"the {stream} network is not trained yet")
+    onnx, keras_network = (load_network(folder, engine) for engine in ("onnx", "keras"))
+    assert onnx.input_shape == keras_network.input_shape == shape
+    batch = np.random.default_rng(0).normal(size=(5, *shape)).astype(np.float32)
+    np.testing.assert_allclose(onnx.predict(batch), keras_network.predict(batch), atol=1e-4)
+
+
+def test_trained_recognisers_agree_in_both_engines(example):
+    if not (default_models_folder() / "fusion" / "fusion.json").is_file():
+        pytest.skip("the fusion is not fitted yet")
+    results = [
+        Recognizer.load(default_models_folder(), engine).classify(example)
+        for engine in ("onnx", "keras")
+    ]
+    np.testing.assert_allclose(*(r.probabilities for r in results), atol=1e-4)
+    np.testing.assert_allclose(*(r.timeline[list(COMMON7)] for r in results), atol=1e-4)
