@@ -64,6 +64,16 @@ def codes(truth: pd.Series, classes=RAVDESS8) -> np.ndarray:
     return truth.map({name: i for i, name in enumerate(classes)}).to_numpy()
 
 
+def agreement(joined: pd.DataFrame, first: str, second: str) -> pd.DataFrame:
+    """Count in percent of clips where each of two streams alone is right; rows are the first."""
+    truth = codes(joined["truth"])
+    posteriors = posteriors_of(joined, (first, second))
+    right = [pd.Series(p.argmax(1) == truth) for p in posteriors.values()]
+    return 100 * pd.crosstab(
+        *right, rownames=[f"{first} right"], colnames=[f"{second} right"], normalize=True
+    )
+
+
 def fuse_out_of_fold(joined: pd.DataFrame, streams=tuple(RAVDESS_STREAMS)) -> dict:
     """Fuse by every rule; parameters for a block come from the other blocks' clips alone.
 

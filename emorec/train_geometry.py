@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from emorec import evaluation, model_folder
-from emorec.corpora import REPOSITORY, ravdess
+from emorec.corpora import REPOSITORY, CorpusMissingError, ravdess
 from emorec.emotions import RAVDESS8
 from emorec.geometry import FRAME_RATE_HZ, HOP_S, WINDOW_S, average_log, cut_windows
 from emorec.geometry_augment import (
@@ -17,9 +17,10 @@ from emorec.geometry_augment import (
     WindowAugmenter,
     draw_rounds,
 )
+from emorec.made_up import made_up_landmarks
 from emorec.model_card import CardText, write_card
 from emorec.networks.geometry import assemble, build_head, build_statistics
-from emorec.splits import check_disjoint, speaker_folds
+from emorec.splits import check_disjoint, is_actor, speaker_folds
 from emorec.training import AugmentedBatches, fit
 
 FOLDER = REPOSITORY / "Models" / "geometry"
@@ -53,6 +54,23 @@ CARD = CardText(
         "trained on all 24 actors with the same settings."
     ),
 )
+
+
+def load_or_make_up(
+    actors: Sequence[int] = tuple(range(1, 25)),
+) -> tuple[pd.DataFrame, list[np.ndarray], bool]:
+    """Return takes, tracks and True; made-up ones and False where there is no corpus.
+
+    Args:
+        actors: The actors wanted.
+    """
+    try:
+        takes, tracks = ravdess.load_landmarks()
+    except CorpusMissingError:
+        return *made_up_landmarks(actors), False
+    chosen = is_actor(takes["speaker"], actors)
+    tracks = [track for track, wanted in zip(tracks, chosen, strict=True) if wanted]
+    return takes[chosen].reset_index(drop=True), tracks, True
 
 
 def clip_posteriors(network: keras.Model, tracks: Sequence[np.ndarray]) -> np.ndarray:

@@ -1,10 +1,13 @@
 """Late fusion: calibration, weights, missing streams, and the plain rules."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from emorec import fusion
-from emorec.emotions import COMMON7
+from emorec import evaluation, fusion, train_fusion
+from emorec.emotions import COMMON7, RAVDESS8
+from emorec.made_up import made_up_predictions
+from emorec.splits import SpeakerLeakError
 
 
 def softmax(scores):
@@ -171,3 +174,85 @@ def test_mean_weights_favour_the_better_stream(streams):
     )
     assert sum(weights.values()) == pytest.approx(1)
     assert weights["good"] > 0.9
+
+
+def make_tables(clips=1200):
+    """Predictions of two made-up streams on 24 speakers in six blocks."""
+    rng = np.random.default_rng(8)
+    speaker = np.arange(clips) % 24
+    takes = pd.DataFrame(
+        {
+            "clip_id": [f"take-{i:04d}" for i in range(clips)],
+            "speaker": [f"s{n:02d}" for n in speaker],
+            "emotion": rng.choice(RAVDESS8, clips),
+        }
+    )
+    blank = np.full((clips, 8), 1 / 8)
+    table = evaluation.prediction_table(takes, blank, RAVDESS8, speaker // 4 + 1)
+    return {
+        "voice": made_up_predictions(table, seed=1),
+        "geometry": made_up_predictions(table, seed=2).sample(frac=1, random_state=0),
+    }
+
+
+def test_streams_are_joined_by_take_not_by_position():
+    tables = make_tables()
+    joined = train_fusion.join_streams(tables)
+    geometry = tables["geometry"].set_index("clip_id").loc[joined["clip_id"]]
+    np.testing.assert_array_equal(joined["geometry.sad"], geometry["sad"])
+    assert (joined["truth"].to_numpy() == geometry["truth"]).all()
+
+
+@pytest.mark.parametrize("key, other", [("truth", "sad"), ("speaker", "s99"), ("fold", 9)])
+def test_streams_that_disagree_on_a_clip_are_refused(key, other):
+    tables = make_tables(100)
+    tables["voice"][key] = other
+    with pytest.raises(ValueError, match=f"differ in the {key}.*Remedy"):
+        train_fusion.join_streams(tables)
+
+
+def test_streams_without_a_common_clip_are_refused():
+    tables = make_tables(100)
+    tables["voice"]["clip_id"] += "x"
+    with pytest.raises(ValueError, match="share no clip"):
+        train_fusion.join_streams(tables)
+
+
+def test_fusing_out_of_fold_beats_each_stream_and_never_sees_the_judged_truth():
+    joined = train_fusion.join_streams(make_tables())
+    fused = train_fusion.fuse_out_of_fold(joined)
+    rules = train_fusion.compare(fused).set_index("rule")["accuracy"]
+    assert rules["log-linear"] > rules[["voice alone", "geometry alone"]].max() + 0.03
+    block = (joined["fold"] == 2).to_numpy()
+    changed = joined.copy()
+    changed.loc[block, "truth"] = "sad"
+    again = train_fusion.fuse_out_of_fold(changed)
+    for rule in ("log-linear", "weighted mean"):
+        before, after = (t[rule].loc[block, list(RAVDESS8)] for t in (fused, again))
+        np.testing.assert_array_equal(before, after)
+
+
+def test_a_speaker_in_two_blocks_is_refused():
+    joined = train_fusion.join_streams(make_tables())
+    joined.loc[joined["fold"] == 2, "speaker"] = "s00"
+    with pytest.raises(SpeakerLeakError):
+        train_fusion.fuse_out_of_fold(joined)
+
+
+def test_the_deployed_fusion_takes_the_face_from_an_audiovisual_corpus():
+    joined = train_fusion.join_streams(make_tables())
+    rng = np.random.default_rng(4)
+    truth = rng.integers(0, 7, 300)
+    other = pd.DataFrame({"truth": np.array(COMMON7)[truth]})
+    for stream in ("voice", "face", "geometry"):
+        posterior = make_stream(rng, truth, 1.2, sharpness=2 if stream == "face" else 1)
+        other[[f"{stream}.{name}" for name in COMMON7]] = posterior
+    other.loc[:9, [f"voice.{name}" for name in COMMON7]] = np.nan
+    without, fitted = train_fusion.fit_deployed(joined), train_fusion.fit_deployed(joined, other)
+    assert without.temperatures["face"] == 1
+    assert fitted.temperatures["face"] == pytest.approx(2, rel=0.25)
+    assert frozenset({"voice", "face", "geometry"}) in fitted.weights
+    one = np.full(7, 1 / 7)
+    for parameters in (without, fitted):
+        every = parameters.apply({"voice": one, "face": one, "geometry": one})
+        np.testing.assert_allclose(every, one)

@@ -1,0 +1,96 @@
+"""Made-up landmark tracks and posteriors: stand-ins that let code run where no corpus is.
+
+Nothing that is measured on them says anything about people.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from emorec import evaluation
+from emorec.corpora.ravdess import speaker_name
+from emorec.emotions import RAVDESS8
+
+_EYE_DISTANCE_PX = 140.0
+_FRAME_RATE_HZ = 30.0
+
+
+def made_up_landmarks(
+    actors: Sequence[int] = tuple(range(1, 25)), takes_per_emotion: int = 4, seed: int = 0
+) -> tuple[pd.DataFrame, list[np.ndarray]]:
+    """Make tracks in the form of `emorec.corpora.ravdess.load_landmarks`.
+
+    Each actor has a face, each emotion shifts it and moves the mouth at its own pace, and
+    each take adds noise.
+
+    Args:
+        actors: Numbers of the actors.
+        takes_per_emotion: Takes of each actor and emotion.
+        seed: Of all of it.
+
+    Returns:
+        Table with `clip_id`, `emotion`, `speaker`; tracks float32 (frames, 68, 2) in pixels.
+    """
+    rng = np.random.default_rng(seed)
+    base = _base_shape()
+    mouth = np.arange(68)[:, None] >= 48
+    shifts = rng.normal(0, 0.03, (len(RAVDESS8), 68, 2))
+    paces_hz = np.linspace(1, 4, len(RAVDESS8))
+    rows, tracks = [], []
+    for actor in actors:
+        face = base + rng.normal(0, 0.03, base.shape)
+        for code, emotion in enumerate(RAVDESS8):
+            for take in range(takes_per_emotion):
+                time_s = np.arange(rng.integers(90, 120))[:, None, None] / _FRAME_RATE_HZ
+                talk = 0.06 * np.abs(np.sin(np.pi * paces_hz[code] * time_s)) * mouth * [0, 1]
+                strength = rng.normal(1, 0.4)
+                track = face + strength * shifts[code] + talk
+                track = track + rng.normal(0, 0.01, (1, 68, 2))
+                track = track + rng.normal(0, 0.004, (len(time_s), 68, 2))
+                tracks.append((track * _EYE_DISTANCE_PX + [640, 300]).astype(np.float32))
+                rows.append((f"made-up-{actor:02d}-{code}-{take}", emotion, speaker_name(actor)))
+    return pd.DataFrame(rows, columns=["clip_id", "emotion", "speaker"]), tracks
+
+
+def made_up_predictions(
+    like: pd.DataFrame, accuracy_logit: float = 2.0, seed: int = 0
+) -> pd.DataFrame:
+    """Make the predictions of another stream for the clips of a prediction table.
+
+    Args:
+        like: Prediction table whose clips, truths and classes are kept.
+        accuracy_logit: How far the truth stands out; 2 is right about half the time.
+        seed: Of the noise.
+    """
+    rng = np.random.default_rng(seed)
+    classes = evaluation.classes_of(like)
+    truth = np.array([classes.index(name) for name in like["truth"]])
+    scores = rng.normal(0, 1.5, (len(like), len(classes)))
+    scores[np.arange(len(like)), truth] += accuracy_logit
+    posterior = np.exp(scores)
+    clips = like.rename(columns={"truth": "emotion"})
+    posterior /= posterior.sum(1, keepdims=True)
+    return evaluation.prediction_table(clips, posterior, classes, like["fold"].to_numpy())
+
+
+def _base_shape() -> np.ndarray:
+    """A schematic face of 68 points in eye distances, eyes at (-0.5, 0) and (0.5, 0)."""
+    jaw = np.linspace(np.pi, 0, 17)
+    brow = np.linspace(-0.25, 0.25, 5)
+    lips = np.linspace(0, 2 * np.pi, 13)[:12] + np.pi
+    inner = np.linspace(0, 2 * np.pi, 9)[:8] + np.pi
+    eye = np.linspace(0, 2 * np.pi, 7)[:6] + np.pi
+    ring = np.stack([0.2 * np.cos(eye), 0.08 * np.sin(eye)], 1)
+    parts = [
+        np.stack([1.1 * np.cos(jaw), 1.9 * np.sin(jaw)], 1),
+        np.stack([brow - 0.55, -0.35 + brow**2], 1),
+        np.stack([brow + 0.55, -0.35 + brow**2], 1),
+        np.stack([np.zeros(4), np.linspace(0, 0.6, 4)], 1),
+        np.stack([np.linspace(-0.25, 0.25, 5), np.full(5, 0.75)], 1),
+        ring - np.array([0.5, 0]),
+        ring + np.array([0.5, 0]),
+        np.stack([0.45 * np.cos(lips), 1.2 + 0.15 * np.sin(lips)], 1),
+        np.stack([0.35 * np.cos(inner), 1.2 + 0.05 * np.sin(inner)], 1),
+    ]
+    return np.concatenate(parts)
