@@ -6,6 +6,7 @@ part with weights, `build_head`, learns from statistics of augmented windows, an
 """
 
 import keras
+import numpy as np
 from keras import layers, ops
 
 from emorec.emotions import RAVDESS8
@@ -48,8 +49,8 @@ def _deviation(x):
 
 
 def build_head(
-    mean,
-    variance,
+    mean: np.ndarray,
+    variance: np.ndarray,
     classes: int = len(RAVDESS8),
     *,
     members: int = MEMBERS,
@@ -72,7 +73,10 @@ def build_head(
         A model from (batch, statistics) to posteriors (batch, members, classes).
     """
     inputs = layers.Input((len(mean),), name="statistics")
-    scaled = layers.Normalization(mean=mean, variance=variance)(inputs)
+    scale = 1 / np.sqrt(variance)
+    # Rescaling, not Normalization, whose constants the ONNX export takes for inputs.
+    standardize = layers.Rescaling(scale.tolist(), offset=(-mean * scale).tolist())
+    scaled = standardize(inputs)
     outputs = []
     for _ in range(members):
         seen = layers.Dropout(input_dropout)(scaled)
@@ -94,8 +98,11 @@ def assemble(head: keras.Model, frames: int = WINDOW_FRAMES) -> keras.Model:
         A model from (batch, frames, FEATURES) to posteriors (batch, classes): the members'
         geometric mean, normalised.
     """
+    # A copy, which leaves the optimizer's state behind.
+    members = keras.models.clone_model(head)
+    members.set_weights(head.get_weights())
     statistics = build_statistics(frames)
-    posteriors = head(statistics.output)
+    posteriors = members(statistics.output)
     mean_log = ops.mean(ops.log(posteriors + 1e-9), axis=1)
     outputs = layers.Softmax(name="posterior")(mean_log)
     return keras.Model(statistics.input, outputs, name="geometry")
