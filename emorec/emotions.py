@@ -20,6 +20,9 @@ COMMON7 = ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")
 JAVASED6 = ("angry", "fear", "happy", "neutral", "sad", "surprise")
 """The six acted emotions of JavaSED."""
 
+CREMA_D6 = ("angry", "disgust", "fear", "happy", "neutral", "sad")
+"""The six acted emotions of CREMA-D."""
+
 FERPLUS8 = ("angry", "contempt", "disgust", "fear", "happy", "neutral", "sad", "surprise")
 """The eight emotions that the raters of FER+ could vote for (Barsoum et al. 2016)."""
 
@@ -28,6 +31,7 @@ VOCABULARIES = {
     "ravdess7": RAVDESS7,
     "common7": COMMON7,
     "javased6": JAVASED6,
+    "crema_d6": CREMA_D6,
     "ferplus8": FERPLUS8,
 }
 

@@ -179,6 +179,19 @@ def write_results(folder: Path, fer: pd.DataFrame, ferplus: pd.DataFrame, sizes:
     return metrics
 
 
+def training_facts(
+    network: keras.Model, train: np.ndarray, validation: np.ndarray, epochs: int
+) -> dict:
+    """Return seed, epochs, parameters and numbers of pictures, for `metrics.json`."""
+    return {
+        "seed": SEED,
+        "epochs": epochs,
+        "parameters": network.count_params(),
+        "training_pictures": int(train.sum()),
+        "validation_pictures": int(validation.sum()),
+    }
+
+
 def card_text(metrics: dict) -> CardText:
     """Return what the model's card says beside the first table of scores."""
     plus = metrics["ferplus"]
@@ -220,13 +233,7 @@ def main() -> None:
     network = train_face_network(table, pixels, MODEL_FOLDER / "work")
     shipped = ship(MODEL_FOLDER, network)
     train, validation, _ = training_rows(table, pixels)
-    sizes = {
-        "seed": SEED,
-        "epochs": EPOCHS,
-        "parameters": shipped.count_params(),
-        "training_pictures": int(train.sum()),
-        "validation_pictures": int(validation.sum()),
-    }
+    sizes = training_facts(shipped, train, validation, EPOCHS)
     metrics = write_results(MODEL_FOLDER, *judge(shipped, table, pixels), sizes)
     print(
         f"PublicTest: {metrics['scores']['accuracy']:.1%} of the Kaggle labels, "

@@ -13,8 +13,8 @@ import pandas as pd
 from tqdm import tqdm
 
 from emorec import augment, speech
-from emorec.corpora import REPOSITORY, ravdess
-from emorec.emotions import RAVDESS8
+from emorec.corpora import REPOSITORY, crema_d, ravdess
+from emorec.emotions import CREMA_D6, RAVDESS8
 from emorec.evaluation import prediction_table
 from emorec.media import read_sound
 from emorec.model_folder import (
@@ -30,20 +30,20 @@ from emorec.splits import RAVDESS_BLOCKS, speaker_folds
 from emorec.training import AugmentedBatches, fit
 
 MODEL_FOLDER = REPOSITORY / "Models" / "voice_2d_cnn"
-EPOCHS = 90
+PRETRAINING_EPOCHS = 15
+EPOCHS = 40
 BATCH_SIZE = 16
 LEARNING_RATE = 2e-3
 WEIGHT_DECAY = 0.03
 LABEL_SMOOTHING = 0.1
-MIXUP_ALPHA = 0.2
+MIXUP_ALPHA = 0.1
 SEED = 1
 
 
-def load_takes() -> tuple[pd.DataFrame, list[np.ndarray]]:
-    """Return the table of all sound takes and each one's samples (float32, 16 kHz)."""
-    table = ravdess.load_sound_table()
+def read_sounds(table: pd.DataFrame) -> list[np.ndarray]:
+    """Return each take's samples, float32 at 16 kHz."""
     rate = speech.VOICE.sample_rate_hz
-    return table, [read_sound(path, rate) for path in tqdm(table["path"], "reading sound")]
+    return [read_sound(path, rate) for path in tqdm(table["path"], "reading sound", disable=None)]
 
 
 def windows_of(sounds: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -80,6 +80,8 @@ def train_voice_network(
     sounds: list[np.ndarray],
     work_folder: Path,
     *,
+    start: keras.Model | None = None,
+    classes: tuple[str, ...] = RAVDESS8,
     epochs: int = EPOCHS,
     seed: int = SEED,
 ) -> keras.Model:
@@ -89,6 +91,8 @@ def train_voice_network(
         table: Takes to train on, with `emotion`.
         sounds: Their samples.
         work_folder: For backup, history and the finished network.
+        start: A trained network whose layers, but for the softmax, are taken over.
+        classes: What the softmax tells apart.
         epochs: Passes over the takes.
         seed: Of initial weights, order and augmentation.
     """
@@ -97,7 +101,7 @@ def train_voice_network(
         return keras.saving.load_model(finished)
     keras.utils.set_random_seed(seed)
     spectrograms = [speech.log_mel(sound, speech.VOICE) for sound in sounds]
-    targets = np.eye(len(RAVDESS8), dtype=np.float32)[[RAVDESS8.index(e) for e in table["emotion"]]]
+    targets = np.eye(len(classes), dtype=np.float32)[[classes.index(e) for e in table["emotion"]]]
     frames = speech.VOICE.frames(round(speech.WINDOW_S * speech.VOICE.sample_rate_hz))
 
     def make_batch(rng, indices):
@@ -108,7 +112,10 @@ def train_voice_network(
         inputs = np.stack(inputs)[..., None].astype(np.float32)
         return augment.mixup(rng, inputs, targets[indices], MIXUP_ALPHA)
 
-    network = build_voice_network(speech.VOICE.bands, frames)
+    network = build_voice_network(speech.VOICE.bands, frames, len(classes))
+    if start is not None:
+        for source, target in zip(start.layers[:-1], network.layers[:-1], strict=True):
+            target.set_weights(source.get_weights())
     fit(
         network,
         AugmentedBatches(len(table), make_batch, BATCH_SIZE, seed),
@@ -123,11 +130,23 @@ def train_voice_network(
     return network
 
 
+def pretrain(work_folder: Path, epochs: int = PRETRAINING_EPOCHS) -> keras.Model:
+    """Train on CREMA-D, none of whose speakers is in RAVDESS; every fold starts from it."""
+    finished = Path(work_folder) / "pretrained" / "trained.keras"
+    if finished.exists():
+        return keras.saving.load_model(finished)
+    table = crema_d.load_sound_table()
+    return train_voice_network(
+        table, read_sounds(table), finished.parent, classes=CREMA_D6, epochs=epochs
+    )
+
+
 def train_folds(
     table: pd.DataFrame,
     sounds: list[np.ndarray],
     work_folder: Path,
     *,
+    start: keras.Model | None = None,
     blocks=RAVDESS_BLOCKS,
     only: list[int] | None = None,
     epochs: int = EPOCHS,
@@ -140,6 +159,7 @@ def train_folds(
         table: All takes.
         sounds: Their samples.
         work_folder: Holds `fold_N/` with predictions, history and network.
+        start: The pre-trained network.
         blocks: Actors of each test block.
         only: Numbers of the folds wanted; None for all.
         epochs: Length of each training.
@@ -154,7 +174,11 @@ def train_folds(
         folder = Path(work_folder) / f"fold_{fold}"
         if not (folder / "predictions.csv").exists():
             network = train_voice_network(
-                table[train], [sounds[i] for i in np.flatnonzero(train)], folder, epochs=epochs
+                table[train],
+                [sounds[i] for i in np.flatnonzero(train)],
+                folder,
+                start=start,
+                epochs=epochs,
             )
             posterior = clip_posteriors(network, [sounds[i] for i in np.flatnonzero(test)])
             predictions = prediction_table(table[test], posterior, RAVDESS8, fold)
@@ -171,9 +195,17 @@ def fold_histories(work_folder: Path) -> pd.DataFrame:
     )
 
 
-def ship(table: pd.DataFrame, sounds: list[np.ndarray], folder: Path, epochs: int = EPOCHS):
+def ship(
+    table: pd.DataFrame,
+    sounds: list[np.ndarray],
+    folder: Path,
+    *,
+    start: keras.Model | None = None,
+    epochs: int = EPOCHS,
+) -> None:
     """Train on all speakers and save what the recogniser loads."""
-    network = train_voice_network(table, sounds, Path(folder) / "work" / "all", epochs=epochs)
+    work_folder = Path(folder) / "work" / "all"
+    network = train_voice_network(table, sounds, work_folder, start=start, epochs=epochs)
     save_network(folder, fold_standardization(network))
     write_model_spec(
         folder,
@@ -214,11 +246,13 @@ def main() -> None:
     parser.add_argument("--folds", type=int, nargs="*", help="train these folds only (1 to 6)")
     arguments = parser.parse_args()
     keras.mixed_precision.set_dtype_policy("mixed_bfloat16")
-    table, sounds = load_takes()
     work = MODEL_FOLDER / "work"
-    predictions = train_folds(table, sounds, work, only=arguments.folds)
+    start = pretrain(work)
+    table = ravdess.load_sound_table()
+    sounds = read_sounds(table)
+    predictions = train_folds(table, sounds, work, start=start, only=arguments.folds)
     if arguments.folds is None:
-        ship(table, sounds, MODEL_FOLDER)
+        ship(table, sounds, MODEL_FOLDER, start=start)
         scores = write_results(MODEL_FOLDER, predictions)["scores"]
         print(f"out of fold: accuracy {scores['accuracy']:.1%}")
 

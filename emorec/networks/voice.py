@@ -30,7 +30,11 @@ class TimeStatistics(layers.Layer):
 
 
 def build_voice_network(
-    bands: int = 96, frames: int = 188, stages=STAGES, dropout: float = 0.5
+    bands: int = 96,
+    frames: int = 188,
+    classes: int = len(RAVDESS8),
+    stages=STAGES,
+    dropout: float = 0.3,
 ) -> keras.Model:
     """Build the 2D CNN of the voice.
 
@@ -40,7 +44,8 @@ def build_voice_network(
 
     Returns:
         A model from (batch, bands, frames, 1), float32, standardised per window (see
-        `emorec.speech.voice_input`), to a posterior over RAVDESS8, (batch, 8).
+        `emorec.speech.voice_input`), to a posterior, (batch, classes); over RAVDESS8 unless
+        told otherwise.
     """
     inputs = layers.Input((bands, frames, 1), name="log_mel")
     rows, columns = bands // PATCH, frames // PATCH
@@ -60,7 +65,7 @@ def build_voice_network(
     x = layers.Rescaling(x.shape[-1] ** -0.5, dtype="float32")(x)
     x = layers.Dropout(dropout, dtype="float32")(x)
     outputs = layers.Dense(
-        len(RAVDESS8),
+        classes,
         activation="softmax",
         kernel_initializer="zeros",
         dtype="float32",

@@ -1,0 +1,54 @@
+"""`make demo`: run the demo notebook on the clips in DEMO/Examples and show the table.
+
+python -m emorec.demo
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import nbformat
+import pandas as pd
+from nbclient import NotebookClient
+from nbconvert import HTMLExporter
+
+from emorec.corpora import REPOSITORY
+from emorec.model_folder import write_atomically
+
+NOTEBOOK = REPOSITORY / "DEMO" / "ER_FullClip_DEMO.ipynb"
+COLUMNS = ["file", "truth", "emotion", "confidence", "voice", "face", "geometry", "reason"]
+
+
+def run_notebook(notebook: Path, results_folder: Path) -> None:
+    """Execute a notebook where it stands; leave it, run, and as HTML in `results_folder`.
+
+    Raises:
+        nbclient.exceptions.CellExecutionError: If a cell fails.
+    """
+    content = nbformat.read(notebook, as_version=4)
+    work = {"metadata": {"path": str(notebook.parent)}}
+    NotebookClient(content, timeout=None, kernel_name="python3", resources=work).execute()
+    page, _ = HTMLExporter().from_notebook_node(content)
+    write_atomically(results_folder / notebook.name, lambda name: nbformat.write(content, name))
+    write_atomically(
+        results_folder / f"{notebook.stem}.html",
+        lambda name: Path(name).write_text(page, encoding="utf-8"),
+    )
+
+
+def main() -> None:
+    """Run the demo and print what it found."""
+    argparse.ArgumentParser(description=__doc__.split("\n")[0]).parse_args()
+    results = NOTEBOOK.parent / "Results"
+    results.mkdir(exist_ok=True)
+    print(f"Reading the clips in {NOTEBOOK.parent.name}/Examples ...", file=sys.stderr)
+    run_notebook(NOTEBOOK, results)
+    table = pd.read_csv(results / "results.csv", keep_default_na=False)
+    table["file"] = [Path(name).name for name in table["file"]]
+    shown = [name for name in COLUMNS if name in table.columns and (table[name] != "").any()]
+    print(table[shown].to_string(index=False) if len(table) else "no clips")
+    print(f"\nPage with plots: {(results / NOTEBOOK.stem).relative_to(REPOSITORY)}.html")
+
+
+if __name__ == "__main__":
+    main()

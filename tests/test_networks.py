@@ -1,0 +1,100 @@
+import keras
+import numpy as np
+import onnxruntime
+import pytest
+from keras import layers
+
+from emorec import model_folder
+from emorec.networks.face import build_face_network
+from emorec.networks.layers import StandardizedConv2D, conv_relu, fold_standardization
+from emorec.networks.voice import build_voice_network
+from emorec.training import AugmentedBatches, fit
+
+
+@pytest.fixture(autouse=True)
+def float32():
+    keras.mixed_precision.set_dtype_policy("float32")
+    keras.utils.set_random_seed(0)
+
+
+def shake(network):
+    """Move all weights off their initial values."""
+    rng = np.random.default_rng(0)
+    network.set_weights([w + rng.normal(0, 0.05, w.shape) for w in network.get_weights()])
+    return network
+
+
+def outputs(network, inputs):
+    found = network.predict(inputs, verbose=0)
+    return list(found.values()) if isinstance(found, dict) else [found]
+
+
+@pytest.mark.parametrize(
+    ("build", "shape"), [(build_face_network, (48, 48, 1)), (build_voice_network, (96, 188, 1))]
+)
+def test_shipped_network_and_onnx_answer_as_the_trained_one(build, shape, tmp_path):
+    trained = shake(build())
+    inputs = np.random.default_rng(1).normal(size=(3, *shape)).astype(np.float32)
+    expected = outputs(trained, inputs)
+    model_folder.save_network(tmp_path, fold_standardization(trained))
+
+    loaded = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
+    assert not any(isinstance(layer, StandardizedConv2D) for layer in loaded.layers)
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
+    through_onnx = session.run(None, {session.get_inputs()[0].name: inputs})
+    for one, two, three in zip(expected, outputs(loaded, inputs), through_onnx, strict=True):
+        np.testing.assert_allclose(one.sum(1), 1, atol=1e-5)
+        np.testing.assert_allclose(one, two, atol=1e-4)
+        np.testing.assert_allclose(one, three, atol=1e-4)
+
+
+def test_training_form_survives_saving_with_its_gains(tmp_path):
+    trained = shake(build_voice_network())
+    trained.save(tmp_path / "trained.keras")
+    loaded = keras.saving.load_model(tmp_path / "trained.keras")
+    for one, two in zip(trained.get_weights(), loaded.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
+def test_networks_keep_their_size_promises():
+    assert build_face_network().count_params() <= 2_100_000
+    assert build_voice_network().count_params() <= 500_000
+
+
+def small_problem(epochs, work_folder, stop_after=None):
+    """Fit a tiny network on a picture that is either bright or dark."""
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 2, 64)
+    pictures = (rng.normal(size=(64, 8, 8, 1)) + truth[:, None, None, None]).astype(np.float32)
+    inputs = layers.Input((8, 8, 1))
+    pooled = layers.GlobalAveragePooling2D()(conv_relu(inputs, 4))
+    network = keras.Model(inputs, layers.Dense(2, activation="softmax")(pooled))
+    drawn = []
+
+    def make_batch(_, indices):
+        drawn.append(indices)
+        if stop_after is not None and len(drawn) > stop_after:
+            raise RuntimeError("cut short")
+        return pictures[indices], truth[indices]
+
+    fit(
+        network,
+        AugmentedBatches(64, make_batch, batch_size=16, seed=0),
+        loss="sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+        epochs=epochs,
+        learning_rate=0.05,
+        weight_decay=0.0,
+        work_folder=work_folder,
+    )
+    return (network.predict(pictures, verbose=0).argmax(1) == truth).mean(), len(drawn)
+
+
+def test_training_learns_and_a_cut_run_resumes(tmp_path):
+    with pytest.raises(Exception, match="cut short"):
+        small_problem(20, tmp_path, stop_after=42)
+    accuracy, batches = small_problem(20, tmp_path)
+    assert accuracy > 0.9
+    assert batches < 60, "the second run began where the first stopped"
+    epochs = np.genfromtxt(tmp_path / "history.csv", delimiter=",", names=True)["epoch"]
+    assert sorted(set(epochs)) == list(range(20))
