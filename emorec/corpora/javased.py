@@ -1,0 +1,36 @@
+"""JavaSED: acted emotion in Javanese, sound and picture, ten actors."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from emorec.corpora import CorpusMissingError, data_folder
+
+# Third field of a file name -> class.
+_EMOTION_CODES = {
+    "01": "neutral",
+    "02": "sad",
+    "03": "happy",
+    "04": "surprise",
+    "05": "fear",
+    "06": "angry",
+}
+
+
+def load_video_table(folder: Path | None = None) -> pd.DataFrame:
+    """List the clips (`actor-sentence-emotion_01.mp4`), one row each, by name.
+
+    Raises:
+        CorpusMissingError: If there is none.
+        ValueError: If a name carries an unknown emotion code.
+    """
+    folder = Path(folder or data_folder() / "JavaSED")
+    rows = []
+    for file in sorted(folder.glob("[0-9][0-9]-[0-9][0-9]-[0-9][0-9]_*.mp4")):
+        actor, sentence, code = file.stem.split("_")[0].split("-")
+        if code not in _EMOTION_CODES:
+            raise ValueError(f"{file}: unknown emotion code {code!r}; is it from JavaSED?")
+        rows.append((str(file), file.stem, _EMOTION_CODES[code], f"javased-{actor}", sentence))
+    if not rows:
+        raise CorpusMissingError("JavaSED", folder)
+    return pd.DataFrame(rows, columns=["path", "clip_id", "emotion", "speaker", "sentence"])
