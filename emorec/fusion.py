@@ -14,7 +14,6 @@ from itertools import combinations
 from pathlib import Path
 
 import numpy as np
-from scipy.optimize import minimize
 
 Posteriors = Mapping[str, np.ndarray]
 """Stream name -> posteriors (..., classes), or (classes,) for one clip; NaN where missing."""
@@ -172,6 +171,9 @@ def fit_log_linear(
 
 def _fit_exponents(logs: np.ndarray, truth: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """Return the exponents (streams,) of least negative log-likelihood; a convex problem."""
+    # Imported here, for the recogniser applies and never fits, and starts faster without it.
+    from scipy.optimize import minimize
+
     clips = np.arange(len(truth))
     share = counts / counts.sum()
 
@@ -236,6 +238,8 @@ RULES: dict[str, Callable[[Posteriors], np.ndarray]] = {
 
 def fit_mean_weights(posteriors: Posteriors, truth: Sequence[int]) -> dict[str, float]:
     """Fit the weights of `weighted_mean`, which sum to 1, by least negative log-likelihood."""
+    from scipy.optimize import minimize
+
     of_truth = np.stack([np.asarray(p)[np.arange(len(truth)), truth] for p in posteriors.values()])
 
     def loss(scores):

@@ -37,6 +37,8 @@ _DISPLAY_MATRIX = av.sidedata.sidedata.Type.DISPLAYMATRIX
 # Pixel formats whose first plane is 8-bit luma; all others go through swscale.
 _HAS_LUMA_PLANE = re.compile(r"yuvj?a?4\d\dp|nv\d\d|gray")
 _FULL_RANGE, _LIMITED_RANGE = 2, 1  # FFmpeg's AVCOL_RANGE_JPEG and AVCOL_RANGE_MPEG
+# Full-range value of each limited-range one.
+_FULL_RANGE_OF = np.clip((np.arange(256) - 16) * 255 / 219, 0, 255).round().astype(np.uint8)
 _FALLBACK_FRAME_RATE_HZ = 25.0
 # How far a file is decoded, at most, in search of its first picture.
 _FRAMES_TO_FIRST_PICTURE = 500
@@ -529,9 +531,7 @@ def _upright_grey(frame: av.VideoFrame, out: np.ndarray) -> None:
     if flip_x or flip_y:
         luma = cv2.flip(luma, -1 if flip_x and flip_y else int(flip_x))
     if is_limited:
-        # Subtracting first saturates at 0; convertScaleAbs would mirror what is below black.
-        cv2.subtract(luma, 16, dst=out)
-        cv2.convertScaleAbs(out, dst=out, alpha=255 / 219)
+        cv2.LUT(luma, _FULL_RANGE_OF, dst=out)
     else:
         np.copyto(out, luma)
 

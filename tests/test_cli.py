@@ -16,7 +16,7 @@ from emorec.cli import main
 from emorec.media import MediaError
 
 REPOSITORY = Path(__file__).parents[1]
-HEAVY = ("keras", "tensorflow", "matplotlib", "librosa", "sklearn", "pandas")
+HEAVY = ("keras", "tensorflow", "matplotlib", "librosa", "sklearn", "pandas", "scipy")
 
 
 @pytest.fixture(scope="module")
