@@ -35,10 +35,10 @@ SEED = 1
 
 PROTOCOL = (
     "RAVDESS landmarks, all 1,440 speech takes, 8 classes; six blocks of four actors (1-4, 5-8, "
-    "... 21-24), each judged by a network trained on the other 20. This network was preferred to a "
-    "temporal CNN on validation actors (trained on 16, judged on the block after the held-out one); "
-    "its other settings were set beforehand and not tuned, and none was changed after it had judged "
-    "the held-out blocks. The features and the replacement of the person were tried before with a "
+    "... 21-24), each judged by a network trained on the other 20. This network was preferred to "
+    "a temporal CNN on validation actors (trained on 16, judged on the block after the held-out "
+    "one); its other settings were set beforehand and not tuned, and none was changed after it had "
+    "judged the held-out blocks. The features and the replacement of the person were tried before with a "
     "logistic regression over the same six blocks."
 )
 
