@@ -38,8 +38,8 @@ PROTOCOL = (
     "... 21-24), each judged by a network trained on the other 20. This network was preferred to "
     "a temporal CNN on validation actors (trained on 16, judged on the block after the held-out "
     "one); its other settings were set beforehand and not tuned, and none was changed after it had "
-    "judged the held-out blocks. The features and the replacement of the person were tried before with a "
-    "logistic regression over the same six blocks."
+    "judged the held-out blocks. The features and the replacement of the person were tried "
+    "before with a logistic regression over the same six blocks."
 )
 
 CARD = CardText(
