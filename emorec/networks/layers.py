@@ -70,7 +70,9 @@ def fold_standardization(model: keras.Model) -> keras.Model:
             return layers.Conv2D.from_config(config)
         return type(layer).from_config(config)
 
-    shipped = keras.models.clone_model(model, clone_function=plain)
+    # A clone of the bare architecture: one of the trained model would bring its optimizer.
+    architecture = type(model).from_config(model.get_config())
+    shipped = keras.models.clone_model(architecture, clone_function=plain)
     for trained, target in zip(model.layers, shipped.layers, strict=True):
         if isinstance(trained, StandardizedConv2D):
             target.set_weights(
