@@ -1,5 +1,10 @@
-"""The fusion's evidence on RAVDESS, out of fold, and the parameters that the recogniser uses."""
+"""The fusion's evidence on RAVDESS, out of fold, and the parameters that the recogniser uses.
 
+python -m emorec.train_fusion          # from the committed posteriors, in seconds
+python -m emorec.train_fusion --judge  # first have the shipped networks judge JavaSED again
+"""
+
+import argparse
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -7,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from emorec import evaluation, fusion, model_folder
-from emorec.corpora import REPOSITORY
+from emorec.corpora import REPOSITORY, javased
 from emorec.emotions import COMMON7, RAVDESS8, fold
 from emorec.model_card import RAVDESS_LICENCE, RAVDESS_LIMITS, CardText, write_card
 from emorec.splits import check_disjoint
@@ -257,5 +262,18 @@ def main(models: Path = MODELS) -> None:
     print({name: round(value, 4) for name, value in metrics["scores"].items()})
 
 
+def judge_audiovisual(models: Path = MODELS) -> pd.DataFrame:
+    """Have the shipped networks judge JavaSED; write and return their posteriors."""
+    from emorec.recognizer import Recognizer
+
+    table = audiovisual_posteriors(Recognizer.load(models), javased.load_video_table())
+    model_folder.write_table(models / "fusion" / AUDIOVISUAL_NAME, table)
+    return table
+
+
 if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--judge", action="store_true", help="judge JavaSED again first")
+    if parser.parse_args().judge:
+        judge_audiovisual()
     main()
