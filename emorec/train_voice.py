@@ -32,9 +32,10 @@ from emorec.training import AugmentedBatches, fit
 
 MODEL_FOLDER = REPOSITORY / "Models" / "voice_2d_cnn"
 PRETRAINING_EPOCHS = 15
-EPOCHS = 36
+# Two cosine cycles (Loshchilov & Hutter 2017): epochs and peak of the learning rate.
+EPOCHS = (36, 20)
 BATCH_SIZE = 16
-LEARNING_RATE = 2e-3
+LEARNING_RATES = (2e-3, 1e-3)
 WEIGHT_DECAY = 0.03
 LABEL_SMOOTHING = 0.1
 MIXUP_ALPHA = 0.1
@@ -99,7 +100,7 @@ def train_voice_network(
     *,
     start: keras.Model | None = None,
     classes: tuple[str, ...] = RAVDESS8,
-    epochs: int = EPOCHS,
+    epochs: tuple[int, ...] = EPOCHS,
     seed: int = SEED,
 ) -> keras.Model:
     """Train one network on all takes given; the run resumes where it was cut.
@@ -110,7 +111,7 @@ def train_voice_network(
         work_folder: For backup, history and the finished network.
         start: A trained network whose layers, but for the softmax, are taken over.
         classes: What the softmax tells apart.
-        epochs: Passes over the takes.
+        epochs: Passes over the takes, for each cycle of the learning rate.
         seed: Of initial weights, order and augmentation.
     """
     finished = Path(work_folder) / "trained.keras"
@@ -133,16 +134,23 @@ def train_voice_network(
     if start is not None:
         for source, target in zip(start.layers[:-1], network.layers[:-1], strict=True):
             target.set_weights(source.get_weights())
-    fit(
-        network,
-        AugmentedBatches(len(table), make_batch, BATCH_SIZE, seed),
-        loss=keras.losses.CategoricalCrossentropy(label_smoothing=LABEL_SMOOTHING),
-        metrics=["accuracy"],
-        epochs=epochs,
-        learning_rate=LEARNING_RATE,
-        weight_decay=WEIGHT_DECAY,
-        work_folder=work_folder,
-    )
+    for cycle, (length, peak) in enumerate(zip(epochs, LEARNING_RATES, strict=False), 1):
+        folder = Path(work_folder) / f"cycle_{cycle}"
+        reached = folder / "trained.keras"
+        if reached.exists():
+            network = keras.saving.load_model(reached)
+            continue
+        fit(
+            network,
+            AugmentedBatches(len(table), make_batch, BATCH_SIZE, seed + cycle - 1),
+            loss=keras.losses.CategoricalCrossentropy(label_smoothing=LABEL_SMOOTHING),
+            metrics=["accuracy"],
+            epochs=length,
+            learning_rate=peak,
+            weight_decay=WEIGHT_DECAY,
+            work_folder=folder,
+        )
+        network.save(reached)
     network.save(finished)
     return network
 
@@ -154,7 +162,7 @@ def pretrain(work_folder: Path, epochs: int = PRETRAINING_EPOCHS) -> keras.Model
         return keras.saving.load_model(finished)
     table = crema_d.load_sound_table()
     return train_voice_network(
-        table, read_sounds(table), finished.parent, classes=CREMA_D6, epochs=epochs
+        table, read_sounds(table), finished.parent, classes=CREMA_D6, epochs=(epochs,)
     )
 
 
@@ -166,7 +174,7 @@ def train_folds(
     start: keras.Model | None = None,
     blocks=RAVDESS_BLOCKS,
     only: list[int] | None = None,
-    epochs: int = EPOCHS,
+    epochs: tuple[int, ...] = EPOCHS,
 ) -> pd.DataFrame:
     """Train once per block on all other actors and judge the block's takes.
 
@@ -206,10 +214,13 @@ def train_folds(
 
 def fold_histories(work_folder: Path) -> pd.DataFrame:
     """Return the learning curves of all finished trainings; column `run` names each."""
-    files = sorted(Path(work_folder).glob("*/history.csv"))
-    return pd.concat(
-        [pd.read_csv(file).assign(run=file.parent.name) for file in files], ignore_index=True
-    )
+    files = sorted(Path(work_folder).glob("*/cycle_*/history.csv"))
+    parts = []
+    for file in files:
+        cycle = int(file.parent.name.removeprefix("cycle_"))
+        history = pd.read_csv(file).assign(run=file.parents[1].name)
+        parts.append(history.assign(epoch=history["epoch"] + sum(EPOCHS[: cycle - 1])))
+    return pd.concat(parts, ignore_index=True)
 
 
 def ship(
@@ -218,7 +229,7 @@ def ship(
     folder: Path,
     *,
     start: keras.Model | None = None,
-    epochs: int = EPOCHS,
+    epochs: tuple[int, ...] = EPOCHS,
 ) -> None:
     """Train on all speakers and save what the recogniser loads."""
     work_folder = Path(folder) / "work" / "all"
