@@ -4,6 +4,7 @@ python -m emorec.demo
 """
 
 import argparse
+import subprocess
 import sys
 from pathlib import Path
 
@@ -27,7 +28,9 @@ def run_notebook(notebook: Path, results_folder: Path) -> None:
     """
     content = nbformat.read(notebook, as_version=4)
     work = {"metadata": {"path": str(notebook.parent)}}
-    NotebookClient(content, timeout=None, kernel_name="python3", resources=work).execute()
+    client = NotebookClient(content, timeout=None, kernel_name="python3", resources=work)
+    # TensorFlow's start-up messages would bury the table; errors are raised all the same.
+    client.execute(stderr=subprocess.DEVNULL)
     page, _ = HTMLExporter().from_notebook_node(content)
     write_atomically(results_folder / notebook.name, lambda name: nbformat.write(content, name))
     write_atomically(

@@ -160,7 +160,7 @@ class KerasNetwork:
     def __init__(self, folder: Path, spec: ModelSpec):
         import keras
 
-        import emorec.networks.layers  # noqa: F401  (registers the project's layers)
+        import emorec.networks.voice  # noqa: F401  (registers the project's layers)
 
         self.spec = spec
         path = folder / "model.keras"
