@@ -1,16 +1,21 @@
 """A trained model's folder: weights, evidence, card; written atomically, read safely."""
 
+from __future__ import annotations
+
 import json
 import os
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import keras
 import numpy as np
 import pandas as pd
 
 from emorec import evaluation
+
+if TYPE_CHECKING:
+    import keras
 
 
 def write_atomically(path: Path, write) -> None:
