@@ -80,7 +80,7 @@ def test_copies_of_held_out_faces_never_train():
 
 
 def test_made_up_faces_cover_the_classes():
-    table, pixels = fer2013.made_up_faces(70)
+    table, pixels = fer2013.made_up_faces(30)
     assert set(table["label"]) == set(COMMON7)
     assert pixels.std() > 10
 
