@@ -63,7 +63,7 @@ def cosine_adamw(
     """
     warmup = max(1, steps // 20)
     schedule = keras.optimizers.schedules.CosineDecay(
-        learning_rate / 50, steps - warmup, warmup_target=learning_rate, warmup_steps=warmup
+        learning_rate / 50, max(1, steps - warmup), warmup_target=learning_rate, warmup_steps=warmup
     )
     momentum = 1 - 1 / min(average_over_steps, max(10, steps // 10))
     return keras.optimizers.AdamW(
