@@ -262,8 +262,8 @@ def write_results(folder: Path, predictions: pd.DataFrame) -> dict:
             "RAVDESS speech (sound), 8 classes, all 24 actors out of fold: six blocks of four "
             "actors, each judged by a network trained on the other 20; pre-trained on CREMA-D; "
             "settings chosen by training on actors 1-16 and validating on 17-20, which are also "
-            "a test block; the second cycle of the learning rate was added after a first out-of-fold "
-            "result of 61.4 %; one seed"
+            "a test block; the second cycle of the learning rate was added after a first "
+            "out-of-fold result of 61.4 %; one seed"
         ),
         command="python -m emorec.train_voice",
         extra={
