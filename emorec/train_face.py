@@ -3,6 +3,8 @@
 python -m emorec.train_face
 """
 
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import keras
@@ -24,11 +26,11 @@ from emorec.model_folder import (
 from emorec.networks.face import FACE_SIZE_PX, build_face_network
 from emorec.networks.layers import fold_standardization
 from emorec.streams import standardize
-from emorec.training import AugmentedBatches, fit
+from emorec.training import AugmentedBatches, Cycle, cycle_histories, fit_cycles
 
 MODEL_FOLDER = REPOSITORY / "Models" / "face_cnn"
 VALIDATION_SHARE = 0.05
-EPOCHS = 45
+CYCLES = (Cycle(45, 1.5e-3, dropout=0.4), Cycle(75, 1.5e-3, dropout=0.2))
 SEED = 1
 
 
@@ -53,7 +55,7 @@ def train_face_network(
     pixels: np.ndarray,
     work_folder: Path,
     *,
-    epochs: int = EPOCHS,
+    cycles: Sequence[Cycle] = CYCLES,
     seed: int = SEED,
 ) -> keras.Model:
     """Train on FER-2013's labels and FER+'s votes together; a cut run resumes.
@@ -62,15 +64,12 @@ def train_face_network(
         table: As `fer2013.load_fer2013` gives it.
         pixels: Likewise.
         work_folder: For backup, history and the finished network.
-        epochs: Passes over the pictures.
+        cycles: Of the learning rate.
         seed: Of the validation split, initial weights, order and augmentation.
 
     Returns:
         The network, still in training form.
     """
-    finished = Path(work_folder) / "trained.keras"
-    if finished.exists():
-        return keras.saving.load_model(finished)
     keras.utils.set_random_seed(seed)
     train, validation, _ = training_rows(table, pixels, seed)
     labels = fer2013.label_targets(table)
@@ -83,27 +82,23 @@ def train_face_network(
         weights = {"fer": np.ones(len(chosen), np.float32), "ferplus": trust[chosen]}
         return faces, {"fer": labels[chosen], "ferplus": votes[chosen]}, weights
 
-    network = build_face_network()
-    fit(
-        network,
-        AugmentedBatches(len(rows), make_batch, batch_size=128, seed=seed),
+    return fit_cycles(
+        lambda dropout: build_face_network(dropout=dropout),
+        lambda cycle: AugmentedBatches(len(rows), make_batch, batch_size=128, seed=seed + cycle),
+        cycles,
+        work_folder,
         loss={
             "fer": keras.losses.CategoricalCrossentropy(label_smoothing=0.05),
             "ferplus": keras.losses.CategoricalCrossentropy(),
         },
         metrics={"fer": ["accuracy"], "ferplus": ["accuracy"]},
-        epochs=epochs,
-        learning_rate=1.5e-3,
         weight_decay=0.02,
-        work_folder=work_folder,
         validation=(
             standardize(pixels[validation]),
             {"fer": labels[validation], "ferplus": votes[validation]},
         ),
         validation_every_epochs=5,
     )
-    network.save(finished)
-    return network
 
 
 def judge(
@@ -143,13 +138,13 @@ def write_results(folder: Path, fer: pd.DataFrame, ferplus: pd.DataFrame, sizes:
     """Write predictions, metrics, learning curves and the card into the model's folder.
 
     Args:
-        folder: The model's folder; `work/history.csv` is copied from there.
+        folder: The model's folder; `work/` holds the learning curves.
         fer: Predictions against the Kaggle labels.
         ferplus: Predictions against the raters' majority.
         sizes: More facts for `metrics.json`.
     """
     folder = Path(folder)
-    write_table(folder / "history.csv", pd.read_csv(folder / "work" / "history.csv"))
+    write_table(folder / "history.csv", cycle_histories(folder / "work"))
     write_table(folder / "predictions_ferplus.csv", ferplus)
     ferplus = read_predictions(folder, "predictions_ferplus.csv")
     metrics = write_evidence(
@@ -180,12 +175,12 @@ def write_results(folder: Path, fer: pd.DataFrame, ferplus: pd.DataFrame, sizes:
 
 
 def training_facts(
-    network: keras.Model, train: np.ndarray, validation: np.ndarray, epochs: int
+    network: keras.Model, train: np.ndarray, validation: np.ndarray, cycles: Sequence[Cycle]
 ) -> dict:
     """Return seed, epochs, parameters and numbers of pictures, for `metrics.json`."""
     return {
         "seed": SEED,
-        "epochs": epochs,
+        "cycles": [asdict(cycle) for cycle in cycles],
         "parameters": network.count_params(),
         "training_pictures": int(train.sum()),
         "validation_pictures": int(validation.sum()),
@@ -233,7 +228,7 @@ def main() -> None:
     network = train_face_network(table, pixels, MODEL_FOLDER / "work")
     shipped = ship(MODEL_FOLDER, network)
     train, validation, _ = training_rows(table, pixels)
-    sizes = training_facts(shipped, train, validation, EPOCHS)
+    sizes = training_facts(shipped, train, validation, CYCLES)
     metrics = write_results(MODEL_FOLDER, *judge(shipped, table, pixels), sizes)
     print(
         f"PublicTest: {metrics['scores']['accuracy']:.1%} of the Kaggle labels, "

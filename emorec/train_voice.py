@@ -5,6 +5,8 @@ python -m emorec.train_voice --folds 1 2 3  # some folds only; processes can sha
 """
 
 import argparse
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import keras
@@ -28,14 +30,12 @@ from emorec.model_folder import (
 from emorec.networks.layers import fold_standardization
 from emorec.networks.voice import build_voice_network
 from emorec.splits import RAVDESS_BLOCKS, speaker_folds
-from emorec.training import AugmentedBatches, fit
+from emorec.training import AugmentedBatches, Cycle, cycle_histories, fit_cycles
 
 MODEL_FOLDER = REPOSITORY / "Models" / "voice_2d_cnn"
-PRETRAINING_EPOCHS = 15
-# Two cosine cycles (Loshchilov & Hutter 2017): epochs and peak of the learning rate.
-EPOCHS = (36, 20)
+PRETRAINING = (Cycle(15, 2e-3, dropout=0.3),)
+CYCLES = (Cycle(36, 2e-3, dropout=0.3), Cycle(20, 1e-3, dropout=0.3))
 BATCH_SIZE = 16
-LEARNING_RATES = (2e-3, 1e-3)
 WEIGHT_DECAY = 0.03
 LABEL_SMOOTHING = 0.1
 MIXUP_ALPHA = 0.1
@@ -100,7 +100,7 @@ def train_voice_network(
     *,
     start: keras.Model | None = None,
     classes: tuple[str, ...] = RAVDESS8,
-    epochs: tuple[int, ...] = EPOCHS,
+    cycles: Sequence[Cycle] = CYCLES,
     seed: int = SEED,
 ) -> keras.Model:
     """Train one network on all takes given; the run resumes where it was cut.
@@ -111,12 +111,9 @@ def train_voice_network(
         work_folder: For backup, history and the finished network.
         start: A trained network whose layers, but for the softmax, are taken over.
         classes: What the softmax tells apart.
-        epochs: Passes over the takes, for each cycle of the learning rate.
+        cycles: Of the learning rate.
         seed: Of initial weights, order and augmentation.
     """
-    finished = Path(work_folder) / "trained.keras"
-    if finished.exists():
-        return keras.saving.load_model(finished)
     keras.utils.set_random_seed(seed)
     spectrograms = [speech.log_mel(sound, speech.VOICE) for sound in sounds]
     targets = np.eye(len(classes), dtype=np.float32)[[classes.index(e) for e in table["emotion"]]]
@@ -130,39 +127,32 @@ def train_voice_network(
         inputs = np.stack(inputs)[..., None].astype(np.float32)
         return augment.mixup(rng, inputs, targets[indices], MIXUP_ALPHA)
 
-    network = build_voice_network(speech.VOICE.bands, frames, len(classes))
-    if start is not None:
-        for source, target in zip(start.layers[:-1], network.layers[:-1], strict=True):
-            target.set_weights(source.get_weights())
-    for cycle, (length, peak) in enumerate(zip(epochs, LEARNING_RATES, strict=False), 1):
-        folder = Path(work_folder) / f"cycle_{cycle}"
-        reached = folder / "trained.keras"
-        if reached.exists():
-            network = keras.saving.load_model(reached)
-            continue
-        fit(
-            network,
-            AugmentedBatches(len(table), make_batch, BATCH_SIZE, seed + cycle - 1),
-            loss=keras.losses.CategoricalCrossentropy(label_smoothing=LABEL_SMOOTHING),
-            metrics=["accuracy"],
-            epochs=length,
-            learning_rate=peak,
-            weight_decay=WEIGHT_DECAY,
-            work_folder=folder,
-        )
-        network.save(reached)
-    network.save(finished)
-    return network
+    def build(dropout):
+        network = build_voice_network(speech.VOICE.bands, frames, len(classes), dropout=dropout)
+        if start is not None:
+            for source, target in zip(start.layers[:-1], network.layers[:-1], strict=True):
+                target.set_weights(source.get_weights())
+        return network
+
+    return fit_cycles(
+        build,
+        lambda cycle: AugmentedBatches(len(table), make_batch, BATCH_SIZE, seed + cycle),
+        cycles,
+        work_folder,
+        loss=keras.losses.CategoricalCrossentropy(label_smoothing=LABEL_SMOOTHING),
+        metrics=["accuracy"],
+        weight_decay=WEIGHT_DECAY,
+    )
 
 
-def pretrain(work_folder: Path, epochs: int = PRETRAINING_EPOCHS) -> keras.Model:
+def pretrain(work_folder: Path, cycles: Sequence[Cycle] = PRETRAINING) -> keras.Model:
     """Train on CREMA-D, none of whose speakers is in RAVDESS; every fold starts from it."""
     finished = Path(work_folder) / "pretrained" / "trained.keras"
     if finished.exists():
         return keras.saving.load_model(finished)
     table = crema_d.load_sound_table()
     return train_voice_network(
-        table, read_sounds(table), finished.parent, classes=CREMA_D6, epochs=(epochs,)
+        table, read_sounds(table), finished.parent, classes=CREMA_D6, cycles=cycles
     )
 
 
@@ -174,7 +164,7 @@ def train_folds(
     start: keras.Model | None = None,
     blocks=RAVDESS_BLOCKS,
     only: list[int] | None = None,
-    epochs: tuple[int, ...] = EPOCHS,
+    cycles: Sequence[Cycle] = CYCLES,
 ) -> pd.DataFrame:
     """Train once per block on all other actors and judge the block's takes.
 
@@ -187,7 +177,7 @@ def train_folds(
         start: The pre-trained network.
         blocks: Actors of each test block.
         only: Numbers of the folds wanted; None for all.
-        epochs: Length of each training.
+        cycles: Of each training.
 
     Returns:
         The prediction table of the folds wanted.
@@ -203,7 +193,7 @@ def train_folds(
                 [sounds[i] for i in np.flatnonzero(train)],
                 folder,
                 start=start,
-                epochs=epochs,
+                cycles=cycles,
             )
             posterior = clip_posteriors(network, [sounds[i] for i in np.flatnonzero(test)])
             predictions = prediction_table(table[test], posterior, RAVDESS8, fold)
@@ -214,12 +204,8 @@ def train_folds(
 
 def fold_histories(work_folder: Path) -> pd.DataFrame:
     """Return the learning curves of all finished trainings; column `run` names each."""
-    files = sorted(Path(work_folder).glob("*/cycle_*/history.csv"))
-    parts = []
-    for file in files:
-        cycle = int(file.parent.name.removeprefix("cycle_"))
-        history = pd.read_csv(file).assign(run=file.parents[1].name)
-        parts.append(history.assign(epoch=history["epoch"] + sum(EPOCHS[: cycle - 1])))
+    runs = sorted({file.parents[1] for file in Path(work_folder).glob("*/cycle_*/history.csv")})
+    parts = [cycle_histories(run).assign(run=run.name) for run in runs]
     return pd.concat(parts, ignore_index=True)
 
 
@@ -229,11 +215,11 @@ def ship(
     folder: Path,
     *,
     start: keras.Model | None = None,
-    epochs: tuple[int, ...] = EPOCHS,
+    cycles: Sequence[Cycle] = CYCLES,
 ) -> None:
     """Train on all speakers and save what the recogniser loads."""
     work_folder = Path(folder) / "work" / "all"
-    network = train_voice_network(table, sounds, work_folder, start=start, epochs=epochs)
+    network = train_voice_network(table, sounds, work_folder, start=start, cycles=cycles)
     save_network(folder, fold_standardization(network))
     write_model_spec(
         folder,
@@ -268,8 +254,8 @@ def write_results(folder: Path, predictions: pd.DataFrame) -> dict:
         command="python -m emorec.train_voice",
         extra={
             "seed": SEED,
-            "pretraining_epochs": PRETRAINING_EPOCHS,
-            "epochs": EPOCHS,
+            "pretraining": [asdict(cycle) for cycle in PRETRAINING],
+            "cycles": [asdict(cycle) for cycle in CYCLES],
             "parameters": build_voice_network().count_params(),
         },
     )

@@ -1,11 +1,13 @@
 """Fit a network with the project's one recipe: AdamW, warm-up, cosine, averaged weights."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import keras
 import numpy as np
+import pandas as pd
 
 
 class AugmentedBatches(keras.utils.PyDataset):
@@ -123,3 +125,73 @@ def fit(
             _LogLine(),
         ],
     )
+
+
+@dataclass(frozen=True)
+class Cycle:
+    """One cosine cycle of a training (warm restarts, Loshchilov & Hutter 2017).
+
+    Attributes:
+        epochs: Passes over the batches.
+        learning_rate: Peak.
+        dropout: What the network is built with for this cycle.
+    """
+
+    epochs: int
+    learning_rate: float
+    dropout: float
+
+
+def fit_cycles(
+    build: Callable[[float], keras.Model],
+    make_batches: Callable[[int], AugmentedBatches],
+    cycles: Sequence[Cycle],
+    work_folder: Path,
+    **settings,
+) -> keras.Model:
+    """Train through several cycles; finished ones are read from `work_folder`.
+
+    Args:
+        build: Builds the network for a dropout; later cycles take the weights reached over.
+        make_batches: Gives the batches of cycle 0, 1, ...
+        cycles: In order.
+        work_folder: Holds `cycle_N/` and at the end `trained.keras`.
+        **settings: Passed on to `fit`.
+
+    Returns:
+        The trained network.
+    """
+    finished = Path(work_folder) / "trained.keras"
+    if finished.exists():
+        return keras.saving.load_model(finished)
+    network = None
+    for index, cycle in enumerate(cycles):
+        folder = Path(work_folder) / f"cycle_{index + 1}"
+        reached = folder / "trained.keras"
+        if reached.exists():
+            network = keras.saving.load_model(reached)
+            continue
+        start, network = network, build(cycle.dropout)
+        if start is not None:
+            network.set_weights(start.get_weights())
+        fit(
+            network,
+            make_batches(index),
+            epochs=cycle.epochs,
+            learning_rate=cycle.learning_rate,
+            work_folder=folder,
+            **settings,
+        )
+        network.save(reached)
+    network.save(finished)
+    return network
+
+
+def cycle_histories(work_folder: Path) -> pd.DataFrame:
+    """Return the learning curves of one training, its cycles' epochs counted on."""
+    parts, before = [], 0
+    for file in sorted(Path(work_folder).glob("cycle_*/history.csv")):
+        history = pd.read_csv(file)
+        parts.append(history.assign(epoch=history["epoch"] + before))
+        before += len(history)
+    return pd.concat(parts, ignore_index=True)

@@ -8,7 +8,7 @@ from emorec import model_folder
 from emorec.networks.face import build_face_network
 from emorec.networks.layers import StandardizedConv2D, conv_relu, fold_standardization
 from emorec.networks.voice import build_voice_network
-from emorec.training import AugmentedBatches, fit
+from emorec.training import AugmentedBatches, Cycle, cycle_histories, fit, fit_cycles
 
 
 @pytest.fixture(autouse=True)
@@ -88,6 +88,36 @@ def small_problem(epochs, work_folder, stop_after=None):
         work_folder=work_folder,
     )
     return (network.predict(pictures, verbose=0).argmax(1) == truth).mean(), len(drawn)
+
+
+def test_cycles_follow_each_other_and_finished_ones_are_not_trained_again(tmp_path):
+    built = []
+
+    def build(dropout):
+        built.append(dropout)
+        inputs = keras.layers.Input((2,))
+        hidden = keras.layers.Dropout(dropout)(keras.layers.Dense(8, activation="relu")(inputs))
+        return keras.Model(inputs, keras.layers.Dense(1)(hidden))
+
+    points = np.random.default_rng(0).normal(size=(64, 2)).astype(np.float32)
+
+    def train(*cycles):
+        return fit_cycles(
+            build,
+            lambda cycle: AugmentedBatches(64, lambda _, i: (points[i], points[i, :1]), 16, cycle),
+            cycles,
+            tmp_path,
+            loss="mse",
+            weight_decay=0.0,
+        )
+
+    first = train(Cycle(2, 0.01, dropout=0.4))
+    (tmp_path / "trained.keras").unlink()
+    second = train(Cycle(2, 0.01, dropout=0.4), Cycle(3, 0.0, dropout=0.2))
+    assert built == [0.4, 0.2], "the first cycle was read, not trained again"
+    for before, after in zip(first.get_weights(), second.get_weights(), strict=True):
+        np.testing.assert_allclose(before, after, err_msg="the second cycle starts elsewhere")
+    assert list(cycle_histories(tmp_path)["epoch"]) == [0, 1, 2, 3, 4]
 
 
 def test_training_learns_and_a_cut_run_resumes(tmp_path):
