@@ -90,6 +90,7 @@ class ClipInfo:
         channels: Number of its channels, 0 without sound.
         video_codec: Name of the picture's codec, None without a picture.
         audio_codec: Name of the sound's codec, None without sound.
+        comment: What the file says of itself, "" where it says nothing.
     """
 
     path: Path
@@ -104,6 +105,7 @@ class ClipInfo:
     channels: int = 0
     video_codec: str | None = None
     audio_codec: str | None = None
+    comment: str = ""
 
 
 @dataclass(frozen=True)
@@ -282,6 +284,7 @@ class _Source:
             channels=audio.layout.nb_channels if audio else 0,
             video_codec=self.video.codec_context.name if first else None,
             audio_codec=audio.name if audio else None,
+            comment=self._container.metadata.get("comment", ""),
         )
 
     def frames(self) -> Iterator[av.VideoFrame | av.AudioFrame]:

@@ -19,7 +19,7 @@ from emorec.engines import ModelError, Network, load_network
 from emorec.fusion import LogLinearFusion
 from emorec.landmarks import LandmarkPredictor
 from emorec.media import ClipReader, FrameBatch, MediaError
-from emorec.result import ClipResult, Windows
+from emorec.result import MADE_UP, ClipResult, Windows
 from emorec.speech import VOICE
 from emorec.streams import (
     FALLBACK_FRAME_RATE_HZ,
@@ -124,7 +124,8 @@ class Recognizer:
         seen, faces_used = picture.finish()
         found = {"voice": voice.finish(), **seen}
         found = {stream: findings for stream, findings in found.items() if findings is not None}
-        notes = [*reader.notes, *voice.notes, *picture.notes]
+        origin = [MADE_UP] if reader.info.comment == MADE_UP else []
+        notes = [*origin, *reader.notes, *voice.notes, *picture.notes]
         duration_s = max(voice.end_s, picture.end_s)
         if not found:
             return ClipResult(

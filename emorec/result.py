@@ -13,10 +13,13 @@ from emorec.emotions import COMMON7, RAVDESS8, fold
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["STREAMS", "ClipResult", "FaceUsed", "Windows"]
+__all__ = ["MADE_UP", "STREAMS", "ClipResult", "FaceUsed", "Windows"]
 
 STREAMS = ("voice", "face", "geometry")
 """The streams, in the order in which every table and plot lists them."""
+
+MADE_UP = "made up: drawn face, computed voice"
+"""Comment that an avatar's clip carries, and note that every result on it shows."""
 
 
 @dataclass(frozen=True)

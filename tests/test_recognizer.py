@@ -14,6 +14,7 @@ from emorec.engines import load_network
 from emorec.landmarks import LandmarkPredictor
 from emorec.media import SoundBlock, read_frames
 from emorec.recognizer import MODEL_FOLDERS, default_models_folder, read_ahead
+from emorec.result import MADE_UP
 from emorec.speech import VOICE
 from emorec.streams import GeometryStream, VoiceStream
 
@@ -66,6 +67,12 @@ def test_the_faces_used_are_a_handful_in_order(result):
     assert times_s == sorted(times_s)
     assert all(face.picture.dtype == np.uint8 for face in result.faces_used)
     assert all(face.emotion in COMMON7 for face in result.faces_used)
+
+
+def test_a_made_up_clip_says_so_and_no_other_does(recognizer, result, tmp_path):
+    tone = write_clip(tmp_path / "tone.wav", None, made_tone(1.0), audio_codec="pcm_s16le")
+    assert result.notes == [MADE_UP]
+    assert MADE_UP not in recognizer.classify(tone).notes
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,7 @@ class Prosody:
         slope_st: Drift of the pitch from the first to the last syllable, in semitones.
         rate: Syllables a second.
         level_db: Loudness of the loudest syllables, in decibels below full scale.
-        tension: 0 soft and dull to 1 pressed and bright.
+        tension: 0 soft and dull to 1 pressed and bright; a shout goes beyond 1.
         breath: Share of breath noise, 0-1.
         jitter: Irregularity of the pitch periods, as a fraction.
         tremor_st: Trembling of the pitch at 7 Hz, in semitones.
@@ -93,7 +93,7 @@ PROSODIES: dict[str, Prosody] = {
     "calm": Prosody(-0.5, 2.5, -2.5, 3.6, -36, 0.22, 0.10, 0.005, 0.0, 0.3),
     "happy": Prosody(6, 8.0, 1.0, 4.3, -18, 0.65, 0.05, 0.006, 0.0, 0.6),
     "sad": Prosody(2.5, 4.0, -5.0, 3.3, -27, 0.3, 0.18, 0.018, 0.8, 0.2),
-    "angry": Prosody(5, 9.0, -4.0, 4.0, -6, 1.0, 0.04, 0.016, 0.0, 0.9),
+    "angry": Prosody(5, 9.0, -4.0, 4.0, -6, 1.2, 0.04, 0.016, 0.0, 0.9),
     "fear": Prosody(11, 4.5, 1.0, 4.6, -14, 0.6, 0.16, 0.018, 0.7, 0.4),
     "disgust": Prosody(0, 7.0, -5.0, 3.5, -24, 0.6, 0.12, 0.020, 0.0, 0.7),
     "surprise": Prosody(5, 11.0, 9.0, 4.9, -22, 0.5, 0.08, 0.007, 0.0, 0.5),
@@ -225,7 +225,7 @@ def _tract_response(formants_hz: np.ndarray, actor: Actor, tension: float) -> np
     Args:
         formants_hz: float (n_hops, 3), the first three formants.
         actor: Gives the formants above them.
-        tension: 0 to 1; lax voices lose their high frequencies.
+        tension: See Prosody; lax voices lose their high frequencies.
 
     Returns:
         complex (n_hops, n_bins).
