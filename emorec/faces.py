@@ -1,4 +1,4 @@
-"""Where the face is: Haar boxes, one face followed over time, square grey crops.
+"""Where the face is: Haar boxes, and one face followed over time.
 
 Detection is the cascade of Viola and Jones (Rapid object detection using a boosted cascade of
 simple features, CVPR 2001) as trained by Lienhart and shipped with OpenCV. Between detections the
@@ -14,14 +14,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from emorec.crops import crop_face, cut_out, halved, overlap, resized
+
 __all__ = [
     "FAST",
     "REFERENCE",
     "FaceDetector",
     "FaceTracker",
     "HaarSetting",
-    "crop_face",
-    "overlap",
 ]
 
 _CASCADE_NAME = "haarcascade_frontalface_default.xml"
@@ -139,11 +139,11 @@ class FaceDetector:
         Returns:
             (4,) float64, the face that overlaps `box` most, or None.
         """
-        window, corner = _window(frame, box, _SEARCH_MARGIN)
+        window, corner = cut_out(frame, box, _SEARCH_MARGIN)
         scale = _SEARCH_FACE_PX / box[2]
         height, width = (max(round(side * scale), 1) for side in window.shape)
         boxes = self._cascade_boxes(
-            _resized(window, width, height),
+            resized(window, width, height),
             _QUICK_SCALE_FACTOR,
             _QUICK_MIN_NEIGHBORS,
             round(_SEARCH_FACE_PX * _SMALLEST_CHANGE),
@@ -154,7 +154,7 @@ class FaceDetector:
         return max(boxes, key=lambda found: overlap(found, box), default=None)
 
     def _reduced(self, frame: np.ndarray) -> tuple[np.ndarray, int]:
-        reduced = _halved(frame, self.setting.reduce_to_px or max(frame.shape))
+        reduced = halved(frame, self.setting.reduce_to_px or max(frame.shape))
         return reduced, frame.shape[0] // reduced.shape[0]
 
     def _cascade_boxes(
@@ -248,7 +248,7 @@ class FaceTracker:
 
     def _match(self, frame: np.ndarray) -> bool:
         """Move the box to where the face's last picture fits best; False where it fits nowhere."""
-        window, corner = _window(frame, self._box, _MATCH_MARGIN)
+        window, corner = cut_out(frame, self._box, _MATCH_MARGIN)
         scale = _TEMPLATE_PX / self._box[2]
         height, width = (round(side * scale) for side in window.shape)
         if min(height, width) < _TEMPLATE_PX:
@@ -328,79 +328,6 @@ class _Rival:
 
     box: np.ndarray
     sightings: int
-
-
-def crop_face(frame: np.ndarray, box: np.ndarray, size_px: int) -> np.ndarray:
-    """Cut a face out as a square; the frame's border is repeated where the box leaves it.
-
-    Args:
-        frame: (height, width) uint8, grey.
-        box: x, y, width, height in pixels of the frame; an oblong box is widened to a square.
-        size_px: Side of the crop.
-
-    Returns:
-        (size_px, size_px) uint8.
-
-    >>> frame = np.tile(np.arange(100, dtype=np.uint8), (80, 1))
-    >>> crop_face(frame, np.array([90, 0, 20, 20]), 2)
-    array([[95, 99],
-           [95, 99]], dtype=uint8)
-    """
-    x, y, width, height = (int(value) for value in box)
-    side = max(width, height, 1)
-    x, y = x - (side - width) // 2, y - (side - height) // 2
-    rows, columns = frame.shape
-    left, top = max(-x, 0), max(-y, 0)
-    right, bottom = max(x + side - columns, 0), max(y + side - rows, 0)
-    patch = frame[max(y, 0) : max(y + side, 0), max(x, 0) : max(x + side, 0)]
-    if left or top or right or bottom:
-        if not patch.size:
-            raise ValueError(f"the box {list(box)} lies outside the frame of {columns}x{rows}")
-        patch = cv2.copyMakeBorder(patch, top, bottom, left, right, cv2.BORDER_REPLICATE)
-    return _resized(patch, size_px, size_px)
-
-
-def overlap(box: np.ndarray, other: np.ndarray) -> float:
-    """Intersection over union of two boxes (x, y, width, height).
-
-    >>> overlap(np.array([0, 0, 10, 10]), np.array([5, 0, 10, 10]))
-    0.3333333333333333
-    """
-    width = min(box[0] + box[2], other[0] + other[2]) - max(box[0], other[0])
-    height = min(box[1] + box[3], other[1] + other[3]) - max(box[1], other[1])
-    common = max(width, 0) * max(height, 0)
-    return float(common / (box[2] * box[3] + other[2] * other[3] - common))
-
-
-def _window(frame: np.ndarray, box: np.ndarray, margin: float) -> tuple[np.ndarray, np.ndarray]:
-    """The box widened by a share of its size, within the frame, and the x, y of its corner."""
-    x, y, width, height = box
-    x0, y0 = max(int(x - margin * width), 0), max(int(y - margin * height), 0)
-    x1 = max(int(x + (1 + margin) * width), 0)
-    y1 = max(int(y + (1 + margin) * height), 0)
-    return frame[y0:y1, x0:x1], np.array([x0, y0])
-
-
-def _resized(picture: np.ndarray, width: int, height: int) -> np.ndarray:
-    """A picture at another size: exact halves first, which are fast, then the rest."""
-    picture = _halved(picture, min(2 * width, 2 * height))
-    shrinks = picture.shape[0] > height
-    return cv2.resize(
-        picture, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    )
-
-
-def _halved(picture: np.ndarray, shorter_side_px: int) -> np.ndarray:
-    """Halve a picture as often as its shorter side stays at least this long."""
-    while min(picture.shape) // 2 >= shorter_side_px:
-        height, width = picture.shape
-        # An even crop, since only exact halves are averaged fast.
-        picture = cv2.resize(
-            picture[: height // 2 * 2, : width // 2 * 2],
-            (width // 2, height // 2),
-            interpolation=cv2.INTER_AREA,
-        )
-    return picture
 
 
 def _peak_offset(scores: np.ndarray, index: int) -> float:

@@ -5,22 +5,23 @@ wav, flac, mp3, opus, m4a and more. Frames come straight from the luma plane, so
 picture costs little over decoding; sound comes as the equal mix of all channels. Both arrive in
 bounded pieces, so that an hour takes no more memory than a minute.
 
-This is the only module that decodes. It knows nothing of faces, voices or emotions.
+This module opens and decodes; `grey_picture` and `mono_sound` convert what comes out. None of the
+three knows of faces, voices or emotions.
 """
 
 from __future__ import annotations
 
 import errno
 import itertools
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import av
-import av.sidedata.sidedata
-import cv2
 import numpy as np
+
+from emorec.grey_picture import FrameBatch, GreyPicture, upright_size
+from emorec.mono_sound import MonoSound, SoundBlock
 
 __all__ = [
     "ClipInfo",
@@ -33,21 +34,12 @@ __all__ = [
     "read_sound",
 ]
 
-_DISPLAY_MATRIX = av.sidedata.sidedata.Type.DISPLAYMATRIX
-# Pixel formats whose first plane is 8-bit luma; all others go through swscale.
-_HAS_LUMA_PLANE = re.compile(r"yuvj?a?4\d\dp|nv\d\d|gray")
-_FULL_RANGE, _LIMITED_RANGE = 2, 1  # FFmpeg's AVCOL_RANGE_JPEG and AVCOL_RANGE_MPEG
-# Full-range value of each limited-range one.
-_FULL_RANGE_OF = np.clip((np.arange(256) - 16) * 255 / 219, 0, 255).round().astype(np.uint8)
-_FALLBACK_FRAME_RATE_HZ = 25.0
 # How far a file is decoded, at most, in search of its first picture.
 _FRAMES_TO_FIRST_PICTURE = 500
 # These state no length; FFmpeg guesses one from the bit rate.
 _FORMATS_WITHOUT_LENGTH = {"aac", "ac3", "amr", "h264", "hevc", "m4v", "mp3", "mpeg", "mpegts"}
-_SHORTEST_BLOCK_S = 0.5
 _SHORTEST_LOSS_S = 0.5
 _MOST_DAMAGE = 1000
-_SHORTEST_HOLE_S, _LONGEST_HOLE_S = 0.1, 10.0
 
 
 class MediaError(Exception):
@@ -108,32 +100,6 @@ class ClipInfo:
     comment: str = ""
 
 
-@dataclass(frozen=True)
-class FrameBatch:
-    """Some consecutive frames.
-
-    Attributes:
-        times_s: (n,) float64, seconds from the start of the clip.
-        frames: (n, height, width) uint8, grey, full range (0 black, 255 white), upright.
-    """
-
-    times_s: np.ndarray
-    frames: np.ndarray
-
-
-@dataclass(frozen=True)
-class SoundBlock:
-    """A stretch of sound.
-
-    Attributes:
-        start_s: Time of the first sample, seconds from the start of the clip.
-        samples: (n,) float32, the mean of all channels, in [-1, 1] unless the file exceeds it.
-    """
-
-    start_s: float
-    samples: np.ndarray
-
-
 def probe(path: str | Path) -> ClipInfo:
     """Tell what a clip holds, decoding only its beginning.
 
@@ -175,8 +141,10 @@ class ClipReader:
         self._source = _Source(path, "video", "audio")
         self.info = self._source.describe()
         self.notes = self._source.notes
-        self._sound = _MonoSound(sample_rate_hz, self._source)
-        self._picture = _GreyPicture(frames_per_batch, max_side_px, self._source)
+        self._sound = MonoSound(sample_rate_hz, self._source.start_s)
+        self._picture = GreyPicture(
+            frames_per_batch, max_side_px, self._source.start_s, self._source.frame_rate_hz
+        )
 
     def __iter__(self) -> Iterator[FrameBatch | SoundBlock]:
         with self._source as source:
@@ -200,7 +168,7 @@ def read_sound(path: str | Path, sample_rate_hz: int) -> np.ndarray:
         MediaError: When the file cannot be read as a clip.
     """
     with _Source(path, "audio") as source:
-        sound = _MonoSound(sample_rate_hz, source)
+        sound = MonoSound(sample_rate_hz, source.start_s)
         blocks = [block.samples for frame in source.frames() for block in sound.add(frame)]
         blocks += [block.samples for block in sound.finish()]
     return np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
@@ -223,7 +191,7 @@ def read_frames(
         MediaError: When the file cannot be read as a clip.
     """
     with _Source(path, "video") as source:
-        picture = _GreyPicture(frames_per_batch, max_side_px, source)
+        picture = GreyPicture(frames_per_batch, max_side_px, source.start_s, source.frame_rate_hz)
         for frame in source.frames():
             yield from picture.add(frame)
         yield from picture.finish()
@@ -270,7 +238,7 @@ class _Source:
             )
         first = next((frame for frame in self._head if isinstance(frame, av.VideoFrame)), None)
         audio = self.audio.codec_context if self.audio else None
-        width, height = _upright_size(first) if first else (0, 0)
+        width, height = upright_size(first) if first else (0, 0)
         return ClipInfo(
             path=self.path,
             container=self._container.format.name,
@@ -330,118 +298,6 @@ class _Source:
         return head
 
 
-class _GreyPicture:
-    """Turns decoded frames into batches of upright grey ones of one size."""
-
-    def __init__(self, frames_per_batch: int, max_side_px: int, source: _Source):
-        self._frames_per_batch = frames_per_batch
-        self._max_side_px = max_side_px
-        self._start_s = source.start_s
-        self._frame_s = 1 / (source.frame_rate_hz or _FALLBACK_FRAME_RATE_HZ)
-        self._shape: tuple[int, int] | None = None
-        self._times_s: list[float] = []
-        self._frames: np.ndarray | None = None
-        self.end_s = 0.0
-
-    def add(self, frame: av.VideoFrame) -> Iterator[FrameBatch]:
-        """Take one frame; yield the batch that it completes."""
-        if self._shape is None:
-            self._shape = self._reduced(*_upright_size(frame))
-        if self._frames is None:
-            self._frames = np.empty((self._frames_per_batch, *self._shape), np.uint8)
-        time_s = self.end_s if frame.time is None else frame.time - self._start_s
-        _upright_grey(frame, out=self._frames[len(self._times_s)])
-        self._times_s.append(time_s)
-        self.end_s = time_s + self._frame_s
-        if len(self._times_s) == self._frames_per_batch:
-            yield from self.finish()
-
-    def finish(self) -> Iterator[FrameBatch]:
-        """Yield what is left."""
-        if self._times_s:
-            count = len(self._times_s)
-            yield FrameBatch(np.array(self._times_s, np.float64), self._frames[:count])
-        self._times_s, self._frames = [], None
-
-    def _reduced(self, width: int, height: int) -> tuple[int, int]:
-        scale = min(1.0, self._max_side_px / max(width, height))
-        return max(1, round(height * scale)), max(1, round(width * scale))
-
-
-class _MonoSound:
-    """Mixes the channels of decoded sound and brings it to one rate."""
-
-    def __init__(self, sample_rate_hz: int, source: _Source):
-        self._rate_hz = sample_rate_hz
-        self._container_start_s = source.start_s
-        self._source_rate_hz: int | None = None
-        self._resampler: av.AudioResampler | None = None
-        self._waiting: list[np.ndarray] = []
-        self._waiting_s = 0.0
-        self._start_s: float | None = None  # of the first sample of all
-        self._heard_s = 0.0  # length of the sound taken in
-        self._given = 0  # number of samples given out
-
-    @property
-    def end_s(self) -> float:
-        """Time at which the sound ended so far."""
-        return (self._start_s or 0.0) + self._heard_s
-
-    def add(self, frame: av.AudioFrame) -> Iterator[SoundBlock]:
-        """Take one frame; yield the block that it completes."""
-        if not frame.samples:
-            return
-        if frame.sample_rate != self._source_rate_hz:
-            yield from self._change_source_rate(frame.sample_rate)
-        if frame.time is not None:
-            time_s = frame.time - self._container_start_s
-            if self._start_s is None:
-                self._start_s = time_s
-            hole_s = time_s - self.end_s
-            if _SHORTEST_HOLE_S < hole_s < _LONGEST_HOLE_S:
-                self._take(np.zeros(round(hole_s * self._source_rate_hz), np.float32))
-        self._take(_mixed(frame))
-        if self._waiting_s >= _SHORTEST_BLOCK_S:
-            yield from self._give(self._resampled())
-
-    def finish(self) -> Iterator[SoundBlock]:
-        """Yield what is left."""
-        yield from self._change_source_rate(None)
-
-    def _take(self, samples: np.ndarray) -> None:
-        self._waiting.append(samples)
-        self._waiting_s += samples.size / self._source_rate_hz
-        self._heard_s += samples.size / self._source_rate_hz
-
-    def _change_source_rate(self, source_rate_hz: int | None) -> Iterator[SoundBlock]:
-        """Empty the resampler of the old rate and start one for the new rate."""
-        tail = self._resampled()
-        if self._resampler is not None:
-            tail += [frame.to_ndarray()[0] for frame in self._resampler.resample(None)]
-        yield from self._give(tail)
-        self._source_rate_hz = source_rate_hz
-        same = source_rate_hz in (None, self._rate_hz)
-        self._resampler = None if same else av.AudioResampler("flt", "mono", self._rate_hz)
-
-    def _resampled(self) -> list[np.ndarray]:
-        if not self._waiting:
-            return []
-        samples = np.concatenate(self._waiting)
-        self._waiting, self._waiting_s = [], 0.0
-        if self._resampler is None:
-            return [samples]
-        frame = av.AudioFrame.from_ndarray(samples[np.newaxis], "flt", "mono")
-        frame.sample_rate = self._source_rate_hz
-        return [resampled.to_ndarray()[0] for resampled in self._resampler.resample(frame)]
-
-    def _give(self, pieces: list[np.ndarray]) -> Iterator[SoundBlock]:
-        samples = np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
-        if samples.size:
-            start_s = (self._start_s or 0.0) + self._given / self._rate_hz
-            self._given += samples.size
-            yield SoundBlock(start_s, samples)
-
-
 def _open(path: Path) -> av.container.InputContainer:
     """Open a file, or say in plain words why that fails."""
     try:
@@ -499,69 +355,3 @@ def _sound_stream(container: av.container.InputContainer) -> av.AudioStream | No
     """The first sound track that a decoder is at hand for."""
     usable = [stream for stream in container.streams.audio if stream.codec_context is not None]
     return usable[0] if usable else None
-
-
-def _display_matrix(frame: av.VideoFrame) -> tuple[int, int, int, int]:
-    """The file's demand how to show its frames, as signs: x' = ax + cy, y' = bx + dy.
-
-    Returns:
-        a, b, c, d; only quarter turns and mirrorings are told apart.
-    """
-    side_data = frame.side_data.get(_DISPLAY_MATRIX)
-    if side_data is None:
-        return 1, 0, 0, 1
-    a, b, _, c, d = np.frombuffer(side_data, np.int32)[:5].tolist()
-    if abs(b) > abs(a):
-        return 0, 1 if b > 0 else -1, 1 if c > 0 else -1, 0
-    return -1 if a < 0 else 1, 0, 0, -1 if d < 0 else 1
-
-
-def _upright_size(frame: av.VideoFrame) -> tuple[int, int]:
-    """Width and height of a frame when it is shown the way the file wants it."""
-    return (frame.width, frame.height) if _display_matrix(frame)[0] else (frame.height, frame.width)
-
-
-def _upright_grey(frame: av.VideoFrame, out: np.ndarray) -> None:
-    """Write the full-range luma of a frame, turned upright, into `out` (height, width) uint8."""
-    a, b, c, d = _display_matrix(frame)
-    luma, is_limited = _luma(frame)
-    stored_shape = out.shape if a else out.shape[::-1]
-    if luma.shape != stored_shape:
-        luma = cv2.resize(luma, stored_shape[::-1], interpolation=cv2.INTER_AREA)
-    if not a:
-        luma = cv2.transpose(luma)
-    flip_x, flip_y = a + c < 0, b + d < 0
-    if flip_x or flip_y:
-        luma = cv2.flip(luma, -1 if flip_x and flip_y else int(flip_x))
-    if is_limited:
-        cv2.LUT(luma, _FULL_RANGE_OF, dst=out)
-    else:
-        np.copyto(out, luma)
-
-
-def _luma(frame: av.VideoFrame) -> tuple[np.ndarray, bool]:
-    """The stored luma (height, width) uint8 and whether it spans 16-235 only."""
-    name = frame.format.name
-    if not _HAS_LUMA_PLANE.fullmatch(name):
-        frame, name = frame.reformat(format="gray"), "gray"  # swscale's gray is full range
-        is_limited = False
-    else:
-        stated_full = frame.color_range == _FULL_RANGE or name.startswith("yuvj")
-        assumed_full = name == "gray" and frame.color_range != _LIMITED_RANGE
-        is_limited = not (stated_full or assumed_full)
-    plane = frame.planes[0]
-    rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
-    return rows[: frame.height, : frame.width], is_limited
-
-
-def _mixed(frame: av.AudioFrame) -> np.ndarray:
-    """The mean of all channels, (n,) float32, of planar or packed sound of any sample format."""
-    samples = frame.to_ndarray()
-    if not frame.format.is_planar:
-        samples = samples.reshape(-1, frame.layout.nb_channels).T
-    if samples.dtype == np.uint8:
-        samples = (samples.astype(np.float32) - 128) / 128
-    elif samples.dtype.kind == "i":
-        samples = samples.astype(np.float32) / -float(np.iinfo(samples.dtype).min)
-    mono = samples.mean(axis=0, dtype=np.float32)
-    return mono if np.isfinite(mono).all() else np.nan_to_num(mono, posinf=0.0, neginf=0.0)

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from emorec import geometry, speech
+from emorec.crops import crop_face
 from emorec.emotions import COMMON7, fold
 from emorec.engines import Network
-from emorec.faces import FaceTracker, crop_face
+from emorec.faces import FaceTracker
 from emorec.landmarks import LandmarkPredictor
 from emorec.media import FrameBatch, SoundBlock
 from emorec.result import FaceUsed

@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from emorec.avatar import EXPRESSIONS, draw_face, make_actor
-from emorec.faces import REFERENCE, FaceDetector, FaceTracker, crop_face, overlap
+from emorec.crops import crop_face, overlap
+from emorec.faces import REFERENCE, FaceDetector, FaceTracker
 from emorec.landmarks import LandmarkPredictor
 from emorec.media import read_frames
 

@@ -1,0 +1,146 @@
+"""From decoded frames to grey pictures: upright, full range, of one size, in batches.
+
+Where the pixel format has a plane of 8-bit luma, it is taken as it is; all other formats go
+through FFmpeg's swscale.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import av
+import av.sidedata.sidedata
+import cv2
+import numpy as np
+
+__all__ = ["FrameBatch", "GreyPicture", "upright_size"]
+
+_DISPLAY_MATRIX = av.sidedata.sidedata.Type.DISPLAYMATRIX
+# Pixel formats whose first plane is 8-bit luma; all others go through swscale.
+_HAS_LUMA_PLANE = re.compile(r"yuvj?a?4\d\dp|nv\d\d|gray")
+_FULL_RANGE, _LIMITED_RANGE = 2, 1  # FFmpeg's AVCOL_RANGE_JPEG and AVCOL_RANGE_MPEG
+# Full-range value of each limited-range one.
+_FULL_RANGE_OF = np.clip((np.arange(256) - 16) * 255 / 219, 0, 255).round().astype(np.uint8)
+_FALLBACK_FRAME_RATE_HZ = 25.0
+
+
+@dataclass(frozen=True)
+class FrameBatch:
+    """Some consecutive frames.
+
+    Attributes:
+        times_s: (n,) float64, seconds from the start of the clip.
+        frames: (n, height, width) uint8, grey, full range (0 black, 255 white), upright.
+    """
+
+    times_s: np.ndarray
+    frames: np.ndarray
+
+
+class GreyPicture:
+    """Turns decoded frames into batches of upright grey ones of one size.
+
+    Args:
+        frames_per_batch: Largest number of frames in a batch.
+        max_side_px: Larger frames are reduced so that their longer side has this many pixels.
+        start_s: Time stamp at which the clip starts.
+        frame_rate_hz: Mean frame rate, None where it is not known.
+
+    Attributes:
+        end_s: Time at which the picture ended so far, seconds from the start of the clip.
+    """
+
+    def __init__(
+        self,
+        frames_per_batch: int,
+        max_side_px: int,
+        start_s: float,
+        frame_rate_hz: float | None,
+    ):
+        self._frames_per_batch = frames_per_batch
+        self._max_side_px = max_side_px
+        self._start_s = start_s
+        self._frame_s = 1 / (frame_rate_hz or _FALLBACK_FRAME_RATE_HZ)
+        self._shape: tuple[int, int] | None = None
+        self._times_s: list[float] = []
+        self._frames: np.ndarray | None = None
+        self.end_s = 0.0
+
+    def add(self, frame: av.VideoFrame) -> Iterator[FrameBatch]:
+        """Take one frame; yield the batch that it completes."""
+        if self._shape is None:
+            self._shape = self._reduced(*upright_size(frame))
+        if self._frames is None:
+            self._frames = np.empty((self._frames_per_batch, *self._shape), np.uint8)
+        time_s = self.end_s if frame.time is None else frame.time - self._start_s
+        _upright_grey(frame, out=self._frames[len(self._times_s)])
+        self._times_s.append(time_s)
+        self.end_s = time_s + self._frame_s
+        if len(self._times_s) == self._frames_per_batch:
+            yield from self.finish()
+
+    def finish(self) -> Iterator[FrameBatch]:
+        """Yield what is left."""
+        if self._times_s:
+            count = len(self._times_s)
+            yield FrameBatch(np.array(self._times_s, np.float64), self._frames[:count])
+        self._times_s, self._frames = [], None
+
+    def _reduced(self, width: int, height: int) -> tuple[int, int]:
+        scale = min(1.0, self._max_side_px / max(width, height))
+        return max(1, round(height * scale)), max(1, round(width * scale))
+
+
+def _display_matrix(frame: av.VideoFrame) -> tuple[int, int, int, int]:
+    """The file's demand how to show its frames, as signs: x' = ax + cy, y' = bx + dy.
+
+    Returns:
+        a, b, c, d; only quarter turns and mirrorings are told apart.
+    """
+    side_data = frame.side_data.get(_DISPLAY_MATRIX)
+    if side_data is None:
+        return 1, 0, 0, 1
+    a, b, _, c, d = np.frombuffer(side_data, np.int32)[:5].tolist()
+    if abs(b) > abs(a):
+        return 0, 1 if b > 0 else -1, 1 if c > 0 else -1, 0
+    return -1 if a < 0 else 1, 0, 0, -1 if d < 0 else 1
+
+
+def upright_size(frame: av.VideoFrame) -> tuple[int, int]:
+    """Width and height of a frame when it is shown the way the file wants it."""
+    return (frame.width, frame.height) if _display_matrix(frame)[0] else (frame.height, frame.width)
+
+
+def _upright_grey(frame: av.VideoFrame, out: np.ndarray) -> None:
+    """Write the full-range luma of a frame, turned upright, into `out` (height, width) uint8."""
+    a, b, c, d = _display_matrix(frame)
+    luma, is_limited = _luma(frame)
+    stored_shape = out.shape if a else out.shape[::-1]
+    if luma.shape != stored_shape:
+        luma = cv2.resize(luma, stored_shape[::-1], interpolation=cv2.INTER_AREA)
+    if not a:
+        luma = cv2.transpose(luma)
+    flip_x, flip_y = a + c < 0, b + d < 0
+    if flip_x or flip_y:
+        luma = cv2.flip(luma, -1 if flip_x and flip_y else int(flip_x))
+    if is_limited:
+        cv2.LUT(luma, _FULL_RANGE_OF, dst=out)
+    else:
+        np.copyto(out, luma)
+
+
+def _luma(frame: av.VideoFrame) -> tuple[np.ndarray, bool]:
+    """The stored luma (height, width) uint8 and whether it spans 16-235 only."""
+    name = frame.format.name
+    if not _HAS_LUMA_PLANE.fullmatch(name):
+        frame, name = frame.reformat(format="gray"), "gray"  # swscale's gray is full range
+        is_limited = False
+    else:
+        stated_full = frame.color_range == _FULL_RANGE or name.startswith("yuvj")
+        assumed_full = name == "gray" and frame.color_range != _LIMITED_RANGE
+        is_limited = not (stated_full or assumed_full)
+    plane = frame.planes[0]
+    rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
+    return rows[: frame.height, : frame.width], is_limited

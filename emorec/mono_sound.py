@@ -1,0 +1,119 @@
+"""From decoded sound to mono: the equal mix of all channels, float32, at one rate, in blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import av
+import numpy as np
+
+__all__ = ["MonoSound", "SoundBlock"]
+
+_SHORTEST_BLOCK_S = 0.5
+_SHORTEST_HOLE_S, _LONGEST_HOLE_S = 0.1, 10.0
+
+
+@dataclass(frozen=True)
+class SoundBlock:
+    """A stretch of sound.
+
+    Attributes:
+        start_s: Time of the first sample, seconds from the start of the clip.
+        samples: (n,) float32, the mean of all channels, in [-1, 1] unless the file exceeds it.
+    """
+
+    start_s: float
+    samples: np.ndarray
+
+
+class MonoSound:
+    """Mixes the channels of decoded sound and brings it to one rate.
+
+    Args:
+        sample_rate_hz: Rate at which the sound is wanted.
+        start_s: Time stamp at which the clip starts.
+    """
+
+    def __init__(self, sample_rate_hz: int, start_s: float):
+        self._rate_hz = sample_rate_hz
+        self._container_start_s = start_s
+        self._source_rate_hz: int | None = None
+        self._resampler: av.AudioResampler | None = None
+        self._waiting: list[np.ndarray] = []
+        self._waiting_s = 0.0
+        self._start_s: float | None = None  # of the first sample of all
+        self._heard_s = 0.0  # length of the sound taken in
+        self._given = 0  # number of samples given out
+
+    @property
+    def end_s(self) -> float:
+        """Time at which the sound ended so far."""
+        return (self._start_s or 0.0) + self._heard_s
+
+    def add(self, frame: av.AudioFrame) -> Iterator[SoundBlock]:
+        """Take one frame; yield the block that it completes."""
+        if not frame.samples:
+            return
+        if frame.sample_rate != self._source_rate_hz:
+            yield from self._change_source_rate(frame.sample_rate)
+        if frame.time is not None:
+            time_s = frame.time - self._container_start_s
+            if self._start_s is None:
+                self._start_s = time_s
+            hole_s = time_s - self.end_s
+            if _SHORTEST_HOLE_S < hole_s < _LONGEST_HOLE_S:
+                self._take(np.zeros(round(hole_s * self._source_rate_hz), np.float32))
+        self._take(_mixed(frame))
+        if self._waiting_s >= _SHORTEST_BLOCK_S:
+            yield from self._give(self._resampled())
+
+    def finish(self) -> Iterator[SoundBlock]:
+        """Yield what is left."""
+        yield from self._change_source_rate(None)
+
+    def _take(self, samples: np.ndarray) -> None:
+        self._waiting.append(samples)
+        self._waiting_s += samples.size / self._source_rate_hz
+        self._heard_s += samples.size / self._source_rate_hz
+
+    def _change_source_rate(self, source_rate_hz: int | None) -> Iterator[SoundBlock]:
+        """Empty the resampler of the old rate and start one for the new rate."""
+        tail = self._resampled()
+        if self._resampler is not None:
+            tail += [frame.to_ndarray()[0] for frame in self._resampler.resample(None)]
+        yield from self._give(tail)
+        self._source_rate_hz = source_rate_hz
+        same = source_rate_hz in (None, self._rate_hz)
+        self._resampler = None if same else av.AudioResampler("flt", "mono", self._rate_hz)
+
+    def _resampled(self) -> list[np.ndarray]:
+        if not self._waiting:
+            return []
+        samples = np.concatenate(self._waiting)
+        self._waiting, self._waiting_s = [], 0.0
+        if self._resampler is None:
+            return [samples]
+        frame = av.AudioFrame.from_ndarray(samples[np.newaxis], "flt", "mono")
+        frame.sample_rate = self._source_rate_hz
+        return [resampled.to_ndarray()[0] for resampled in self._resampler.resample(frame)]
+
+    def _give(self, pieces: list[np.ndarray]) -> Iterator[SoundBlock]:
+        samples = np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
+        if samples.size:
+            start_s = (self._start_s or 0.0) + self._given / self._rate_hz
+            self._given += samples.size
+            yield SoundBlock(start_s, samples)
+
+
+def _mixed(frame: av.AudioFrame) -> np.ndarray:
+    """The mean of all channels, (n,) float32, of planar or packed sound of any sample format."""
+    samples = frame.to_ndarray()
+    if not frame.format.is_planar:
+        samples = samples.reshape(-1, frame.layout.nb_channels).T
+    if samples.dtype == np.uint8:
+        samples = (samples.astype(np.float32) - 128) / 128
+    elif samples.dtype.kind == "i":
+        samples = samples.astype(np.float32) / -float(np.iinfo(samples.dtype).min)
+    mono = samples.mean(axis=0, dtype=np.float32)
+    return mono if np.isfinite(mono).all() else np.nan_to_num(mono, posinf=0.0, neginf=0.0)
