@@ -90,7 +90,7 @@ class ClipFrames:
             found.
         crc32: Kind -> checksum of each frame's file, None where the set has no such frame.
         source_bytes: Length of the clip's file.
-        work_s: Time that it took one process.
+        cpu_s: Processor time that it took.
     """
 
     frame_number: list[int]
@@ -98,7 +98,7 @@ class ClipFrames:
     face_box: list[list[int] | None]
     crc32: dict[str, list[int | None]]
     source_bytes: int
-    work_s: float
+    cpu_s: float
 
     @property
     def faces(self) -> int:
@@ -129,14 +129,14 @@ def extract_clip(path: str | Path, clip_id: str, folders: FrameFolders) -> ClipF
         MediaError: When the clip cannot be read to its end; nothing is then written.
         OSError: When the frames cannot be written.
     """
-    start_s = time.perf_counter()
+    start_s = time.process_time()
     parts = {kind: folders.of_set(kind) / f"{_PART}{clip_id}-{os.getpid()}" for kind in KINDS}
     try:
         for part in parts.values():
             part.mkdir(exist_ok=True)
         columns = _write_pictures(path, parts)
         size = Path(path).stat().st_size
-        made = ClipFrames(*columns, source_bytes=size, work_s=time.perf_counter() - start_s)
+        made = ClipFrames(*columns, source_bytes=size, cpu_s=time.process_time() - start_s)
         record = {"recipe": RECIPE, **vars(made)}
         (parts["frame"] / _RECORD).write_text(json.dumps(record), encoding="utf-8")
         for kind in ("black", "face", "frame"):

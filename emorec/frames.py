@@ -97,7 +97,7 @@ def extract_frames(
 
     Returns:
         One row for each clip, in the order of the table: `clip_id`, `path`, `status` ("done",
-        "no face", "too short" or "damaged"), `frames`, `faces`, `work_s` (of one process),
+        "no face", "too short" or "damaged"), `frames`, `faces`, `cpu_s` (processor time),
         `is_new` (made in this call), `reason`, `remedy`.
 
     Raises:
@@ -220,7 +220,7 @@ def _row(
         "status": status,
         "frames": frames,
         "faces": faces,
-        "work_s": made.work_s if made else 0.0,
+        "cpu_s": made.cpu_s if made else 0.0,
         "is_new": is_new,
         "reason": reason,
         "remedy": remedy,
