@@ -6,7 +6,7 @@ READY := $(VENV)/ready
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint notebooks bench train train-voice train-face train-geometry train-fusion examples lock clean
+.PHONY: help demo test lint notebooks bench results slides train train-voice train-face train-geometry train-fusion examples lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
@@ -34,6 +34,12 @@ notebooks: $(READY) ## Run every notebook in quick mode
 
 bench: $(READY) ## Measure speed and memory into Other/benchmark.json
 	$(BIN)/python -m emorec.bench
+
+results: $(READY) ## Tables and plots again, from the committed predictions alone
+	$(BIN)/python -m emorec.results
+
+slides: results ## The slides again: Other/Project_Slides.pdf
+	$(BIN)/python -m emorec.slides
 
 train: train-voice train-face train-geometry train-fusion ## Train every model again (hours); runs resume
 

@@ -1,9 +1,10 @@
 """Model cards: one page of text per model, made from its `metrics.json` (Mitchell et al. 2019)."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 
@@ -16,6 +17,10 @@ _SCORE_NAMES = {
     "macro_f1": "Macro F1",
     "expected_calibration_error": "Expected calibration error",
 }
+
+BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
+NOTICE = "<!-- Made by `make results`; edits between these marks are lost. -->"
+"""What stands between the marks follows from the predictions; see `emorec.results`."""
 
 RAVDESS_LIMITS = (
     "The emotions are acted, by 24 professional actors from North America who say two "
@@ -91,6 +96,43 @@ def recall_table(classes: Sequence[str], confusion: Sequence[Sequence[int]]) -> 
     return "\n".join(rows)
 
 
+def results_content(metrics: dict, further: Mapping[str, dict] = MappingProxyType({})) -> str:
+    """Return the sections of a card that follow from the predictions, in Markdown.
+
+    Args:
+        metrics: As `model_folder.write_evidence` writes them.
+        further: Key -> metrics of the same model on other clips or labels, with a protocol of
+            their own.
+    """
+    over = metrics["bootstrapped_over"]
+    sections = [
+        f"## Scores\n\n{metrics['clips']} clips, {metrics['units']} {over}s; intervals "
+        f"bootstrapped over {over}s.\n\n" + score_table(metrics["scores"], metrics["intervals_95"]),
+        f"## By class\n\n{recall_table(metrics['classes'], metrics['confusion'])}",
+    ]
+    for key, more in further.items():
+        sections.append(
+            f"## Scores: {key}\n\n{more['protocol']}; {more['clips']} clips.\n\n"
+            + score_table(more["scores"], more["intervals_95"])
+            + f"\n\n{recall_table(more['classes'], more['confusion'])}"
+        )
+    return "\n\n".join(sections)
+
+
+def marked(content: str) -> str:
+    """Return content between the marks of what `make results` writes."""
+    return f"{BEGIN}\n{NOTICE}\n\n{content.strip()}\n\n{END}"
+
+
+def further_metrics(metrics: dict) -> dict[str, dict]:
+    """Return the entries of `metrics.json` that are metrics of their own, by key."""
+    return {
+        key: entry
+        for key, entry in metrics.items()
+        if isinstance(entry, dict) and {"protocol", "scores", "confusion"} <= set(entry)
+    }
+
+
 def render_card(text: CardText, metrics: dict) -> str:
     """Return the card in Markdown.
 
@@ -98,24 +140,24 @@ def render_card(text: CardText, metrics: dict) -> str:
         text: What the numbers cannot say.
         metrics: As `model_folder.write_evidence` writes them.
     """
-    over = f"{metrics['clips']} clips, {metrics['units']} {metrics['bootstrapped_over']}s"
     sections = [
         ("What it is", text.what),
         ("Data", text.data),
         ("Protocol", f"{metrics['protocol']}\n\nMade again by `{metrics['command']}`."),
-        (
-            "Scores",
-            f"{over}; intervals bootstrapped over {metrics['bootstrapped_over']}s.\n\n"
-            + score_table(metrics["scores"], metrics["intervals_95"]),
-        ),
-        ("By class", recall_table(metrics["classes"], metrics["confusion"])),
+    ]
+    after = [
         *text.more,
         ("Limits", "\n".join(f"- {limit}" for limit in text.limits)),
         ("Licence", text.licence),
     ]
-    body = "\n\n".join(f"## {heading}\n\n{content}" for heading, content in sections)
+    results = marked(results_content(metrics, further_metrics(metrics)))
+    body = "\n\n".join([_join(sections), results, _join(after)])
     note = "Written from `metrics.json`; edit the code that writes it, not this file."
     return f"# {text.title}\n\n{body}\n\n---\n\n{note}\n"
+
+
+def _join(sections: Sequence[tuple[str, str]]) -> str:
+    return "\n\n".join(f"## {heading}\n\n{content}" for heading, content in sections)
 
 
 def write_card(folder: Path, text: CardText) -> None:

@@ -1,6 +1,6 @@
 """Plots that several notebooks share; colours after Okabe & Ito 2008, safe for the colour-blind."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -13,6 +13,10 @@ COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F
 """Blue, orange, green, purple, sky, vermilion, yellow, black."""
 
 
+FIXED_STYLE = ("default", {"font.family": "DejaVu Sans"})
+"""What makes a figure the same on every machine, whatever its user's settings."""
+
+
 def plot_confusion(axes: Axes, predictions: pd.DataFrame, title: str) -> None:
     """Draw the confusion matrix: rows are the truth, cells the share of that truth in percent.
 
@@ -22,13 +26,20 @@ def plot_confusion(axes: Axes, predictions: pd.DataFrame, title: str) -> None:
         title: Heading.
     """
     counts = evaluation.confusion(predictions)
-    share = 100 * counts.to_numpy() / np.maximum(counts.to_numpy().sum(1, keepdims=True), 1)
+    plot_confusion_counts(axes, counts.to_numpy(), tuple(counts.columns), title)
+
+
+def plot_confusion_counts(
+    axes: Axes, counts: np.ndarray, classes: Sequence[str], title: str
+) -> None:
+    """Draw a confusion matrix from its counts (classes, classes); rows are the truth."""
+    share = 100 * counts / np.maximum(counts.sum(1, keepdims=True), 1)
     axes.imshow(share, cmap="cividis", vmin=0, vmax=100)
     for row, column in np.ndindex(share.shape):
         colour = "black" if share[row, column] > 55 else "white"
         axes.text(column, row, f"{share[row, column]:.0f}", ha="center", va="center", color=colour)
-    axes.set_xticks(range(len(counts)), counts.columns, rotation=45, ha="right")
-    axes.set_yticks(range(len(counts)), counts.index)
+    axes.set_xticks(range(len(counts)), classes, rotation=45, ha="right")
+    axes.set_yticks(range(len(counts)), classes)
     axes.set(xlabel="verdict", ylabel="truth", title=f"{title}\n(% of each truth)")
 
 

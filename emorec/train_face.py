@@ -33,6 +33,28 @@ VALIDATION_SHARE = 0.05
 CYCLES = (Cycle(45, 1.5e-3, dropout=0.4), Cycle(75, 1.5e-3, dropout=0.2))
 SEED = 1
 
+CARD = CardText(
+    title="Face CNN",
+    what=(
+        "One grey face, 48x48 pixels, each standardised; a residual CNN of nine 3x3 "
+        "convolutions with standardised weights, 1.9 million parameters; two softmax heads, "
+        "`fer` (7 classes, as the Kaggle label) and `ferplus` (8 classes, as ten raters "
+        "vote). The recogniser uses `ferplus`, without contempt."
+    ),
+    data=(
+        "FER-2013 `Training` (28,709 pictures found on the web, less copies of test "
+        "pictures) with the votes of FER+. Who is in the pictures is not known."
+    ),
+    limits=(
+        "Labels of FER-2013 are noisy: people agree with them in about 65 of 100 cases.",
+        "Pictures were found with search words and show posed, strong expressions; age, "
+        "sex and origin are not known and not balanced.",
+        "Single pictures: a speaking mouth looks like an expression.",
+        "Not fit for decisions about people.",
+    ),
+    licence="FER-2013 was published for research (Kaggle ICML-2013); FER+ labels are MIT.",
+)
+
 
 def training_rows(table, pixels, seed: int = SEED):
     """Split by picture: PublicTest is the test side, 5 % of Training validates.
@@ -170,7 +192,7 @@ def write_results(folder: Path, fer: pd.DataFrame, ferplus: pd.DataFrame, sizes:
             **sizes,
         },
     )
-    write_card(folder, card_text(metrics))
+    write_card(folder, CARD)
     return metrics
 
 
@@ -185,40 +207,6 @@ def training_facts(
         "training_pictures": int(train.sum()),
         "validation_pictures": int(validation.sum()),
     }
-
-
-def card_text(metrics: dict) -> CardText:
-    """Return what the model's card says beside the first table of scores."""
-    plus = metrics["ferplus"]
-    low, high = plus["intervals_95"]["accuracy"]
-    return CardText(
-        title="Face CNN",
-        what=(
-            "One grey face, 48x48 pixels, each standardised; a residual CNN of nine 3x3 "
-            "convolutions with standardised weights, 1.9 million parameters; two softmax heads, "
-            "`fer` (7 classes, as the Kaggle label) and `ferplus` (8 classes, as ten raters "
-            "vote). The recogniser uses `ferplus`, without contempt."
-        ),
-        data=(
-            "FER-2013 `Training` (28,709 pictures found on the web, less copies of test "
-            "pictures) with the votes of FER+. Who is in the pictures is not known."
-        ),
-        limits=(
-            "Labels of FER-2013 are noisy: people agree with them in about 65 of 100 cases.",
-            "Pictures were found with search words and show posed, strong expressions; age, "
-            "sex and origin are not known and not balanced.",
-            "Single pictures: a speaking mouth looks like an expression.",
-            "Not fit for decisions about people.",
-        ),
-        licence="FER-2013 was published for research (Kaggle ICML-2013); FER+ labels are MIT.",
-        more=(
-            (
-                "Against FER+",
-                f"{plus['clips']} test pictures with a clear majority of raters: accuracy "
-                f"{plus['scores']['accuracy']:.1%} (95 % interval {low:.1%} to {high:.1%}).",
-            ),
-        ),
-    )
 
 
 def main() -> None:

@@ -1,0 +1,381 @@
+"""Everything that is shown of the results, made again from the committed predictions alone.
+
+python -m emorec.results    # tables in README.md and in the cards, plots in Plots/
+
+No sound, picture or network is needed. Each folder of `Models/` that holds `predictions.csv` and
+`metrics.json` takes part by itself; a further table `predictions_<key>.csv` belongs to the entry
+`<key>` of the metrics. Where the metrics do not follow from the predictions they are corrected,
+so that a second run, or a run in a clean tree, changes nothing.
+"""
+
+import json
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from emorec import evaluation, fusion, model_card, model_folder
+from emorec.corpora import REPOSITORY
+from emorec.corpora.ravdess import speaker_name
+from emorec.emotions import COMMON7
+from emorec.model_card import BEGIN, END
+from emorec.published import published_for
+from emorec.splits import REFERENCE_TEST_ACTORS, is_actor
+
+_TOLERANCE = 1e-6
+# The order of tables and slides; folders that are not named follow by name.
+_STREAMS = ("voice", "face", "geometry", "fusion")
+
+
+class ResultsError(Exception):
+    """Results that cannot be made; the message names the file, the reason and the remedy."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The predictions of one model on one set of clips, and the metrics that follow.
+
+    Attributes:
+        folder: The model's folder.
+        key: Empty for `predictions.csv`, else what follows in `predictions_<key>.csv`.
+        metrics: The model's `metrics.json`, or its entry `key`.
+    """
+
+    folder: Path
+    key: str
+    metrics: dict
+
+    @property
+    def name(self) -> str:
+        """Folder and key, fit for a file's name."""
+        return self.folder.name + (f"_{self.key}" if self.key else "")
+
+    @property
+    def stream(self) -> str:
+        """The first word of the folder's name: voice, face, geometry or fusion."""
+        return self.folder.name.split("_")[0]
+
+    @property
+    def title(self) -> str:
+        """Heading of the model's card, or the folder's name where there is no card."""
+        card = self.folder / "MODEL_CARD.md"
+        if card.exists():
+            return card.read_text(encoding="utf-8").split("\n")[0].removeprefix("# ")
+        return self.folder.name
+
+    @cached_property
+    def predictions(self) -> pd.DataFrame:
+        """The prediction table."""
+        suffix = f"_{self.key}" if self.key else ""
+        return model_folder.read_predictions(self.folder, f"predictions{suffix}.csv")
+
+    @property
+    def unit(self) -> str:
+        """Over what intervals are bootstrapped."""
+        return self.metrics.get("bootstrapped_over", "clip_id" if self.key else "speaker")
+
+    @property
+    def measured_on(self) -> str:
+        """The protocol's first clause."""
+        return re.split(r"[;:.](?:\s|$)", self.metrics["protocol"])[0]
+
+    @property
+    def size(self) -> str:
+        """Number of clips, and of speakers where the corpus names them."""
+        clips = f"n = {self.metrics['clips']:,}"
+        if self.unit != "speaker":
+            return clips
+        return f"{clips}, {self.predictions['speaker'].nunique()} speakers"
+
+    def percent(self, score: str = "accuracy") -> tuple[float, float, float]:
+        """Return a score and its 95 % interval, in percent."""
+        low, high = self.metrics["intervals_95"][score]
+        return 100 * self.metrics["scores"][score], 100 * low, 100 * high
+
+    def in_words(self) -> str:
+        """Return accuracy and interval: `63.4 % (59.4 – 67.9)`."""
+        value, low, high = self.percent()
+        return f"{value:.1f} % ({low:.1f} – {high:.1f})"
+
+
+def measured(predictions: pd.DataFrame, unit: str) -> dict:
+    """Return the part of the metrics that follows from the predictions."""
+    return {
+        "clips": len(predictions),
+        "scores": evaluation.scores(predictions),
+        "intervals_95": evaluation.intervals(predictions, unit=unit),
+        "confusion": evaluation.confusion(predictions).to_numpy().tolist(),
+        "classes": list(evaluation.classes_of(predictions)),
+    }
+
+
+def load_evidence(models: Path) -> list[Evidence]:
+    """Read all models' predictions and metrics, voice first, then face, geometry and fusion.
+
+    Raises:
+        ResultsError: If a folder has one without the other, or metrics that cannot be read.
+    """
+    found = []
+    for folder in sorted(path for path in models.iterdir() if path.is_dir()):
+        tables, file = sorted(folder.glob("predictions*.csv")), folder / "metrics.json"
+        if not tables and not file.exists():
+            continue
+        if not (folder / "predictions.csv").exists() or not file.exists():
+            raise ResultsError(
+                f"{folder}: predictions.csv and metrics.json belong together, and one is missing. "
+                "Remedy: write both with model_folder.write_evidence."
+            )
+        found += _read_folder(folder, tables, file)
+    rank = {stream: i for i, stream in enumerate(_STREAMS)}
+    return sorted(found, key=lambda e: (rank.get(e.stream, len(rank)), e.name))
+
+
+def _read_folder(folder: Path, tables: list[Path], file: Path) -> list[Evidence]:
+    try:
+        metrics = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ResultsError(f"{file}: no JSON ({error}). Remedy: train the model again.") from error
+    found = []
+    for table in tables:
+        key = table.stem.removeprefix("predictions").lstrip("_")
+        entry = metrics.get(key) if key else metrics
+        if not entry or "protocol" not in entry:
+            what = f"an entry {key!r} with a protocol" if key else "a protocol"
+            raise ResultsError(
+                f"{file}: {table.name} needs {what}, and there is none. Remedy: have the training "
+                "write it, or remove the table."
+            )
+        found.append(Evidence(folder, key, entry))
+    return found
+
+
+def differences(old, new, where: str = "") -> list[str]:
+    """List where two nested values differ by more than rounding; empty when they agree.
+
+    Example:
+        >>> differences({"a": [1, 2.0]}, {"a": [1, 2.5]})
+        ['/a/1: 2.0 is committed, 2.5 follows']
+    """
+    if isinstance(new, dict) and isinstance(old, dict):
+        return [
+            line
+            for name in new
+            for line in differences(old.get(name), new[name], f"{where}/{name}")
+        ]
+    if isinstance(new, list) and isinstance(old, list) and len(old) == len(new):
+        pairs = enumerate(zip(old, new, strict=True))
+        return [line for i, (a, b) in pairs for line in differences(a, b, f"{where}/{i}")]
+    numbers = isinstance(old, int | float) and isinstance(new, int | float)
+    if old == new or (numbers and np.isclose(old, new, rtol=0, atol=_TOLERANCE)):
+        return []
+    return [f"{where}: {old} is committed, {new} follows"]
+
+
+def check_metrics(evidence: Evidence) -> list[str]:
+    """List what in the committed metrics does not follow from the committed predictions."""
+    return differences(
+        evidence.metrics, measured(evidence.predictions, evidence.unit), evidence.name
+    )
+
+
+def mend_metrics(found: list[Evidence]) -> None:
+    """Write what follows from the predictions into each `metrics.json` that says otherwise."""
+    for evidence in found:
+        if not check_metrics(evidence):
+            continue
+        evidence.metrics.update(measured(evidence.predictions, evidence.unit))
+        if evidence.unit in evidence.predictions and "units" in evidence.metrics:
+            evidence.metrics["units"] = int(evidence.predictions[evidence.unit].nunique())
+        file = evidence.folder / "metrics.json"
+        content = json.loads(file.read_text(encoding="utf-8"))
+        content.update({evidence.key: evidence.metrics} if evidence.key else evidence.metrics)
+        model_folder.write_json(file, content)
+
+
+def replace_region(text: str, content: str, file: Path) -> str:
+    """Put content between the marks of a text.
+
+    Raises:
+        ResultsError: If the text has not one pair of marks.
+    """
+    if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(BEGIN) > text.index(END):
+        raise ResultsError(
+            f"{file}: no place for the results. Remedy: put the line {BEGIN} and below it the line "
+            f"{END} where they belong, once."
+        )
+    before, rest = text.split(BEGIN)
+    after = rest.split(END)[1]
+    return before + model_card.marked(content) + after
+
+
+def write_region(file: Path, content: str) -> None:
+    """Rewrite what stands between the marks of a file, if it differs."""
+    old = file.read_text(encoding="utf-8")
+    new = replace_region(old, content, file)
+    if new != old:
+        model_folder.write_atomically(file, lambda name: Path(name).write_text(new, "utf-8"))
+
+
+def results_table(found: list[Evidence]) -> str:
+    """Return one row per model and set of clips, in Markdown."""
+    rows = [
+        "| model | measured on | accuracy % | 95 % interval | others on the same corpus |",
+        "|---|---|---|---|---|",
+    ]
+    for evidence in found:
+        value, low, high = evidence.percent()
+        others = published_for(evidence.measured_on, evidence.stream)
+        cells = (
+            f"[{evidence.title}](Models/{evidence.folder.name}/MODEL_CARD.md)",
+            f"{evidence.measured_on}; {evidence.size}",
+            f"**{value:.1f}**",
+            f"{low:.1f} – {high:.1f}",
+            ", ".join(figure.in_words() for figure in others) or "–",
+        )
+        rows.append(f"| {' | '.join(cells)} |")
+    return "\n".join(rows)
+
+
+def on_reference_split(evidence: Evidence) -> pd.DataFrame | None:
+    """Return predictions for the reference project's test actors in its 7 classes.
+
+    None where the model was not judged on RAVDESS, eight classes.
+    """
+    table = evidence.predictions
+    actors = table[is_actor(table["speaker"], REFERENCE_TEST_ACTORS)]
+    if evidence.key or not len(actors) or "calm" not in table:
+        return None
+    return evaluation.fold_predictions(actors, "ravdess7")
+
+
+def reference_split_table(found: list[Evidence]) -> str:
+    """Return accuracy on the reference project's test actors, in Markdown; empty without any."""
+    rows = []
+    for evidence in found:
+        table = on_reference_split(evidence)
+        if table is None:
+            continue
+        theirs = [
+            figure.in_words()
+            for figure in published_for(evidence.measured_on, evidence.stream)
+            if figure.protocol.endswith("4 actors")
+        ]
+        accuracy = 100 * evaluation.scores(table)["accuracy"]
+        blocks = evaluation.fold_predictions(evidence.predictions, "ravdess7")
+        by_block = 100 * blocks.groupby("fold").apply(
+            lambda block: evaluation.scores(block)["accuracy"], include_groups=False
+        )
+        rows.append(
+            f"| {evidence.title} | {accuracy:.1f} | {len(table)} | "
+            f"{by_block.min():.1f} – {by_block.max():.1f} | {', '.join(theirs) or '–'} |"
+        )
+    if not rows:
+        return ""
+    head = (
+        "On the reference project's own split (actors 21-24, 7 classes without neutral), judged by "
+        "the fold that never met them. Four actors prove little, as the range over all folds shows."
+        "\n\n| model | accuracy % | takes | lowest – highest fold | reported |\n"
+        "|---|---|---|---|---|\n"
+    )
+    return head + "\n".join(rows)
+
+
+def deployed_accuracies(folder: Path) -> dict[str, float]:
+    """Return the shipped recogniser's accuracy on the audio-visual clips, by stream and fused.
+
+    Args:
+        folder: `Models/fusion` with `audiovisual.csv` and `fusion.json`.
+
+    Returns:
+        Stream -> share of all clips that are right, a clip without the stream being wrong.
+    """
+    table = pd.read_csv(folder / "audiovisual.csv")
+    streams = list(dict.fromkeys(c.split(".")[0] for c in table.columns if "." in c))
+    posteriors = {s: table[[f"{s}.{name}" for name in COMMON7]].to_numpy(float) for s in streams}
+    rule = fusion.LogLinearFusion.from_json(folder / "fusion.json")
+    posteriors["fused"] = rule.apply(posteriors)
+    truth = table["truth"].map({name: i for i, name in enumerate(COMMON7)}).to_numpy()
+    return {
+        stream: float(
+            (np.where(np.isfinite(p).all(1), np.nan_to_num(p).argmax(1), -1) == truth).mean()
+        )
+        for stream, p in posteriors.items()
+    }
+
+
+def deployed_line(models: Path) -> str:
+    """Tell how the shipped recogniser does on another corpus; empty without its posteriors."""
+    folder = models / "fusion"
+    if not (folder / "audiovisual.csv").exists() or not (folder / "fusion.json").exists():
+        return ""
+    table = pd.read_csv(folder / "audiovisual.csv")
+    found = deployed_accuracies(folder)
+    streams = ", ".join(f"{s} {100 * a:.1f} %" for s, a in found.items() if s != "fused")
+    return (
+        f"The recogniser as shipped, on JavaSED (Javanese, {table['speaker'].nunique()} actors, "
+        f"{len(table)} clips, {table['truth'].nunique()} emotions): fused "
+        f"{100 * found['fused']:.1f} %, {streams}; chance {100 / table['truth'].nunique():.1f} %. "
+        "The exponents of the fusion were fitted on these clips together with RAVDESS."
+    )
+
+
+def one_actor_line(found: list[Evidence], actor: int = 5) -> str:
+    """Tell how the fold that never met an actor judges all takes of that actor."""
+    parts = []
+    for evidence in found:
+        table = evidence.predictions
+        own = table[table["speaker"] == speaker_name(actor)]
+        if len(own) and not evidence.key:
+            right = round(evaluation.scores(own)["accuracy"] * len(own))
+            parts.append(f"{evidence.title} {right} of {len(own)}")
+    if not parts:
+        return ""
+    return (
+        f"Actor {actor:02d}, by the fold that never met that actor: {', '.join(parts)} takes right."
+    )
+
+
+def readme_content(found: list[Evidence], models: Path) -> str:
+    """Return what stands between the marks of the README."""
+    parts = (
+        results_table(found),
+        reference_split_table(found),
+        deployed_line(models),
+        one_actor_line(found),
+    )
+    return "\n\n".join(part for part in parts if part)
+
+
+def rebuild_texts(root: Path = REPOSITORY) -> list[Evidence]:
+    """Correct the metrics, and rewrite the tables in the cards and in the README.
+
+    Returns:
+        The evidence that was found.
+    """
+    models = root / "Models"
+    mend_metrics(load_evidence(models))
+    found = load_evidence(models)
+    for evidence in found:
+        card = evidence.folder / "MODEL_CARD.md"
+        if card.exists() and not evidence.key:
+            further = {e.key: e.metrics for e in found if e.folder == evidence.folder and e.key}
+            write_region(card, model_card.results_content(evidence.metrics, further))
+    write_region(root / "README.md", readme_content(found, models))
+    return found
+
+
+def rebuild(root: Path = REPOSITORY) -> None:
+    """Make tables and plots again."""
+    from emorec.result_plots import rebuild_plots
+
+    found = rebuild_texts(root)
+    for path in rebuild_plots(found, root / "Plots"):
+        print(f"drew again: {path.relative_to(root)}")
+    print(f"results of {len(found)} prediction tables are up to date")
+
+
+if __name__ == "__main__":
+    rebuild()

@@ -1,0 +1,174 @@
+"""Everything shown of the results follows from the committed predictions."""
+
+import json
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.image import imread
+
+from emorec import model_card, model_folder, published, result_plots, results, train_fusion
+from emorec.corpora import REPOSITORY
+from emorec.evaluation import prediction_table
+
+EVIDENCE = results.load_evidence(REPOSITORY / "Models")
+
+
+@pytest.fixture
+def small_tree(tmp_path):
+    """A repository with one model of three classes, judged on four speakers."""
+    (tmp_path / "Plots").mkdir()
+    (tmp_path / "README.md").write_text(f"Before\n{results.BEGIN}\n{results.END}\nAfter\n")
+    add_model(tmp_path, "voice_small", right=0.8)
+    results.rebuild_texts(tmp_path)
+    return tmp_path
+
+
+def add_model(tree, name, right):
+    rng = np.random.default_rng(0)
+    classes = ("angry", "happy", "sad")
+    truth = rng.choice(classes, 80)
+    posterior = rng.dirichlet(np.ones(3), 80) * (1 - right)
+    posterior[np.arange(80), [classes.index(t) for t in truth]] += right
+    clips = pd.DataFrame({"clip_id": [f"c{i}" for i in range(80)], "emotion": truth})
+    clips["speaker"] = np.repeat(["s1", "s2", "s3", "s4"], 20)
+    folder = tree / "Models" / name
+    model_folder.write_evidence(
+        folder,
+        prediction_table(clips, posterior, classes, 1),
+        protocol="RAVDESS takes, 3 classes: none of them real.",
+        command="python -m this",
+    )
+    model_card.write_card(folder, model_card.CardText(f"Small {name}", "What.", "Whose."))
+
+
+@pytest.mark.parametrize("evidence", EVIDENCE, ids=lambda evidence: evidence.name)
+def test_committed_metrics_follow_from_the_committed_predictions(evidence):
+    assert results.check_metrics(evidence) == [], "run `make results`, or train again"
+
+
+def test_rebuilding_the_committed_texts_changes_nothing(tmp_path):
+    files = [REPOSITORY / "README.md"]
+    for model in {evidence.folder for evidence in EVIDENCE}:
+        files += [f for f in model.iterdir() if f.suffix in {".csv", ".json", ".md"}]
+    for file in files:
+        copy = tmp_path / file.relative_to(REPOSITORY)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, copy)
+    results.rebuild_texts(tmp_path)
+    for file in files:
+        rebuilt = tmp_path / file.relative_to(REPOSITORY)
+        assert rebuilt.read_text() == file.read_text(), f"{file} is stale: run `make results`"
+
+
+def test_the_committed_plots_are_those_of_the_committed_predictions(tmp_path):
+    drawn = result_plots.rebuild_plots(EVIDENCE, tmp_path)
+    assert len(drawn) > len(EVIDENCE)
+    for path in drawn:
+        committed = REPOSITORY / "Plots" / path.name
+        assert committed.exists(), f"{committed} is missing: run `make results`"
+        same = np.array_equal(imread(committed), imread(path))
+        assert same, f"{committed} is stale: run `make results`"
+    assert result_plots.rebuild_plots(EVIDENCE[:1], tmp_path / "again"), "an empty folder is filled"
+
+
+def test_the_committed_fusion_follows_from_its_streams():
+    joined = train_fusion.load_ravdess(REPOSITORY / "Models")
+    fused = train_fusion.fuse_out_of_fold(joined)["log-linear"]
+    committed = model_folder.read_predictions(REPOSITORY / "Models" / "fusion")
+    both = committed.merge(fused, on="clip_id", suffixes=("", " again"))
+    assert len(both) == len(committed) == len(fused)
+    for name in ("happy", "sad"):
+        np.testing.assert_allclose(both[name], both[f"{name} again"], atol=2e-3)
+
+
+def test_a_new_model_appears_by_itself(small_tree):
+    add_model(small_tree, "face_other", right=0.1)
+    assert [e.name for e in results.rebuild_texts(small_tree)] == ["voice_small", "face_other"]
+    readme = (small_tree / "README.md").read_text()
+    assert readme.startswith("Before\n") and readme.endswith("\nAfter\n")
+    assert "[Small face_other](Models/face_other/MODEL_CARD.md)" in readme
+    assert "RAVDESS takes, 3 classes; n = 80, 4 speakers" in readme
+    assert "humans 62.4" in readme, "published figures of the corpus and stream stand beside"
+
+
+def test_a_second_run_writes_nothing(small_tree):
+    found = results.rebuild_texts(small_tree)
+    assert len(result_plots.rebuild_plots(found, small_tree / "Plots")) == 2
+    before = {f: f.stat().st_mtime_ns for f in small_tree.rglob("*") if f.is_file()}
+    found = results.rebuild_texts(small_tree)
+    assert result_plots.rebuild_plots(found, small_tree / "Plots") == []
+    assert {f: f.stat().st_mtime_ns for f in small_tree.rglob("*") if f.is_file()} == before
+
+
+def test_changed_predictions_are_noticed_and_everything_follows(small_tree):
+    folder = small_tree / "Models" / "voice_small"
+    table = model_folder.read_predictions(folder)
+    table.loc[:39, ["angry", "happy", "sad"]] = [0.0, 0.0, 1.0]
+    model_folder.write_table(folder / "predictions.csv", table)
+    (stale,) = results.load_evidence(small_tree / "Models")
+    assert any("/scores/accuracy" in line for line in results.check_metrics(stale))
+    (fresh,) = results.rebuild_texts(small_tree)
+    assert results.check_metrics(fresh) == []
+    value = f"{100 * fresh.metrics['scores']['accuracy']:.1f}"
+    assert value != "100.0"
+    assert f"| Accuracy | {value} |" in (folder / "MODEL_CARD.md").read_text()
+    assert f"**{value}**" in (small_tree / "README.md").read_text()
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert metrics["command"] == "python -m this", "what does not follow stays"
+
+
+def test_predictions_without_metrics_are_an_error(small_tree):
+    (small_tree / "Models" / "voice_small" / "metrics.json").unlink()
+    with pytest.raises(results.ResultsError, match=r"voice_small.*Remedy"):
+        results.load_evidence(small_tree / "Models")
+
+
+def test_a_second_table_needs_a_protocol_of_its_own(small_tree):
+    folder = small_tree / "Models" / "voice_small"
+    shutil.copy(folder / "predictions.csv", folder / "predictions_night.csv")
+    with pytest.raises(results.ResultsError, match="'night' with a protocol"):
+        results.load_evidence(small_tree / "Models")
+    metrics = json.loads((folder / "metrics.json").read_text())
+    metrics["night"] = {"protocol": "the same, at night", "scores": {}, "confusion": []}
+    model_folder.write_json(folder / "metrics.json", metrics)
+    night = results.rebuild_texts(small_tree)[1]
+    assert night.name == "voice_small_night" and results.check_metrics(night) == []
+    assert "## Scores: night" in (folder / "MODEL_CARD.md").read_text()
+
+
+def test_a_readme_without_marks_is_an_error(small_tree):
+    (small_tree / "README.md").write_text("No place.")
+    with pytest.raises(results.ResultsError, match=r"README\.md: no place .*Remedy"):
+        results.rebuild_texts(small_tree)
+
+
+def test_a_stream_that_a_clip_lacks_counts_as_wrong(tmp_path):
+    source = REPOSITORY / "Models" / "fusion"
+    shutil.copy(source / "fusion.json", tmp_path)
+    table = pd.read_csv(source / "audiovisual.csv")
+    whole = results.deployed_accuracies(source)
+    voice = [c for c in table.columns if c.startswith("voice.")]
+    table.loc[:95, voice] = np.nan
+    table.to_csv(tmp_path / "audiovisual.csv", index=False)
+    halved = results.deployed_accuracies(tmp_path)
+    assert halved["voice"] < whole["voice"] and halved["face"] == whole["face"]
+    assert 0 < halved["fused"] < 1
+
+
+def test_the_published_confusion_gives_the_published_accuracy():
+    counts = np.array(published.REFERENCE_CONFUSION)
+    (fused,) = [
+        p
+        for p in published.PUBLISHED
+        if p.who == published.REFERENCE and p.stream == "fusion" and p.corpus == "RAVDESS"
+    ]
+    assert (counts.sum(1) == 32).all()
+    assert 100 * np.trace(counts) / counts.sum() == pytest.approx(fused.percent, abs=0.05)
+
+
+def test_published_figures_are_those_of_the_corpus_named_first():
+    found = published.published_for("FER+ votes, pictures of FER-2013", "face")
+    assert [p.corpus for p in found] == ["FER+"]
+    assert published.published_for("SAVEE", "voice") == []
