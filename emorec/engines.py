@@ -160,8 +160,6 @@ class KerasNetwork:
     def __init__(self, folder: Path, spec: ModelSpec):
         import keras
 
-        import emorec.networks.voice  # noqa: F401  (registers the project's layers)
-
         self.spec = spec
         path = folder / "model.keras"
         _check_readable(path)

@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import keras
 import numpy as np
 import onnxruntime
@@ -5,6 +8,7 @@ import pytest
 from keras import layers
 
 from emorec import model_folder
+from emorec.corpora import REPOSITORY
 from emorec.networks.face import build_face_network
 from emorec.networks.layers import StandardizedConv2D, conv_relu, fold_standardization
 from emorec.networks.voice import build_voice_network
@@ -46,6 +50,18 @@ def test_shipped_network_and_onnx_answer_as_the_trained_one(build, shape, tmp_pa
         np.testing.assert_allclose(one.sum(1), 1, atol=1e-5)
         np.testing.assert_allclose(one, two, atol=1e-4)
         np.testing.assert_allclose(one, three, atol=1e-4)
+
+
+def test_shipped_networks_load_without_the_package():
+    models = [str(path) for path in sorted(REPOSITORY.glob("Models/*/model.keras"))]
+    code = (
+        "import sys, keras\n"
+        "for path in sys.argv[1:]: keras.saving.load_model(path, compile=False, safe_mode=True)\n"
+        "assert 'emorec' not in sys.modules"
+    )
+    loading = subprocess.run([sys.executable, "-c", code, *models], capture_output=True, text=True)
+    assert models
+    assert loading.returncode == 0, loading.stderr
 
 
 def test_training_form_survives_saving_with_its_gains(tmp_path):

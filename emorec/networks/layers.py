@@ -65,6 +65,8 @@ def fold_standardization(model: keras.Model) -> keras.Model:
 
     def plain(layer):
         config = layer.get_config()
+        if not isinstance(layer, layers.Layer):  # an operation without weights
+            return type(layer).from_config(config)
         config["dtype"] = "float32"
         if isinstance(layer, StandardizedConv2D):
             return layers.Conv2D.from_config(config)

@@ -12,23 +12,6 @@ PATCH = 4
 STAGES = ((32, 2), (64, 2), (96, 2))
 
 
-@keras.saving.register_keras_serializable("emorec")
-class TimeStatistics(layers.Layer):
-    """Mean, deviation and maximum over time of each frequency band and channel."""
-
-    def call(self, inputs):
-        """Pool (batch, bands, frames, channels) to (batch, bands, 3 * channels), float32."""
-        inputs = ops.cast(inputs, "float32")
-        mean = ops.mean(inputs, axis=2, keepdims=True)
-        deviation = ops.sqrt(ops.mean(ops.square(inputs - mean), axis=2) + 1e-4)
-        return ops.concatenate([mean[:, :, 0], deviation, ops.max(inputs, axis=2)], axis=-1)
-
-    def compute_output_shape(self, input_shape):
-        """Return the shape that `call` gives."""
-        batch, bands, _, channels = input_shape
-        return batch, bands, 3 * channels
-
-
 def build_voice_network(
     bands: int = 96,
     frames: int = 188,
@@ -59,7 +42,7 @@ def build_voice_network(
             x = conv_relu(x, filters)
         for _ in range(convolutions - 1):
             x = layers.Add()([x, conv_relu(x, filters)])
-    x = layers.Flatten()(TimeStatistics(dtype="float32")(x))
+    x = layers.Flatten(dtype="float32")(_time_statistics(x))
     x = layers.LayerNormalization(dtype="float32", name="embedding")(x)
     # Thousands of features move a logit at every step; scaled down, they move it gently.
     x = layers.Rescaling(x.shape[-1] ** -0.5, dtype="float32")(x)
@@ -72,3 +55,19 @@ def build_voice_network(
         name="voice",
     )(x)
     return keras.Model(inputs, outputs, name="voice_2d_cnn")
+
+
+def _time_statistics(x):
+    """Mean, deviation and maximum over time of each frequency band and channel.
+
+    Args:
+        x: (batch, bands, frames, channels), of any float type.
+
+    Returns:
+        (batch, bands, 3 * channels), float32.
+    """
+    x = ops.cast(x, "float32")
+    mean = ops.mean(x, axis=2)
+    about_mean = x - ops.expand_dims(mean, 2)
+    deviation = ops.sqrt(ops.mean(ops.square(about_mean), axis=2) + 1e-4)
+    return ops.concatenate([mean, deviation, ops.max(x, axis=2)], axis=-1)
