@@ -34,3 +34,18 @@ def load_video_table(folder: Path | None = None) -> pd.DataFrame:
     if not rows:
         raise CorpusMissingError("JavaSED", folder)
     return pd.DataFrame(rows, columns=["path", "clip_id", "emotion", "speaker", "sentence"])
+
+
+def planned_clip_ids() -> list[str]:
+    """List the 240 clips: ten actors, four sentences, six emotions.
+
+    Example:
+        >>> len(planned_clip_ids())
+        240
+    """
+    return [
+        f"{actor:02d}-{sentence:02d}-{code}_01"
+        for actor in range(1, 11)
+        for sentence in range(1, 5)
+        for code in _EMOTION_CODES
+    ]

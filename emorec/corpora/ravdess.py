@@ -1,5 +1,6 @@
 """RAVDESS speech (Livingstone & Russo 2018): names, tables, landmark tracks."""
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +49,21 @@ def parse_name(path: str | Path) -> dict | None:
         "repetition": int(repetition),
         "channel": "speech" if channel == "01" else "song",
     }
+
+
+def planned_clip_ids() -> list[str]:
+    """List the 1,440 speech takes: 24 actors, 60 each; neutral has no strong intensity.
+
+    Example:
+        >>> len(planned_clip_ids())
+        1440
+    """
+    takes = itertools.product(range(1, 25), _EMOTION_CODES, (1, 2), (1, 2), (1, 2))
+    return [
+        f"01-{emotion}-{intensity:02d}-{statement:02d}-{repetition:02d}-{actor:02d}"
+        for actor, emotion, intensity, statement, repetition in takes
+        if not (emotion == "01" and intensity == 2)
+    ]
 
 
 def speaker_name(actor: int) -> str:

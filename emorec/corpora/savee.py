@@ -1,0 +1,78 @@
+"""SAVEE (Haq & Jackson 2009): four British men, 15 sentences for each of seven emotions."""
+
+import re
+from pathlib import Path
+
+import pandas as pd
+
+from emorec.corpora import CorpusMissingError, data_folder
+
+SPEAKERS = ("DC", "JE", "JK", "KL")
+"""Initials of the four men."""
+
+# Letters of a file name -> class.
+_EMOTION_CODES = {
+    "a": "angry",
+    "d": "disgust",
+    "f": "fear",
+    "h": "happy",
+    "n": "neutral",
+    "sa": "sad",
+    "su": "surprise",
+}
+_SOUND_SUFFIXES = {".wav", ".flac", ".opus", ".mp3", ".m4a"}
+# `DC_a01` as everybody shares it, and `DC/a01` as the university unpacks it.
+_NAME = re.compile(r"(?:^|/)([A-Z]{2})[_/](sa|su|[adfhn])(\d{2})$")
+
+
+def parse_name(path: str | Path) -> dict | None:
+    """Read what a SAVEE file name says, or None if the name is not SAVEE's.
+
+    Example:
+        >>> parse_name("DC_sa03.wav")["clip_id"], parse_name("AudioData/DC/sa03.wav")["emotion"]
+        ('DC_sa03', 'sad')
+    """
+    match = _NAME.search(Path(path).with_suffix("").as_posix())
+    if match is None or match[1] not in SPEAKERS:
+        return None
+    speaker, code, number = match.groups()
+    return {
+        "clip_id": f"{speaker}_{code}{number}",
+        "emotion": _EMOTION_CODES[code],
+        "speaker": f"savee-{speaker}",
+        "gender": "male",
+        "statement": f"{code}{number}",
+    }
+
+
+def load_sound_table(folder: Path | None = None) -> pd.DataFrame:
+    """List the recordings, one row each: path, clip_id, emotion, speaker, gender, statement.
+
+    Args:
+        folder: Holds `DC_a01.wav` ..., or the university's `AudioData/DC/a01.wav` ...; by
+            default `SAVEE` in the data folder.
+
+    Raises:
+        CorpusMissingError: If there is none.
+    """
+    folder = Path(folder or data_folder() / "SAVEE")
+    files = sorted(f for f in folder.rglob("*") if f.suffix.lower() in _SOUND_SUFFIXES)
+    rows = [{"path": str(f)} | facts for f in files if (facts := parse_name(f))]
+    if not rows:
+        raise CorpusMissingError("SAVEE", folder)
+    return pd.DataFrame(rows)
+
+
+def planned_clip_ids() -> list[str]:
+    """List the 480 recordings of the complete corpus: neutral 30 times, the others 15 times.
+
+    Example:
+        >>> len(planned_clip_ids())
+        480
+    """
+    return [
+        f"{speaker}_{code}{number:02d}"
+        for speaker in SPEAKERS
+        for code in _EMOTION_CODES
+        for number in range(1, 31 if code == "n" else 16)
+    ]
