@@ -1,4 +1,4 @@
-"""The command line: ``emorec classify PATH...``."""
+"""The command line: ``emorec classify PATH...``, ``emorec data NAME``."""
 
 from __future__ import annotations
 
@@ -22,6 +22,24 @@ exit status:
   0  every clip got a verdict
   1  some clips got none; the table says why
   2  wrong usage, a model that cannot be loaded, or an output that cannot be written
+"""
+
+_DATA_EXAMPLES = """examples:
+  emorec data --verify                        what is there, what is missing, what mends it
+  emorec data ravdess                         the speech sound of RAVDESS (215 MB)
+  emorec data ravdess --part video --actors 1-4,21
+  emorec data ravdess --part landmarks --to /data/emotion
+  emorec data crema-d                         where to get it, and where to put it
+
+Archives come from Zenodo, are checked against the record's MD5 and unpacked into RAVDESS's
+layout; a cut transfer goes on where it stopped. Only speech is unpacked, and of the clips those
+with sound (01-01-...). EMOREC_DATA names another folder for all corpora, EMOREC_ZENODO_URL a
+mirror of Zenodo.
+
+exit status:
+  0  all is there
+  1  something is missing or damaged, or could not be fetched
+  2  wrong usage
 """
 
 
@@ -64,7 +82,43 @@ def _parser() -> argparse.ArgumentParser:
     add("--engine", choices=("onnx", "keras"), default="onnx", help="what runs the networks (onnx)")
     add("--models", type=Path, default=None, metavar="FOLDER", help="where the models lie (Models)")
     classify.set_defaults(run=_classify)
+    _add_data(commands)
     return parser
+
+
+def _add_data(commands) -> None:
+    data = commands.add_parser(
+        "data",
+        help="fetch corpora, or verify those that are there",
+        description="Fetches the official files of a corpus, or says where it is got.",
+        epilog=_DATA_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = data.add_argument
+    names = ("ravdess", "javased", "crema-d", "savee", "fer2013", "ck-plus")
+    parts = ("sound", "video", "landmarks")
+    add("name", nargs="?", choices=names, metavar="NAME", help=", ".join(names))
+    add("--part", action="append", choices=parts, help="part of RAVDESS, repeatable (sound)")
+    add("--actors", type=_actors, metavar="N", help="whose video: 5, or 1-4,21 (all)")
+    add("--to", type=Path, metavar="FOLDER", help="where corpora lie (EMOREC_DATA, or Datasets)")
+    add("--verify", action="store_true", help="say what is there, missing or damaged")
+    data.set_defaults(run=_data)
+
+
+def _data(options: argparse.Namespace) -> int:
+    from emorec.data.command import run
+
+    return run(options)
+
+
+def _actors(text: str) -> tuple[int, ...]:
+    actors: set[int] = set()
+    for piece in text.split(","):
+        first, _, last = piece.partition("-")
+        actors.update(range(int(first), int(last or first) + 1))
+    if not actors or min(actors) < 1 or max(actors) > 24:
+        raise argparse.ArgumentTypeError("must be numbers from 1 to 24, as in 1-4,21")
+    return tuple(sorted(actors))
 
 
 def _jobs(text: str) -> int:
