@@ -8,6 +8,7 @@ than a face. Frames in which dlib finds no face, or several, are left out.
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -23,7 +24,15 @@ from emorec.faces import FaceDetector, FaceTracker, HaarSetting
 from emorec.landmarks import LandmarkPredictor
 from emorec.media import read_frames
 
-__all__ = ["Sample", "collect_samples", "compare_settings", "is_face", "tracker_row"]
+__all__ = [
+    "Sample",
+    "collect_samples",
+    "compare_settings",
+    "eye_wander",
+    "find_landmarks",
+    "is_face",
+    "tracker_row",
+]
 
 _INNER = slice(17, 68)
 _LEAST_INSIDE = 0.9
@@ -35,6 +44,7 @@ class Sample:
     """A frame whose face is known.
 
     Attributes:
+        clip: The clip that it is from.
         frame: (height, width) uint8, grey.
         points: (68, 2) float32, landmarks in pixels of the frame.
         tracked_box: (4,) int32, where `FaceTracker` had the face when it came to this frame, or
@@ -42,6 +52,7 @@ class Sample:
         tracker_ms: Mean processor time that the tracker took for a frame of this clip.
     """
 
+    clip: str
     frame: np.ndarray
     points: np.ndarray
     tracked_box: np.ndarray | None
@@ -58,8 +69,7 @@ def collect_samples(paths: Iterable[str | Path], every: int = 30) -> list[Sample
     Raises:
         MediaError: When a clip cannot be read.
     """
-    truth = _Truth()
-    return [sample for path in paths for sample in _of_clip(path, every, truth)]
+    return [sample for path in paths for sample in _of_clip(str(path), every)]
 
 
 def compare_settings(
@@ -130,30 +140,57 @@ def is_face(box: np.ndarray, points: np.ndarray) -> bool:
     return bool(inside >= _LEAST_INSIDE and width <= widest)
 
 
-class _Truth:
-    """Landmarks of the one face of a frame, found without Haar."""
+def eye_wander(samples: list[Sample]) -> pd.Series:
+    """Tell how much the eyes move within the tracker's box, and how far the head is turned.
 
-    def __init__(self):
-        self._detector = dlib.get_frontal_face_detector()
-        self._predictor = LandmarkPredictor()
+    Returns:
+        `eyes across` and `eyes down`: standard deviation around each clip's mean, percent of the
+        box's side; `roll`: root mean square of the head's tilt, degrees.
+    """
+    known = [sample for sample in samples if sample.tracked_box is not None]
+    eyes = eye_centres(np.stack([sample.points for sample in known]))
+    boxes = np.stack([sample.tracked_box for sample in known]).astype(float)
+    middle = pd.DataFrame(100 * (eyes.mean(axis=1) - boxes[:, :2]) / boxes[:, 2:3])
+    off = middle - middle.groupby([sample.clip for sample in known]).transform("mean")
+    across = eyes[:, 1] - eyes[:, 0]
+    roll_deg = np.degrees(np.arctan2(across[:, 1], across[:, 0]))
+    spread = np.sqrt((off**2).mean())
+    return pd.Series(
+        {
+            "eyes across (% of side)": spread[0],
+            "eyes down (% of side)": spread[1],
+            "roll (degrees)": np.sqrt(np.mean(roll_deg**2)),
+        }
+    )
 
-    def points(self, frame: np.ndarray) -> np.ndarray | None:
-        """(68, 2) float32, or None where dlib finds no face or several."""
-        faces = self._detector(frame)
-        if len(faces) != 1:
-            return None
-        face = faces[0]
-        return self._predictor.predict(frame, _as_haar_box(face))
+
+def find_landmarks(frame: np.ndarray) -> np.ndarray | None:
+    """Find the landmarks of a frame's one face without Haar.
+
+    Args:
+        frame: (height, width) uint8, grey.
+
+    Returns:
+        (68, 2) float32: x, y in pixels; None where dlib finds no face or several.
+    """
+    detector, predictor = _dlib()
+    faces = detector(frame)
+    return predictor.predict(frame, _as_haar_box(faces[0])) if len(faces) == 1 else None
+
+
+@functools.cache
+def _dlib() -> tuple[dlib.fhog_object_detector, LandmarkPredictor]:
+    return dlib.get_frontal_face_detector(), LandmarkPredictor()
 
 
 def _as_haar_box(face: dlib.rectangle) -> np.ndarray:
-    """The box that `LandmarkPredictor` turns back into dlib's own."""
+    """The box that `LandmarkPredictor` turns back into dlib's own: it shrinks and lowers it."""
     side = face.width() / 0.9
     centre_x, centre_y = face.center().x, face.center().y - 0.03 * side
     return np.array([centre_x - side / 2, centre_y - side / 2, side, side])
 
 
-def _of_clip(path: str | Path, every: int, truth: _Truth) -> list[Sample]:
+def _of_clip(path: str, every: int) -> list[Sample]:
     tracker, kept, spent_s, number = FaceTracker(), [], 0.0, 0
     for batch in read_frames(path):
         for time_s, frame in zip(batch.times_s, batch.frames, strict=True):
@@ -164,8 +201,8 @@ def _of_clip(path: str | Path, every: int, truth: _Truth) -> list[Sample]:
                 kept.append((frame.copy(), box))
             number += 1
     tracker_ms = 1000 * spent_s / max(number, 1)
-    known = [(frame, truth.points(frame), box) for frame, box in kept]
-    return [Sample(f, points, box, tracker_ms) for f, points, box in known if points is not None]
+    known = [(frame, find_landmarks(frame), box) for frame, box in kept]
+    return [Sample(path, f, points, b, tracker_ms) for f, points, b in known if points is not None]
 
 
 def _timed(detector: FaceDetector, frame: np.ndarray, rounds: int) -> tuple[np.ndarray, float]:

@@ -5,11 +5,20 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
+from conftest import write_clip
 
 from emorec.avatar import EXPRESSIONS, draw_face, make_actor
 from emorec.face_alignment import align_face, eye_centres, less_mean, mean_face
 from emorec.faces import FAST, REFERENCE, FaceDetector
-from emorec.haar_study import Sample, compare_settings, is_face, tracker_row
+from emorec.haar_study import (
+    Sample,
+    collect_samples,
+    compare_settings,
+    eye_wander,
+    find_landmarks,
+    is_face,
+    tracker_row,
+)
 from emorec.landmarks import LandmarkPredictor
 
 
@@ -19,7 +28,7 @@ def sample() -> Sample:
     frame = draw_face(make_actor(1), EXPRESSIONS["neutral"], size=(640, 360))
     grey = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY)
     box = FaceDetector(REFERENCE).detect(grey)[0]
-    return Sample(grey, LandmarkPredictor().predict(grey, box), box, 1.0)
+    return Sample("a", grey, LandmarkPredictor().predict(grey, box), box, 1.0)
 
 
 def turned(sample: Sample, angle_deg: float, scale: float) -> tuple[np.ndarray, np.ndarray]:
@@ -91,3 +100,27 @@ def test_settings_are_judged_on_the_same_frames(sample):
     tracked = tracker_row([sample, empty, replace(sample, tracked_box=np.array([0, 0, 50, 50]))])
     assert tracked["found"] == pytest.approx(100 / 3)
     assert tracked["false_boxes"] == pytest.approx(100 / 3)
+
+
+def test_landmarks_are_found_without_haar(sample):
+    assert np.abs(find_landmarks(sample.frame) - sample.points).mean() < 3
+    assert find_landmarks(np.full((200, 200), 128, np.uint8)) is None
+
+
+def test_eyes_that_keep_their_place_do_not_wander(sample):
+    moved = replace(
+        sample, tracked_box=np.add(sample.tracked_box, (20, 20, 0, 0)), points=sample.points + 20
+    )
+    still = eye_wander([sample, moved])
+    np.testing.assert_allclose(still.iloc[:2], 0, atol=1e-3)
+    side = sample.tracked_box[2]
+    wandering = eye_wander([sample, replace(sample, points=np.add(sample.points, (0.1 * side, 0)))])
+    np.testing.assert_allclose(wandering.iloc[:2], [5, 0], atol=1e-3)
+
+
+def test_samples_of_a_clip(sample, tmp_path):
+    clip = write_clip(tmp_path / "a.mp4", np.repeat(sample.frame[np.newaxis], 20, axis=0))
+    samples = collect_samples([clip], every=10)
+    assert len(samples) == 2
+    assert all(is_face(s.tracked_box, s.points) for s in samples)
+    assert samples[0].tracker_ms > 0
