@@ -127,23 +127,21 @@ class OnnxNetwork:
         import onnxruntime
 
         self.spec = spec
-        path = folder / "model.onnx"
-        _check_readable(path)
         options = onnxruntime.SessionOptions()
         # One thread: decoding runs at the same time, and `--jobs` uses the other cores.
         options.intra_op_num_threads = 1
         options.log_severity_level = 4
-        try:
-            self._session = onnxruntime.InferenceSession(
-                str(path), options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:  # ONNX Runtime's own exceptions share no base class
-            raise ModelError(path, "it is damaged, or no ONNX model") from error
-        outputs = {output.name: output.shape for output in self._session.get_outputs()}
-        self._output = spec.output or next(iter(outputs))
+        path = folder / "model.onnx"
+        self._session = _loaded(
+            path,
+            lambda name: onnxruntime.InferenceSession(
+                name, options, providers=["CPUExecutionProvider"]
+            ),
+        )
         first = self._session.get_inputs()[0]
         self._input, self.input_shape = first.name, tuple(first.shape[1:])
-        _check_output(path, spec, self._output, outputs)
+        shapes = {output.name: output.shape for output in self._session.get_outputs()}
+        self._output = _chosen_output(path, spec, shapes)
 
     def predict(self, batch: np.ndarray) -> np.ndarray:
         """Judge a batch; see `Network`."""
@@ -162,16 +160,13 @@ class KerasNetwork:
 
         self.spec = spec
         path = folder / "model.keras"
-        _check_readable(path)
-        try:
-            self._model = keras.saving.load_model(path, compile=False, safe_mode=True)
-        except Exception as error:  # Keras raises whatever it stumbles on
-            raise ModelError(path, "it is damaged, or no Keras model") from error
+        self._model = _loaded(
+            path, lambda name: keras.saving.load_model(name, compile=False, safe_mode=True)
+        )
         self.input_shape = tuple(self._model.inputs[0].shape[1:])
-        names = self._model.output_names
         shapes = [tensor.shape for tensor in self._model.outputs]
-        self._output = spec.output or names[0]
-        _check_output(path, spec, self._output, dict(zip(names, shapes, strict=True)))
+        by_name = dict(zip(self._model.output_names, shapes, strict=True))
+        self._output = _chosen_output(path, spec, by_name)
 
     def predict(self, batch: np.ndarray) -> np.ndarray:
         """Judge a batch; see `Network`."""
@@ -186,12 +181,17 @@ class KerasNetwork:
 ENGINES = {"onnx": OnnxNetwork, "keras": KerasNetwork}
 
 
-def _check_readable(path: Path) -> None:
+def _loaded(path: Path, load):
+    """Call `load(name of the file)`, or say what is wrong with the file."""
     try:
         with path.open("rb"):
             pass
     except OSError as error:
         raise ModelError(path, _why_unreadable(error)) from error
+    try:
+        return load(str(path))
+    except Exception as error:  # both engines raise whatever they stumble on
+        raise ModelError(path, f"it is damaged, or no {path.suffix[1:]} model") from error
 
 
 def _why_unreadable(error: OSError) -> str:
@@ -199,10 +199,12 @@ def _why_unreadable(error: OSError) -> str:
     return "there is no such file" if missing else f"it cannot be read ({error.strerror})"
 
 
-def _check_output(path: Path, spec: ModelSpec, name: str, shapes: dict) -> None:
-    """Refuse a network whose answer is not one number for each class of the description."""
+def _chosen_output(path: Path, spec: ModelSpec, shapes: dict[str, tuple]) -> str:
+    """Name the output to read: one number for each class of the description, or refuse."""
+    name = spec.output or next(iter(shapes))
     if name not in shapes:
         raise ModelError(path, f"it is another model: it has no output {name!r}")
     if shapes[name][-1] != len(spec.classes):
         reason = f"it is another model: {shapes[name][-1]} outputs for {len(spec.classes)} classes"
         raise ModelError(path, reason)
+    return name
