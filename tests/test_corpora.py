@@ -83,6 +83,7 @@ def test_made_up_faces_cover_the_classes():
     table, pixels = fer2013.made_up_faces(30)
     assert set(table["label"]) == set(COMMON7)
     assert pixels.std() > 10
+    assert len({picture.tobytes() for picture in pixels}) == 30, "copies would not train"
 
 
 def test_ravdess_tables_agree(emorec_data):
