@@ -18,27 +18,31 @@ MEMBERS = 3
 # Deviations, in eye distances, below which a point counts as still.
 _STILL = 3e-3
 _STILL_MOTION = 1e-3
+# Frames (0.4 s) over which slower movement is taken.
+_STRIDE = 6
 
 
 def build_statistics(frames: int = WINDOW_FRAMES, features: int = FEATURES) -> keras.Model:
     """Build the part without weights: what each channel does within a window.
 
-    For each channel: mean, logarithm of the standard deviation, logarithm of the standard
-    deviation of the change from frame to frame, highest and lowest value about the mean.
+    For each channel: its mean; the logarithms of the standard deviations of the channel
+    itself, of its change from frame to frame and of its change over `_STRIDE` frames; and the
+    means of the window's first, middle and last third about the whole mean. Only the first
+    of these tells who is speaking rather than how: all others are free of the person's shape.
 
     Returns:
-        A model from (batch, frames, features), float32, to (batch, 5 features).
+        A model from (batch, frames, features), float32, to (batch, 7 features).
     """
     inputs = layers.Input((frames, features), name="landmarks")
     mean = ops.mean(inputs, axis=1)
-    about_mean = inputs - ops.expand_dims(mean, 1)
-    motion = inputs[:, 1:] - inputs[:, :-1]
+    third = frames // 3
+    thirds = (inputs[:, :third], inputs[:, third : 2 * third], inputs[:, 2 * third :])
     statistics = [
         mean,
         ops.log(_deviation(inputs) + _STILL),
-        ops.log(_deviation(motion) + _STILL_MOTION),
-        ops.max(about_mean, axis=1),
-        ops.min(about_mean, axis=1),
+        ops.log(_deviation(inputs[:, 1:] - inputs[:, :-1]) + _STILL_MOTION),
+        ops.log(_deviation(inputs[:, _STRIDE:] - inputs[:, :-_STRIDE]) + _STILL_MOTION),
+        *(ops.mean(part, axis=1) - mean for part in thirds),
     ]
     return keras.Model(inputs, ops.concatenate(statistics, axis=-1), name="statistics")
 
