@@ -113,7 +113,8 @@ def _wilson_interval(hits: int, clips: int, z: float = 1.96) -> tuple[float, flo
     share = hits / clips
     centre = (share + z**2 / (2 * clips)) / (1 + z**2 / clips)
     half = z * np.sqrt(share * (1 - share) / clips + z**2 / (4 * clips**2)) / (1 + z**2 / clips)
-    return centre - half, centre + half
+    # Rounding must not leave the share itself outside where all or none are right.
+    return min(centre - half, share), max(centre + half, share)
 
 
 def gap(
@@ -199,7 +200,7 @@ def plot_groups(axes: Axes, tables: Mapping[str, pd.DataFrame], title: str) -> N
         places = np.arange(len(table)) + 0.18 * (i - (len(tables) - 1) / 2)
         spread = [table["accuracy"] - table["low"], table["high"] - table["accuracy"]]
         axes.errorbar(
-            places, 100 * table["accuracy"], 100 * np.array(spread), fmt="o", ms=4,
+            places, 100 * table["accuracy"], 100 * np.maximum(spread, 0), fmt="o", ms=4,
             capsize=2, color=COLOURS[i], label=label,
         )  # fmt: skip
     crowded = sum(len(str(name)) for name in table.index) > 45

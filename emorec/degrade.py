@@ -5,8 +5,10 @@ by a stated amount, so that accuracy can be drawn against it.
 """
 
 import io
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import av
 import cv2
@@ -14,14 +16,18 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from emorec import avatar
 from emorec.bias import RESAMPLES, scores_by
+from emorec.corpora import CorpusMissingError, fer2013, javased, ravdess
 from emorec.emotions import COMMON7, fold
 from emorec.engines import Network
 from emorec.evaluation import prediction_table
-from emorec.media import SoundBlock
+from emorec.media import SoundBlock, read_sound
 from emorec.plots import COLOURS
 from emorec.speech import VOICE
 from emorec.streams import VoiceStream, standardize
+
+RATE_HZ = VOICE.sample_rate_hz
 
 
 @dataclass(frozen=True)
@@ -189,22 +195,80 @@ def cover(faces: np.ndarray, share: float, side: str) -> np.ndarray:
     return covered
 
 
-def voice_posterior(network: Network, samples: np.ndarray, sample_rate_hz: int) -> np.ndarray:
-    """Return a clip's posterior (classes,) as the recogniser makes it; even where it is silent."""
-    stream = VoiceStream(network)
-    stream.add(SoundBlock(0.0, samples))
-    found = stream.finish()
+Judge = Callable[[Callable[[np.ndarray], np.ndarray]], np.ndarray]
+"""Given what is done to each recording, returns the posteriors (n, classes) of all."""
+
+
+def voice_judge(network: Network, sounds: Sequence[np.ndarray]) -> Judge:
+    """Judge sounds, (n,) float32 each, as the recogniser does; uniform where all is silent."""
     classes = len(network.spec.classes)
-    return np.full(classes, 1 / classes) if found is None else found.pooled
+
+    def posterior(sound: np.ndarray) -> np.ndarray:
+        stream = VoiceStream(network)
+        stream.add(SoundBlock(0.0, sound))
+        found = stream.finish()
+        return np.full(classes, 1 / classes) if found is None else found.pooled
+
+    return lambda step: np.stack([posterior(step(sound)) for sound in sounds])
 
 
-def face_posteriors(network: Network, faces: np.ndarray, batch: int = 64) -> np.ndarray:
-    """Return the posterior (n, classes) of grey faces, uint8 (n, size, size)."""
-    parts = [faces[start : start + batch] for start in range(0, len(faces), batch)]
-    return np.concatenate([network.predict(standardize(part)) for part in parts])
+def face_judge(network: Network, faces: np.ndarray, batch: int = 64) -> Judge:
+    """Judge grey faces, uint8 (n, size, size); a step changes all of them at once."""
+
+    def judge(step: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+        changed = step(faces)
+        parts = [changed[start : start + batch] for start in range(0, len(changed), batch)]
+        return np.concatenate([network.predict(standardize(part)) for part in parts])
+
+    return judge
 
 
-RATE_HZ = VOICE.sample_rate_hz
+def sound_clips(count: int, seed: int = 0) -> dict[str, pd.DataFrame]:
+    """Draw clips of the corpora at hand, by what the shipped voice knows of their speakers.
+
+    Args:
+        count: Clips of each corpus.
+        seed: Of the draw.
+
+    Returns:
+        Label -> `path`, `clip_id`, `speaker`, `emotion` in `COMMON7`. Made-up voices, and a label
+        that says so, where a corpus is missing.
+    """
+    try:
+        tables = {
+            "RAVDESS (trained on)": ravdess.load_sound_table(),
+            "JavaSED (never met)": javased.load_video_table(),
+        }
+    except CorpusMissingError:
+        with tempfile.TemporaryDirectory() as folder:
+            paths = avatar.make_sound_corpus(folder, [1, 2], avatar.all_takes()[::5])
+            sounds = [read_sound(path, RATE_HZ) for path in paths]
+            table = ravdess.load_sound_table(Path(folder)).assign(sound=sounds)
+        tables = {"MADE-UP voices": table}
+    drawn = {}
+    for label, table in tables.items():
+        table = table.sample(min(count, len(table)), random_state=seed).reset_index(drop=True)
+        drawn[label] = table.assign(emotion=table["emotion"].replace("calm", "neutral"))
+        if "sound" not in table:
+            drawn[label]["sound"] = [read_sound(path, RATE_HZ) for path in table["path"]]
+    return drawn
+
+
+def face_pictures(count: int, seed: int = 0) -> tuple[str, pd.DataFrame, np.ndarray]:
+    """Draw FER-2013 PublicTest pictures; made-up faces where the corpus is missing.
+
+    Returns:
+        Label; `clip_id`, `speaker` (each picture its own), `emotion`; uint8 (n, 48, 48).
+    """
+    try:
+        label, (table, pixels) = "FER-2013 PublicTest", fer2013.load_fer2013()
+    except CorpusMissingError:
+        label, (table, pixels) = "MADE-UP faces", fer2013.made_up_faces(5 * min(count, 40))
+    rows = np.flatnonzero(table["usage"] == "PublicTest")
+    rows = np.random.default_rng(seed).permutation(rows)[:count]
+    table = table.iloc[rows].reset_index(drop=True)
+    return label, table.assign(emotion=table["label"], speaker=table["clip_id"]), pixels[rows]
+
 
 SOUND_CHANGES = (
     Change("White noise", "signal to noise (dB)", (40, 30, 20, 10, 0), add_noise),
@@ -250,7 +314,7 @@ FACE_CHANGES = (
 def curve(
     change: Change,
     clips: pd.DataFrame,
-    judge: Callable[[Callable[[np.ndarray], np.ndarray]], np.ndarray],
+    judge: Judge,
     classes: Sequence[str],
     resamples: int = RESAMPLES,
 ) -> pd.DataFrame:
@@ -259,7 +323,7 @@ def curve(
     Args:
         change: What is done to the recordings.
         clips: `clip_id`, `speaker`, `emotion` (in `COMMON7`).
-        judge: Given what is done to a recording, returns the posteriors (n, classes).
+        judge: From `voice_judge` or `face_judge`.
         classes: Of the posteriors.
         resamples: For the intervals, over speakers.
 

@@ -179,9 +179,6 @@ def test_a_curve_begins_clean_and_falls_with_what_is_hidden():
     clips = pd.DataFrame({"clip_id": [f"f{i}" for i in range(40)]})
     clips["speaker"], clips["emotion"] = clips["clip_id"], ["happy", "sad"] * 20
     change = degrade.Change("Left", "%", (0.25, 1.0), lambda f, x: degrade.cover(f, x, "left"))
-    network = Brightness()
-    found = degrade.curve(
-        change, clips, lambda step: degrade.face_posteriors(network, step(faces)), CLASSES
-    )
+    found = degrade.curve(change, clips, degrade.face_judge(Brightness(), faces), CLASSES)
     assert found["level"].tolist() == ["clean", "0.25", "1"]
     assert found["accuracy"].tolist() == [1.0, 1.0, 0.5]
