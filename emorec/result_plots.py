@@ -56,7 +56,7 @@ def draw_overview(found: Sequence) -> Figure:
             human = figure_of.who == "humans"
             marker, colour = ("D", plots.COLOURS[5]) if human else ("s", plots.COLOURS[1])
             axes.plot(figure_of.percent, place + 0.22, marker, ms=5, color=colour)
-        corpus = textwrap.shorten(evidence.measured_on, 34, placeholder=" …")
+        corpus = textwrap.shorten(evidence.measured_on, 38, placeholder=" …")
         labels.append(f"{evidence.title} ({evidence.metrics['clips']:,})\n{corpus}")
     axes.plot([], [], "D", ms=5, color=plots.COLOURS[5], label="humans, as published")
     axes.plot([], [], "s", ms=5, color=plots.COLOURS[1], label="other systems, their own protocols")

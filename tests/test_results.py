@@ -1,6 +1,7 @@
 """Everything shown of the results follows from the committed predictions."""
 
 import json
+import re
 import shutil
 
 import numpy as np
@@ -8,7 +9,7 @@ import pandas as pd
 import pytest
 from matplotlib.image import imread
 
-from emorec import model_card, model_folder, published, result_plots, results, train_fusion
+from emorec import model_card, model_folder, published, result_plots, results, slides, train_fusion
 from emorec.corpora import REPOSITORY
 from emorec.evaluation import prediction_table
 
@@ -172,3 +173,11 @@ def test_published_figures_are_those_of_the_corpus_named_first():
     found = published.published_for("FER+ votes, pictures of FER-2013", "face")
     assert [p.corpus for p in found] == ["FER+"]
     assert published.published_for("SAVEE", "voice") == []
+
+
+def test_the_slides_are_built_of_the_evidence_and_are_the_same_each_time(tmp_path):
+    # A text that does not fit on its slide raises.
+    first = slides.build(path=tmp_path / "first.pdf").read_bytes()
+    assert 12 <= len(re.findall(rb"/Type /Page\b", first)) <= 16
+    assert len(first) < 3e6 and b"CreationDate" not in first
+    assert slides.build(path=tmp_path / "second.pdf").read_bytes() == first
