@@ -113,6 +113,7 @@ def train_geometry_network(
     tracks: Sequence[np.ndarray],
     work_folder: Path,
     *,
+    classes: tuple[str, ...] = RAVDESS8,
     epochs: int = EPOCHS,
     rounds: int = ROUNDS,
     seed: int = SEED,
@@ -123,6 +124,7 @@ def train_geometry_network(
         takes: Takes to train on, with `emotion` and `speaker`.
         tracks: Their landmarks, (frames, 68, 2) pixels.
         work_folder: For backup, history and the finished network.
+        classes: What the network tells apart.
         epochs: Passes over the augmented windows.
         rounds: How many windows are drawn of each take.
         seed: Of initial weights, order and augmentation.
@@ -133,8 +135,8 @@ def train_geometry_network(
         return keras.saving.load_model(finished)
     keras.utils.set_random_seed(seed)
     statistics, rows = augmented_statistics(takes, tracks, rounds, seed)
-    targets = np.eye(len(RAVDESS8), dtype=np.float32)[[RAVDESS8.index(e) for e in takes["emotion"]]]
-    head = build_head(statistics.mean(0), statistics.var(0) + 1e-8)
+    targets = np.eye(len(classes), dtype=np.float32)[[classes.index(e) for e in takes["emotion"]]]
+    head = build_head(statistics.mean(0), statistics.var(0) + 1e-8, len(classes))
     members = head.output_shape[1]
 
     def make_batch(rng, indices):

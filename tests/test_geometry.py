@@ -192,17 +192,28 @@ def test_draws_repeat_with_the_seed(takes_and_tracks):
 
 def test_statistics_by_hand(rng):
     windows = rng.normal(size=(2, 45, geometry.FEATURES)).astype(np.float32)
-    found = np.split(keras.ops.convert_to_numpy(build_statistics()(windows)), 5, axis=1)
+    found = np.split(keras.ops.convert_to_numpy(build_statistics()(windows)), 7, axis=1)
     mean = windows.mean(1)
     np.testing.assert_allclose(found[0], mean, atol=1e-5)
     np.testing.assert_allclose(found[1], np.log(windows.std(1) + 3e-3), atol=1e-4)
     np.testing.assert_allclose(found[2], np.log(np.diff(windows, axis=1).std(1) + 1e-3), atol=1e-4)
-    np.testing.assert_allclose(found[3], windows.max(1) - mean, atol=1e-5)
-    np.testing.assert_allclose(found[4], windows.min(1) - mean, atol=1e-5)
+    slow = (windows[:, 6:] - windows[:, :-6]).std(1)
+    np.testing.assert_allclose(found[3], np.log(slow + 1e-3), atol=1e-4)
+    for third in range(3):
+        part = windows[:, 15 * third : 15 * third + 15].mean(1)
+        np.testing.assert_allclose(found[4 + third], part - mean, atol=1e-5)
+
+
+def test_only_the_mean_tells_whose_face_it_is(rng):
+    windows = rng.normal(size=(1, 45, geometry.FEATURES)).astype(np.float32)
+    other_person = windows + rng.normal(size=geometry.FEATURES).astype(np.float32)
+    statistics = [np.split(np.array(build_statistics()(w)), 7, 1) for w in (windows, other_person)]
+    for index, (one, other) in enumerate(zip(*statistics, strict=True)):
+        assert np.allclose(one, other, atol=1e-3) == (index > 0)
 
 
 def test_a_still_face_gives_a_posterior():
-    size = 5 * geometry.FEATURES
+    size = 7 * geometry.FEATURES
     network = assemble(build_head(np.zeros(size), np.ones(size), members=2, hidden_units=8))
     still = np.zeros((1, geometry.WINDOW_FRAMES, geometry.FEATURES), np.float32)
     posterior = keras.ops.convert_to_numpy(network(still))

@@ -10,7 +10,12 @@ from keras import layers
 from emorec import model_folder
 from emorec.corpora import REPOSITORY
 from emorec.networks.face import build_face_network
-from emorec.networks.layers import StandardizedConv2D, conv_relu, fold_standardization
+from emorec.networks.layers import (
+    StandardizedConv2D,
+    conv_relu,
+    fold_standardization,
+    unfold_standardization,
+)
 from emorec.networks.voice import build_voice_network
 from emorec.training import AugmentedBatches, Cycle, cycle_histories, fit, fit_cycles
 
@@ -104,6 +109,18 @@ def small_problem(epochs, work_folder, stop_after=None):
         work_folder=work_folder,
     )
     return (network.predict(pictures, verbose=0).argmax(1) == truth).mean(), len(drawn)
+
+
+def test_shipped_weights_go_back_into_training_form():
+    trained = build_voice_network()
+    shipped = fold_standardization(trained)
+    again = unfold_standardization(shipped, build_voice_network(classes=6))
+    inputs = np.random.default_rng(0).normal(size=(2, 96, 188, 1)).astype(np.float32)
+    embeddings = [
+        keras.Model(network.input, network.get_layer("embedding").output)(inputs)
+        for network in (trained, again)
+    ]
+    np.testing.assert_allclose(*embeddings, atol=1e-3)
 
 
 def test_cycles_follow_each_other_and_finished_ones_are_not_trained_again(tmp_path):

@@ -1,6 +1,7 @@
 """Layers that several networks share, in plain Keras 3 (no backend is named)."""
 
 import keras
+import numpy as np
 from keras import layers, ops
 
 # A ReLU fed with unit-variance input puts out variance (1 - 1/pi) / 2; this gain restores it
@@ -86,3 +87,25 @@ def fold_standardization(model: keras.Model) -> keras.Model:
         else:
             target.set_weights(trained.get_weights())
     return shipped
+
+
+def unfold_standardization(shipped: keras.Model, network: keras.Model) -> keras.Model:
+    """Give `network`, in training form, the weights of a shipped one, to train them further.
+
+    The inverse of `fold_standardization`. A last layer of another width keeps its own weights.
+
+    Args:
+        shipped: From `fold_standardization`.
+        network: Of the same architecture, newly built.
+
+    Returns:
+        `network`.
+    """
+    for source, target in zip(shipped.layers, network.layers, strict=True):
+        if isinstance(target, StandardizedConv2D):
+            kernel, bias = source.get_weights()
+            gain = np.sqrt(np.square(kernel).sum((0, 1, 2)))
+            target.set_weights([kernel, bias, gain])
+        elif [w.shape for w in source.weights] == [w.shape for w in target.weights]:
+            target.set_weights(source.get_weights())
+    return network

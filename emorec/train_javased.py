@@ -1,0 +1,247 @@
+"""All three networks taken to JavaSED, a corpus with pictures: four folds of two actors each.
+
+    python -m emorec.train_javased                # everything; a cut run goes on where it was
+    python -m emorec.train_javased --stream face  # one stream; processes can share the work
+
+The voice and the face network start from the shipped weights, the geometry network is trained on
+RAVDESS's landmarks and JavaSED's together. What is shipped does not change: this is evidence of
+how far the method carries on real pixels, by speaker, in `Models/javased_*`.
+"""
+
+import argparse
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+from keras import layers
+
+from emorec import augment, fusion, train_geometry, train_voice
+from emorec.clip_inputs import ClipInputs, read_inputs
+from emorec.corpora import REPOSITORY, javased, ravdess
+from emorec.emotions import JAVASED6
+from emorec.evaluation import prediction_table
+from emorec.geometry import average_log, cut_windows, resample
+from emorec.geometry_augment import RAVDESS_FRAME_RATE_HZ
+from emorec.model_folder import read_predictions, write_evidence, write_table
+from emorec.networks.face import build_face_network
+from emorec.networks.layers import unfold_standardization
+from emorec.networks.voice import build_voice_network
+from emorec.splits import check_disjoint
+from emorec.streams import standardize
+from emorec.training import AugmentedBatches, Cycle, fit_cycles
+
+MODELS = REPOSITORY / "Models"
+FOLDS = (("01", "02"), ("03", "04"), ("05", "06"), ("07", "08"))
+STREAMS = ("voice", "face", "geometry")
+SEED = 1
+VOICE_CYCLES = (Cycle(40, 1e-3, dropout=0.3),)
+FACE_CYCLES = (Cycle(25, 5e-4, dropout=0.4),)
+FACES_PER_CLIP = 8
+# A JavaSED clip is drawn as often as this many of RAVDESS's.
+CLIP_WEIGHT = 3
+
+PROTOCOL = (
+    "JavaSED, 192 clips of 8 actors, 6 classes, by speaker: four folds of two actors, each judged "
+    "by a network trained on the other six; {how}; one seed"
+)
+HOW = {
+    "voice": "started from the shipped voice network (CREMA-D and RAVDESS)",
+    "face": "started from the shipped face network (FER-2013)",
+    "geometry": "trained on them and on RAVDESS's landmarks in the six classes",
+    "fusion": "log-linear over voice, face and geometry, parameters of a fold fitted on the "
+    "other three folds' posteriors",
+}
+
+
+def speaker_folds(speakers: pd.Series):
+    """Yield (fold number from 1, train rows, test rows), bool masks."""
+    for fold, actors in enumerate(FOLDS, 1):
+        test = speakers.isin([f"javased-{actor}" for actor in actors]).to_numpy()
+        check_disjoint(train=speakers[~test], test=speakers[test])
+        yield fold, ~test, test
+
+
+def one_hot(emotions: Sequence[str]) -> np.ndarray:
+    """Return float32 (n, 6)."""
+    return np.eye(len(JAVASED6), dtype=np.float32)[[JAVASED6.index(name) for name in emotions]]
+
+
+def judge_voice(table, inputs, train, test, work: Path, models: Path = MODELS) -> np.ndarray:
+    """Fine-tune the shipped voice network on the training clips; judge the test clips.
+
+    Args:
+        table: All clips.
+        inputs: Theirs.
+        train: bool (clips,).
+        test: Likewise.
+        work: For backup, history and the finished network.
+        models: Where the shipped models lie.
+
+    Returns:
+        float (test clips, 6); NaN where a clip has no sound.
+    """
+    shipped = keras.saving.load_model(models / "voice_2d_cnn" / "model.keras")
+    start = unfold_standardization(shipped, build_voice_network())
+    sounds = [clip.sound for clip in inputs]
+    network = train_voice.train_voice_network(
+        table[train],
+        [sounds[i] for i in np.flatnonzero(train)],
+        work,
+        start=start,
+        classes=JAVASED6,
+        cycles=VOICE_CYCLES,
+        seed=SEED,
+    )
+    return train_voice.clip_posteriors(network, [sounds[i] for i in np.flatnonzero(test)])
+
+
+def judge_face(table, inputs, train, test, work: Path, models: Path = MODELS) -> np.ndarray:
+    """Fine-tune the shipped face network on the training clips' faces; judge the test clips.
+
+    A clip's posterior is the normalised geometric mean over its faces. Arguments and result as
+    those of `judge_voice`; NaN where a clip shows no face.
+    """
+    shipped = keras.saving.load_model(models / "face_cnn" / "model.keras")
+    clips = [i for i in np.flatnonzero(train) if len(inputs[i].faces)]
+    targets = one_hot(table["emotion"])
+    keras.utils.set_random_seed(SEED)
+
+    def build(dropout):
+        network = unfold_standardization(shipped, build_face_network(dropout=dropout))
+        seen = layers.Dropout(dropout)(network.get_layer("embedding").output)
+        outputs = layers.Dense(len(JAVASED6), activation="softmax", dtype="float32")(seen)
+        return keras.Model(network.input, outputs, name="face_cnn")
+
+    def make_batch(rng, indices):
+        chosen = [clips[i % len(clips)] for i in indices]
+        faces = [inputs[i].faces[rng.integers(len(inputs[i].faces))] for i in chosen]
+        return standardize(augment.augment_faces(rng, np.stack(faces))), targets[chosen]
+
+    network = fit_cycles(
+        build,
+        lambda cycle: AugmentedBatches(len(clips) * FACES_PER_CLIP, make_batch, 32, SEED + cycle),
+        FACE_CYCLES,
+        work,
+        loss=keras.losses.CategoricalCrossentropy(label_smoothing=0.1),
+        metrics=["accuracy"],
+        weight_decay=0.05,
+    )
+    found = [inputs[i].faces for i in np.flatnonzero(test)]
+    return pooled_by_clip(network, [standardize(faces) for faces in found])
+
+
+def pooled_by_clip(network: keras.Model, inputs: Sequence[np.ndarray]) -> np.ndarray:
+    """Judge each clip's inputs and pool them; float (clips, 6), NaN for a clip without any."""
+    posterior = network.predict(np.concatenate(inputs), batch_size=64, verbose=0)
+    parts = np.split(posterior, np.cumsum([len(part) for part in inputs])[:-1])
+    missing = np.full(len(JAVASED6), np.nan)
+    return np.stack([average_log(part) if len(part) else missing for part in parts])
+
+
+def judge_geometry(table, inputs, train, test, work: Path, models: Path = MODELS) -> np.ndarray:
+    """Train on RAVDESS's landmarks and the training clips'; judge the test clips.
+
+    Arguments and result as those of `judge_voice`; `models` is not needed.
+    """
+    takes, tracks = ravdess.load_landmarks()
+    shared = takes["emotion"].isin(JAVASED6).to_numpy()
+    takes = takes.loc[shared, ["clip_id", "speaker", "emotion"]]
+    tracks = [track for track, wanted in zip(tracks, shared, strict=True) if wanted]
+    clips = [i for i in np.flatnonzero(train) if len(inputs[i].landmarks)] * CLIP_WEIGHT
+    even = {
+        i: resample(inputs[i].landmarks_s, inputs[i].landmarks, RAVDESS_FRAME_RATE_HZ)[1]
+        for i in set(clips)
+    }
+    network = train_geometry.train_geometry_network(
+        pd.concat([takes, table.loc[clips, takes.columns]], ignore_index=True),
+        [*tracks, *(even[i] for i in clips)],
+        work,
+        classes=JAVASED6,
+        seed=SEED,
+    )
+    found = [inputs[i] for i in np.flatnonzero(test)]
+    return pooled_by_clip(
+        network, [cut_windows(clip.landmarks_s, clip.landmarks).features for clip in found]
+    )
+
+
+JUDGES = {"voice": judge_voice, "face": judge_face, "geometry": judge_geometry}
+
+
+def judge_stream(
+    stream: str, table: pd.DataFrame, inputs: Sequence[ClipInputs], models: Path = MODELS
+) -> pd.DataFrame:
+    """Judge all clips out of fold by one stream and write its evidence.
+
+    Returns:
+        The prediction table; clips that lack the stream are not in it.
+    """
+    folder = Path(models) / f"javased_{stream}"
+    policy = "float32" if stream == "geometry" else "mixed_bfloat16"
+    keras.mixed_precision.set_dtype_policy(policy)
+    parts = []
+    for fold, train, test in speaker_folds(table["speaker"]):
+        work = folder / "work" / f"fold_{fold}"
+        if not (work / "predictions.csv").exists():
+            posterior = JUDGES[stream](table, inputs, train, test, work, models)
+            there = np.isfinite(posterior).all(1)
+            judged = prediction_table(table[test][there], posterior[there], JAVASED6, fold)
+            write_table(work / "predictions.csv", judged)
+        parts.append(read_predictions(work))
+    return write_javased(folder, stream, pd.concat(parts, ignore_index=True))
+
+
+def write_javased(folder: Path, name: str, predictions: pd.DataFrame) -> pd.DataFrame:
+    """Write a stream's or the fusion's evidence; returns the table as it will be read."""
+    metrics = write_evidence(
+        folder,
+        predictions,
+        protocol=PROTOCOL.format(how=HOW[name]),
+        command="python -m emorec.train_javased",
+        extra={"seed": SEED},
+    )
+    print(f"JavaSED, {name}: {metrics['scores']['accuracy']:.1%}", flush=True)
+    return read_predictions(folder)
+
+
+def fuse_out_of_fold(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Fuse streams of which a clip may lack some; parameters come from the other folds.
+
+    Args:
+        tables: Stream -> prediction table, joined by `clip_id`.
+    """
+    keys = ["clip_id", "speaker", "fold", "truth"]
+    clips = pd.concat([table[keys] for table in tables.values()])
+    clips = clips.drop_duplicates().sort_values("clip_id", ignore_index=True)
+    posteriors = {
+        stream: table.set_index("clip_id")[list(JAVASED6)].reindex(clips["clip_id"]).to_numpy()
+        for stream, table in tables.items()
+    }
+    truth = clips["truth"].map(JAVASED6.index).to_numpy()
+    fused = np.empty((len(clips), len(JAVASED6)))
+    for fold in clips["fold"].unique():
+        held_out = (clips["fold"] == fold).to_numpy()
+        check_disjoint(fit=clips["speaker"][~held_out], judged=clips["speaker"][held_out])
+        fit_on = {stream: p[~held_out] for stream, p in posteriors.items()}
+        fitted = fusion.fit_log_linear(fit_on, truth[~held_out], JAVASED6)
+        fused[held_out] = fitted.apply({s: p[held_out] for s, p in posteriors.items()})
+    named = clips.rename(columns={"truth": "emotion"})
+    return prediction_table(named, fused, JAVASED6, clips["fold"].to_numpy())
+
+
+def main() -> None:
+    """Train, judge, fuse."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--stream", choices=STREAMS, help="train and judge this stream only")
+    chosen = parser.parse_args().stream
+    table = javased.load_video_table()
+    inputs = read_inputs(table["path"])
+    tables = {s: judge_stream(s, table, inputs) for s in ([chosen] if chosen else STREAMS)}
+    if not chosen:
+        write_javased(MODELS / "javased_fusion", "fusion", fuse_out_of_fold(tables))
+
+
+if __name__ == "__main__":
+    main()
