@@ -35,8 +35,11 @@ FINDINGS = {
 }
 """Finding -> what it means; in the order of the report."""
 
+MISSING_TAKE = "other clips of its speaker are there"
+MISSING_SPEAKER = "no clip of its speaker is there"
+
 # A sound whose power stays this far below its strongest band counts as stopped.
-_FLOOR_DB = -75.0
+_FLOOR_DB = -60.0
 _BAND_HZ = 100
 _FRAME = 2048
 _SHORTEST_LOSS_S = 0.5
@@ -71,7 +74,8 @@ def measure(table: pd.DataFrame, n_jobs: int = -1) -> pd.DataFrame:
     done = Parallel(n_jobs=n_jobs, return_as="generator")(work)
     facts = list(tqdm(done, total=len(work), desc="Measuring", unit="clip", disable=None))
     measured = pd.DataFrame(facts, index=table.index[is_sound | is_picture], dtype=object)
-    table = table.copy()
+    # Whole columns may be missing in one corpus and numbers in another.
+    table = table.astype(object)
     for column in ("level_dbfs", "bandwidth_hz", "silent", "stated_s", "digest", "problem"):
         if column not in table:
             table[column] = None
@@ -122,7 +126,7 @@ def bandwidth_hz(sound: np.ndarray, sample_rate_hz: int) -> float:
         sample_rate_hz: Its rate.
 
     Returns:
-        The upper edge of the highest band that is not 75 dB below the strongest; 0 for silence.
+        The upper edge of the highest band that is not 60 dB below the strongest; 0 for silence.
 
     Example:
         >>> t = np.arange(16_000) / 16_000
@@ -136,7 +140,7 @@ def bandwidth_hz(sound: np.ndarray, sample_rate_hz: int) -> float:
     band = (np.arange(len(power)) * sample_rate_hz / _FRAME // _BAND_HZ).astype(int)
     by_band = np.bincount(band, power)
     kept = np.flatnonzero(by_band > by_band.max() * 10 ** (_FLOOR_DB / 10))
-    return float((kept[-1] + 1) * _BAND_HZ)
+    return float(min((kept[-1] + 1) * _BAND_HZ, sample_rate_hz / 2))
 
 
 def find_odd(table: pd.DataFrame) -> pd.DataFrame:
@@ -225,6 +229,8 @@ def _odd_plan(corpus: Corpus, part: pd.DataFrame):
     for clip_id in sorted(set(part["clip_id"]) - set(planned)):
         yield "unplanned name", clip_id, Path(part.set_index("clip_id").at[clip_id, "path"]).name
     there = set(part["clip_id"])
+    speakers = {corpus.speaker_code(clip_id) for clip_id in there}
     for clip_id in planned:
         if clip_id not in there:
-            yield "missing", clip_id, "not there"
+            known = corpus.speaker_code(clip_id) in speakers
+            yield "missing", clip_id, MISSING_TAKE if known else MISSING_SPEAKER

@@ -41,6 +41,7 @@ class Server:
         self.faults: list[str] = []
         self.requests: list[tuple[str, str | None]] = []
         self.checksum_kind = "md5"
+        self.closing = threading.Event()
         server = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -55,6 +56,7 @@ class Server:
         threading.Thread(target=self._http.serve_forever, daemon=True).start()
 
     def close(self):
+        self.closing.set()
         self._http.shutdown()
         self._http.server_close()
 
@@ -87,8 +89,10 @@ class Server:
             content = content[:-10]
         span = {"Content-Range": f"bytes {start}-{len(content) - 1}/{len(content)}"}
         body = content[start:]
-        sent = body[: len(body) // 2] if fault == "cut" else body
+        sent = body[: len(body) // 2] if fault in ("cut", "stall") else body
         self.send(request, 206 if start else 200, sent, span if start else {}, len(body))
+        if fault == "stall":
+            self.closing.wait(60)
 
     @staticmethod
     def send(request, status, body, headers, length=None):

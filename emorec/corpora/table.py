@@ -6,7 +6,8 @@ File names are still read by each corpus's own module; this one brings their tab
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,6 +59,7 @@ class Corpus:
         load: Lists its clips, given its folder.
         planned: Lists the clip ids of the complete corpus; None where only counts are known.
         planned_count: Number of clips of the complete corpus.
+        speaker_field: Which field of a planned clip id names the speaker.
     """
 
     name: str
@@ -66,6 +68,16 @@ class Corpus:
     load: Callable[[Path], pd.DataFrame]
     planned: Callable[[], list[str]] | None
     planned_count: int
+    speaker_field: int = 0
+
+    def speaker_code(self, clip_id: str) -> str:
+        """Return what a planned clip id says of its speaker.
+
+        Example:
+            >>> CORPORA[0].speaker_code("01-03-01-01-02-01-12")
+            '12'
+        """
+        return re.split("[-_]", clip_id)[self.speaker_field]
 
     @property
     def is_played(self) -> bool:
@@ -95,14 +107,20 @@ def list_corpus(corpus: Corpus, folder: Path | None = None) -> pd.DataFrame:
     return table.reindex(columns=[*COLUMNS, *extra])
 
 
-def list_corpora(folder: Path | None = None) -> pd.DataFrame:
+def list_corpora(
+    folder: Path | None = None, corpora: Iterable[Corpus] | None = None
+) -> pd.DataFrame:
     """List the clips of all corpora that are there; see `list_corpus`.
+
+    Args:
+        folder: The data folder; by default where the corpora lie.
+        corpora: Which ones; by default all of `CORPORA`.
 
     Raises:
         CorpusMissingError: If none is there.
     """
     tables = []
-    for corpus in CORPORA:
+    for corpus in CORPORA if corpora is None else corpora:
         try:
             tables.append(list_corpus(corpus, folder))
         except CorpusMissingError:
@@ -157,6 +175,7 @@ CORPORA = (
         ravdess.load_sound_table,
         ravdess.planned_clip_ids,
         1440,
+        -1,
     ),
     Corpus(
         "RAVDESS video",
@@ -165,6 +184,7 @@ CORPORA = (
         ravdess.load_video_table,
         ravdess.planned_clip_ids,
         1440,
+        -1,
     ),
     Corpus(
         "RAVDESS landmarks",
@@ -173,6 +193,7 @@ CORPORA = (
         _landmark_takes,
         ravdess.planned_clip_ids,
         1440,
+        -1,
     ),
     Corpus("JavaSED", "JavaSED", "video", javased.load_video_table, javased.planned_clip_ids, 240),
     Corpus(
