@@ -131,11 +131,13 @@ def bandwidth_hz(sound: np.ndarray, sample_rate_hz: int) -> float:
     Example:
         >>> t = np.arange(16_000) / 16_000
         >>> bandwidth_hz(np.sin(2 * np.pi * 1_050 * t), 16_000)
-        1100.0
+        1200.0
     """
     if not np.any(sound):
         return 0.0
-    frames = np.pad(sound, (0, -len(sound) % _FRAME)).reshape(-1, _FRAME)
+    # Whole frames only: where a padded one breaks off, every frequency is heard.
+    sound = sound if len(sound) >= _FRAME else np.pad(sound, (0, _FRAME - len(sound)))
+    frames = sound[: len(sound) // _FRAME * _FRAME].reshape(-1, _FRAME)
     power = (np.abs(np.fft.rfft(frames * np.hanning(_FRAME))) ** 2).mean(0)
     band = (np.arange(len(power)) * sample_rate_hz / _FRAME // _BAND_HZ).astype(int)
     by_band = np.bincount(band, power)
