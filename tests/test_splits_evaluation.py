@@ -20,7 +20,7 @@ def certain(verdicts):
     return np.eye(3)[[CLASSES.index(v) for v in verdicts]] * 0.97 + 0.01
 
 
-@pytest.mark.parametrize("code, emotion", ravdess._EMOTION_CODES.items())
+@pytest.mark.parametrize("code, emotion", ravdess.EMOTION_CODES.items())
 def test_ravdess_names_tell_the_emotion(code, emotion):
     facts = ravdess.parse_name(f"some/folder/01-01-{code}-02-02-01-05.mp4")
     assert facts["emotion"] == emotion

@@ -17,19 +17,11 @@ from emorec.avatar.actor import Actor, make_actor
 from emorec.avatar.expression import EXPRESSIONS, INTENSITY_SCALE, Pose
 from emorec.avatar.face import REFERENCE_SIZE, draw_face
 from emorec.avatar.voice import HOP_S, SAMPLE_RATE_HZ, Speech, synthesise_voice
+from emorec.corpora import ravdess
 from emorec.result import MADE_UP
 
 FRAME_RATE_HZ = 30
-EMOTION_CODES: dict[str, int] = {
-    "neutral": 1,
-    "calm": 2,
-    "happy": 3,
-    "sad": 4,
-    "angry": 5,
-    "fear": 6,
-    "disgust": 7,
-    "surprise": 8,
-}
+EMOTION_CODES: dict[str, int] = {name: int(code) for code, name in ravdess.EMOTION_CODES.items()}
 """RAVDESS's numbers for the emotions."""
 
 # Emotion, actor and statement of the seven clips of DEMO/Examples.

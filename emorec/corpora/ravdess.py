@@ -8,8 +8,7 @@ import pandas as pd
 
 from emorec.corpora import CorpusMissingError, data_folder
 
-# Third field of a file name -> class.
-_EMOTION_CODES = {
+EMOTION_CODES = {
     "01": "neutral",
     "02": "calm",
     "03": "happy",
@@ -19,6 +18,7 @@ _EMOTION_CODES = {
     "07": "disgust",
     "08": "surprise",
 }
+"""Third field of a file name -> class."""
 _SOUND_SUFFIXES = {".wav", ".flac", ".opus", ".mp3", ".m4a"}
 
 
@@ -36,12 +36,12 @@ def parse_name(path: str | Path) -> dict | None:
     """
     fields = Path(path).stem.split("-")
     well_formed = len(fields) == 7 and all(len(f) == 2 and f.isdigit() for f in fields)
-    if not well_formed or fields[2] not in _EMOTION_CODES:
+    if not well_formed or fields[2] not in EMOTION_CODES:
         return None
     _, channel, emotion, intensity, statement, repetition, actor = fields
     return {
         "clip_id": "-".join(fields[1:]),
-        "emotion": _EMOTION_CODES[emotion],
+        "emotion": EMOTION_CODES[emotion],
         "speaker": speaker_name(int(actor)),
         "gender": "female" if int(actor) % 2 == 0 else "male",
         "intensity": "strong" if intensity == "02" else "normal",
@@ -58,7 +58,7 @@ def planned_clip_ids() -> list[str]:
         >>> len(planned_clip_ids())
         1440
     """
-    takes = itertools.product(range(1, 25), _EMOTION_CODES, (1, 2), (1, 2), (1, 2))
+    takes = itertools.product(range(1, 25), EMOTION_CODES, (1, 2), (1, 2), (1, 2))
     return [
         f"01-{emotion}-{intensity:02d}-{statement:02d}-{repetition:02d}-{actor:02d}"
         for actor, emotion, intensity, statement, repetition in takes
