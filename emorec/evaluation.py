@@ -133,3 +133,8 @@ def fold_predictions(predictions: pd.DataFrame, vocabulary: str) -> pd.DataFrame
     folded = predictions[KEYS].reset_index(drop=True).join(moved)
     folded["truth"] = folded["truth"].map(names)
     return folded.dropna(subset=["truth"]).reset_index(drop=True)
+
+
+def of_speakers(predictions: pd.DataFrame, speakers: Sequence[str]) -> pd.DataFrame:
+    """Return the rows of these speakers."""
+    return predictions[predictions["speaker"].isin(speakers)].reset_index(drop=True)

@@ -249,6 +249,28 @@ def fit_mean_weights(posteriors: Posteriors, truth: Sequence[int]) -> dict[str, 
     return dict(zip(posteriors, _softmax(best).tolist(), strict=True))
 
 
+def fit_stacking(posteriors: Posteriors, truth: Sequence[int]) -> Callable[..., np.ndarray]:
+    """Fit a logistic regression on all streams' log posteriors (stacking, Wolpert 1992).
+
+    It may learn that one stream is right where another errs, at the price of a weight for
+    every pair of classes in every stream.
+
+    Args:
+        posteriors: Stream -> posteriors (n, classes) of speakers that no network met.
+        truth: (n,) index of each clip's class; every class must occur.
+
+    Returns:
+        A rule: posteriors of the same streams -> (m, classes).
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    def features(given: Posteriors) -> np.ndarray:
+        return np.concatenate([_log(np.asarray(given[s], float)) for s in posteriors], axis=1)
+
+    fitted = LogisticRegression(C=0.05, max_iter=1000).fit(features(posteriors), truth)
+    return lambda given: fitted.predict_proba(features(given))
+
+
 def _log(posterior: np.ndarray) -> np.ndarray:
     return np.log(np.maximum(posterior, FLOOR))
 

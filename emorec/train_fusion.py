@@ -89,7 +89,7 @@ def fuse_out_of_fold(joined: pd.DataFrame, streams=tuple(RAVDESS_STREAMS)) -> di
     posteriors = posteriors_of(joined, streams)
     size = (len(joined), len(RAVDESS8))
     fused = {rule: apply(posteriors) for rule, apply in fusion.RULES.items()}
-    fused |= {name: np.empty(size) for name in ("log-linear", "weighted mean")}
+    fused |= {name: np.empty(size) for name in ("log-linear", "weighted mean", "stacking")}
     fused |= {f"{s} alone": p for s, p in posteriors.items()}
     fused |= {f"{s} alone, calibrated": np.empty(size) for s in streams}
     for block in sorted(joined["fold"].unique()):
@@ -101,6 +101,7 @@ def fuse_out_of_fold(joined: pd.DataFrame, streams=tuple(RAVDESS_STREAMS)) -> di
         fused["log-linear"][held_out] = log_linear.apply(judged)
         weights = fusion.fit_mean_weights(fit_on, truth[~held_out])
         fused["weighted mean"][held_out] = fusion.weighted_mean(judged, weights)
+        fused["stacking"][held_out] = fusion.fit_stacking(fit_on, truth[~held_out])(judged)
         for s in streams:
             fused[f"{s} alone, calibrated"][held_out] = log_linear.apply({s: judged[s]})
     clips = joined.rename(columns={"truth": "emotion"})
