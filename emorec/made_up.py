@@ -5,12 +5,14 @@ Nothing that is measured on them says anything about people.
 
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 import pandas as pd
 
 from emorec import evaluation
 from emorec.corpora.ravdess import speaker_name
-from emorec.emotions import RAVDESS8
+from emorec.emotions import JAVASED6, RAVDESS8
+from emorec.frames import FrameSet
 
 _EYE_DISTANCE_PX = 140.0
 _FRAME_RATE_HZ = 30.0
@@ -72,6 +74,43 @@ def made_up_predictions(
     clips = like.rename(columns={"truth": "emotion"})
     posterior /= posterior.sum(1, keepdims=True)
     return evaluation.prediction_table(clips, posterior, classes, like["fold"].to_numpy())
+
+
+def made_up_frames(
+    clips_per_emotion: int = 1, frames_per_clip: int = 3, is_cropped: bool = True, seed: int = 0
+) -> tuple[pd.DataFrame, FrameSet]:
+    """Draw avatars in the form of JavaSED's table and `emorec.frames.load_frames`.
+
+    Args:
+        clips_per_emotion: Clips of each of the eight actors and six emotions.
+        frames_per_clip: Frames of each.
+        is_cropped: Whether only the face is shown, or the middle of the whole frame.
+        seed: Of actors and expressions.
+
+    Returns:
+        Table with `clip_id`, `emotion`, `speaker`; the frames.
+    """
+    from emorec import avatar
+
+    rng = np.random.default_rng(seed)
+    rows, pixels = [], []
+    top, left, side = (20, 90, 140) if is_cropped else (0, 70, 180)
+    for number in range(1, 9):
+        actor = avatar.make_actor(int(rng.integers(1, 1000)))
+        for emotion in JAVASED6:
+            for clip in range(clips_per_emotion):
+                rows.append((f"made-up-{number:02d}-{emotion}-{clip}", emotion, number))
+                for _ in range(frames_per_clip):
+                    expression = avatar.EXPRESSIONS[emotion].scaled(rng.uniform(0.6, 1.1))
+                    colour = avatar.draw_face(actor, expression, size=(320, 180))
+                    grey = cv2.cvtColor(colour, cv2.COLOR_BGR2GRAY)
+                    grey = grey[top : top + side, left : left + side]
+                    pixels.append(cv2.resize(grey, (112, 112), interpolation=cv2.INTER_AREA))
+    table = pd.DataFrame(rows, columns=["clip_id", "emotion", "speaker"])
+    table["speaker"] = [f"javased-{number:02d}" for number in table["speaker"]]
+    numbers = np.tile(21 + 3 * np.arange(frames_per_clip), len(table))
+    clip_ids = np.repeat(table["clip_id"].to_numpy(str), frames_per_clip)
+    return table, FrameSet(np.stack(pixels), clip_ids, numbers, numbers / _FRAME_RATE_HZ)
 
 
 def _base_shape() -> np.ndarray:

@@ -10,7 +10,8 @@ frames. A finished fold is not trained again.
 """
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import keras
@@ -24,10 +25,36 @@ from emorec.evaluation import prediction_table
 from emorec.frames import OUTPUT_FOLDER, FrameSet, load_frames
 from emorec.model_folder import read_predictions, write_evidence, write_table
 from emorec.networks.reference import build_face
+from emorec.networks.transfer import build_transfer_network
 from emorec.train_javased import PROTOCOL, speaker_folds
 
 MODELS = REPOSITORY / "Models"
-KINDS = {"full": "frame", "black": "black", "face": "face", "face_minus_mean": "face"}
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a network is shown, and which network it is.
+
+    Attributes:
+        frame_set: "frame", "black" or "face"; see `emorec.frame_clip`.
+        what: In words.
+        build: Makes the network from the number of classes.
+        is_mean_subtracted: Whether the training actors' mean picture is taken away.
+    """
+
+    frame_set: str
+    what: str
+    build: Callable[[int], keras.Model] = build_face
+    is_mean_subtracted: bool = False
+
+
+KINDS = {
+    "full": Kind("frame", "the full frame"),
+    "black": Kind("black", "the frame with its light background black"),
+    "face": Kind("face", "the face"),
+    "face_minus_mean": Kind("face", "the face minus the mean face", is_mean_subtracted=True),
+    "transfer": Kind("face", "the face, MobileNetV2", build=build_transfer_network),
+}
 FRAMES_PER_CLIP = 8
 EPOCHS = 12
 BATCH_SIZE = 64
@@ -46,7 +73,12 @@ def spread(frames: FrameSet, per_clip: int = FRAMES_PER_CLIP) -> np.ndarray:
 
 
 def judge_frames(
-    table: pd.DataFrame, frames: FrameSet, kind: str, train: np.ndarray, work: Path
+    table: pd.DataFrame,
+    frames: FrameSet,
+    kind: str,
+    train: np.ndarray,
+    work: Path,
+    epochs: int = EPOCHS,
 ) -> np.ndarray:
     """Train on the training clips' frames; return posteriors of all frames, float (n, 6).
 
@@ -56,17 +88,18 @@ def judge_frames(
         kind: One of KINDS.
         train: bool (clips,).
         work: For the learning curve.
+        epochs: Passes over the chosen frames.
     """
     codes = table["emotion"].map(JAVASED6.index).set_axis(table["clip_id"])
     truth = codes.loc[frames.clip_id].to_numpy()
     in_training = np.isin(frames.clip_id, table["clip_id"][train])
     pictures = frames.scaled()
-    if kind == "face_minus_mean":
+    if KINDS[kind].is_mean_subtracted:
         pictures = pictures - pictures[in_training].mean(0)
     rows = spread(frames)
     rows = rows[in_training[rows]]
     keras.utils.set_random_seed(SEED)
-    network = build_face(len(JAVASED6))
+    network = KINDS[kind].build(len(JAVASED6))
     network.compile(
         keras.optimizers.Adam(1e-3),
         "sparse_categorical_crossentropy",
@@ -76,7 +109,7 @@ def judge_frames(
     work.mkdir(parents=True, exist_ok=True)
     network.fit(
         FlippedBatches(pictures[rows], truth[rows]),
-        epochs=EPOCHS,
+        epochs=epochs,
         callbacks=[keras.callbacks.CSVLogger(str(work / "history.csv"))],
         verbose=0,
     )
@@ -107,7 +140,9 @@ class FlippedBatches(keras.utils.PyDataset):
         self._order = self._rng.permutation(len(self._truth))
 
 
-def judge_kind(kind: str, table: pd.DataFrame, frames: FrameSet, models: Path = MODELS) -> dict:
+def judge_kind(
+    kind: str, table: pd.DataFrame, frames: FrameSet, models: Path = MODELS, epochs: int = EPOCHS
+) -> dict:
     """Judge all clips out of fold by one kind of picture and write the evidence."""
     folder = Path(models) / f"frames_{kind}"
     clips = table.set_index("clip_id")
@@ -115,7 +150,7 @@ def judge_kind(kind: str, table: pd.DataFrame, frames: FrameSet, models: Path = 
     for fold, train, test in speaker_folds(table["speaker"]):
         work = folder / "work" / f"fold_{fold}"
         if not (work / "predictions.csv").exists():
-            posterior = judge_frames(table, frames, kind, train, work)
+            posterior = judge_frames(table, frames, kind, train, work, epochs)
             held_out = np.isin(frames.clip_id, table["clip_id"][test])
             of_frame = clips.loc[frames.clip_id[held_out]].reset_index()
             judged = prediction_table(of_frame, posterior[held_out], JAVASED6, fold)
@@ -139,8 +174,9 @@ def write_kind(folder: Path, kind: str, of_frames: pd.DataFrame) -> dict:
         folder,
         pool_frames(of_frames),
         protocol=PROTOCOL.format(
-            how=f"the reference project's face network on the {kind.replace('_', ' ')}, mean over "
-            f"the frames of a clip; {FRAMES_PER_CLIP} frames a clip train for {EPOCHS} epochs"
+            how=f"single frames, {KINDS[kind].what}, the reference project's face network unless "
+            f"another is named; mean over the frames of a clip; {FRAMES_PER_CLIP} frames a clip "
+            f"train for {EPOCHS} epochs"
         ),
         command=f"python -m emorec.train_frames --kinds {kind}",
         extra={
@@ -161,7 +197,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--kinds", nargs="*", choices=KINDS, default=list(KINDS))
     table = javased.load_video_table()
     for kind in parser.parse_args(arguments).kinds:
-        frames = load_frames(table, OUTPUT_FOLDER, KINDS[kind], corpus="JavaSED")
+        frames = load_frames(table, OUTPUT_FOLDER, KINDS[kind].frame_set, corpus="JavaSED")
         judge_kind(kind, table, frames)
 
 

@@ -25,7 +25,7 @@ from emorec.evaluation import prediction_table
 from emorec.geometry import average_log, cut_windows, resample
 from emorec.geometry_augment import RAVDESS_FRAME_RATE_HZ
 from emorec.model_folder import read_predictions, write_evidence, write_table
-from emorec.networks.face import build_face_network
+from emorec.networks.face import build_face_network, build_temporal_network
 from emorec.networks.layers import unfold_standardization
 from emorec.networks.voice import build_voice_network
 from emorec.splits import check_disjoint
@@ -39,6 +39,8 @@ SEED = 1
 VOICE_CYCLES = (Cycle(40, 1e-3, dropout=0.3),)
 FACE_CYCLES = (Cycle(25, 5e-4, dropout=0.4),)
 FACES_PER_CLIP = 8
+TEMPORAL_CYCLES = (Cycle(60, 1e-3, dropout=0.4),)
+TEMPORAL_FRAMES = 32
 # A JavaSED clip is drawn as often as this many of RAVDESS's.
 CLIP_WEIGHT = 3
 
@@ -50,6 +52,8 @@ HOW = {
     "voice": "started from the shipped voice network (CREMA-D and RAVDESS)",
     "face": "started from the shipped face network (FER-2013)",
     "geometry": "trained on them and on RAVDESS's landmarks in the six classes",
+    "face_temporal": "a temporal network on the shipped face network's embeddings of 32 frames "
+    "spread over the clip",
     "fusion": "log-linear over voice, face and geometry, parameters of a fold fitted on the "
     "other three folds' posteriors",
 }
@@ -167,7 +171,54 @@ def judge_geometry(table, inputs, train, test, work: Path, models: Path = MODELS
     )
 
 
-JUDGES = {"voice": judge_voice, "face": judge_face, "geometry": judge_geometry}
+def judge_face_temporal(
+    table, inputs, train, test, work: Path, models: Path = MODELS
+) -> np.ndarray:
+    """Train a temporal network on the shipped face network's embeddings; judge the test clips.
+
+    Not the fine-tuned network's: those of its own training clips are too good to learn from.
+    Arguments and result as those of `judge_voice`.
+    """
+    shipped = keras.saving.load_model(models / "face_cnn" / "model.keras")
+    embed = keras.Model(shipped.input, shipped.get_layer("embedding").output)
+    seen = [i for i, clip in enumerate(inputs) if len(clip.faces)]
+    found = embed.predict(
+        standardize(np.concatenate([inputs[i].faces for i in seen])), batch_size=64, verbose=0
+    )
+    sequences = np.zeros((len(inputs), TEMPORAL_FRAMES, found.shape[1]), np.float32)
+    ends = np.cumsum([len(inputs[i].faces) for i in seen])
+    for i, part in zip(seen, np.split(found, ends[:-1]), strict=True):
+        sequences[i] = part[np.linspace(0, len(part) - 1, TEMPORAL_FRAMES).round().astype(int)]
+    has_face = np.isin(np.arange(len(inputs)), seen)
+    chosen = np.flatnonzero(train & has_face)
+    targets = one_hot(table["emotion"])
+    keras.utils.set_random_seed(SEED)
+
+    def make_batch(rng, indices):
+        rows = chosen[indices]
+        noisy = sequences[rows] + rng.normal(0, 0.1, sequences[rows].shape).astype(np.float32)
+        return augment.mixup(rng, noisy, targets[rows], alpha=0.3)
+
+    network = fit_cycles(
+        lambda dropout: build_temporal_network(len(JAVASED6), found.shape[1], dropout),
+        lambda cycle: AugmentedBatches(len(chosen), make_batch, 16, SEED + cycle),
+        TEMPORAL_CYCLES,
+        work,
+        loss=keras.losses.CategoricalCrossentropy(label_smoothing=0.1),
+        metrics=["accuracy"],
+        weight_decay=0.1,
+    )
+    posterior = network.predict(sequences[test], verbose=0)
+    posterior[~has_face[test]] = np.nan
+    return posterior
+
+
+JUDGES = {
+    "voice": judge_voice,
+    "face": judge_face,
+    "geometry": judge_geometry,
+    "face_temporal": judge_face_temporal,
+}
 
 
 def judge_stream(
@@ -234,13 +285,14 @@ def fuse_out_of_fold(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 def main() -> None:
     """Train, judge, fuse."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--stream", choices=STREAMS, help="train and judge this stream only")
+    parser.add_argument("--stream", choices=JUDGES, help="train and judge this one only")
     chosen = parser.parse_args().stream
     table = javased.load_video_table()
     inputs = read_inputs(table["path"])
-    tables = {s: judge_stream(s, table, inputs) for s in ([chosen] if chosen else STREAMS)}
+    tables = {s: judge_stream(s, table, inputs) for s in ([chosen] if chosen else JUDGES)}
     if not chosen:
-        write_javased(MODELS / "javased_fusion", "fusion", fuse_out_of_fold(tables))
+        streams = {stream: tables[stream] for stream in STREAMS}
+        write_javased(MODELS / "javased_fusion", "fusion", fuse_out_of_fold(streams))
 
 
 if __name__ == "__main__":

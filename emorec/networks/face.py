@@ -48,3 +48,21 @@ def build_face_network(
         )(x),
     }
     return keras.Model(inputs, outputs, name="face_cnn")
+
+
+def build_temporal_network(
+    classes: int, features: int = STAGES[-1][0], dropout: float = 0.4
+) -> keras.Model:
+    """Build a small temporal CNN over the embeddings of a clip's faces.
+
+    Returns:
+        A model from (batch, frames, features), any number of frames, to (batch, classes).
+    """
+    inputs = layers.Input((None, features), name="embeddings")
+    x = layers.Dropout(dropout)(inputs)
+    x = layers.Dense(64, activation="relu")(x)
+    x = layers.Add()([x, layers.Conv1D(64, 5, padding="same", activation="relu")(x)])
+    pooled = [layers.GlobalAveragePooling1D()(x), layers.GlobalMaxPooling1D()(x)]
+    x = layers.Dropout(dropout)(layers.Concatenate()(pooled))
+    outputs = layers.Dense(classes, activation="softmax", dtype="float32")(x)
+    return keras.Model(inputs, outputs, name="face_temporal")
