@@ -76,7 +76,8 @@ def measure(table: pd.DataFrame, n_jobs: int = -1) -> pd.DataFrame:
     measured = pd.DataFrame(facts, index=table.index[is_sound | is_picture], dtype=object)
     # Whole columns may be missing in one corpus and numbers in another.
     table = table.astype(object)
-    for column in ("level_dbfs", "bandwidth_hz", "silent", "stated_s", "digest", "problem"):
+    columns = ("split", "level_dbfs", "bandwidth_hz", "silent", "stated_s", "digest", "problem")
+    for column in columns:
         if column not in table:
             table[column] = None
     for column in measured:

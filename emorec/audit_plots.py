@@ -40,16 +40,17 @@ def plot_spread(axes: Axes, values_by_name: Mapping[str, pd.Series], label: str)
         values_by_name: Corpus -> one value per clip.
         label: The measure, with its unit.
     """
+    places = range(1, len(values_by_name) + 1)
     axes.boxplot(
         [values.dropna().to_numpy(float) for values in values_by_name.values()],
         orientation="horizontal",
-        tick_labels=list(values_by_name),
         whis=(5, 95),
         showfliers=False,
         widths=0.6,
+        manage_ticks=False,
         patch_artist=True,
         boxprops={"facecolor": COLOURS[4]},
         medianprops={"color": "black"},
     )
-    axes.invert_yaxis()
-    axes.set(xlabel=label)
+    axes.set_yticks(places, list(values_by_name))
+    axes.set(xlabel=label, ylim=(len(values_by_name) + 0.5, 0.5))
