@@ -8,6 +8,7 @@ import io
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import av
@@ -45,6 +46,11 @@ class Change:
     unit: str
     levels: Sequence[float]
     apply: Callable[[np.ndarray, float], np.ndarray]
+
+
+def unchanged(recording: np.ndarray) -> np.ndarray:
+    """Leave a recording as it is."""
+    return recording
 
 
 def add_noise(samples: np.ndarray, snr_db: float, seed: int = 0) -> np.ndarray:
@@ -209,12 +215,14 @@ def voice_judge(network: Network, sounds: Sequence[np.ndarray]) -> Judge:
         found = stream.finish()
         return np.full(classes, 1 / classes) if found is None else found.pooled
 
-    return lambda step: np.stack([posterior(step(sound)) for sound in sounds])
+    # Kept, for every curve begins with the clean recordings.
+    return cache(lambda step: np.stack([posterior(step(sound)) for sound in sounds]))
 
 
 def face_judge(network: Network, faces: np.ndarray, batch: int = 64) -> Judge:
     """Judge grey faces, uint8 (n, size, size); a step changes all of them at once."""
 
+    @cache
     def judge(step: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
         changed = step(faces)
         parts = [changed[start : start + batch] for start in range(0, len(changed), batch)]
@@ -330,7 +338,7 @@ def curve(
     Returns:
         One row per level, the first of which is "clean": `level`, `accuracy`, `low`, `high`.
     """
-    steps = {"clean": lambda recording: recording}
+    steps = {"clean": unchanged}
     for level in change.levels:
         steps[f"{level:g}"] = lambda recording, level=level: change.apply(recording, level)
     rows = []
