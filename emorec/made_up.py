@@ -113,6 +113,22 @@ def made_up_frames(
     return table, FrameSet(np.stack(pixels), clip_ids, numbers, numbers / _FRAME_RATE_HZ)
 
 
+def made_up_frame_predictions(frames_per_clip: int = 12, seed: int = 0) -> pd.DataFrame:
+    """Make posteriors of single frames in the form of `predictions_frames.csv` over JAVASED6."""
+    rows = [
+        (f"made-up-{number:02d}-{emotion}-{clip}", f"javased-{number:02d}", 1, emotion, frame)
+        for number in range(1, 9)
+        for emotion in JAVASED6
+        for clip in range(2)
+        for frame in range(frames_per_clip)
+    ]
+    table = pd.DataFrame(rows, columns=["clip_id", "speaker", "fold", "truth", "frame_number"])
+    blank = pd.DataFrame(np.zeros((len(table), len(JAVASED6))), columns=list(JAVASED6))
+    found = made_up_predictions(table.drop(columns="frame_number").join(blank), 1.0, seed)
+    found.insert(4, "frame_number", table["frame_number"])
+    return found
+
+
 def _base_shape() -> np.ndarray:
     """A schematic face of 68 points in eye distances, eyes at (-0.5, 0) and (0.5, 0)."""
     jaw = np.linspace(np.pi, 0, 17)

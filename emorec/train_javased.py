@@ -10,6 +10,7 @@ how far the method carries on real pixels, by speaker, in `Models/javased_*`.
 
 import argparse
 from collections.abc import Mapping, Sequence
+from itertools import combinations
 from pathlib import Path
 
 import keras
@@ -17,7 +18,7 @@ import numpy as np
 import pandas as pd
 from keras import layers
 
-from emorec import augment, fusion, train_geometry, train_voice
+from emorec import augment, evaluation, fusion, train_geometry, train_voice
 from emorec.clip_inputs import ClipInputs, read_inputs
 from emorec.corpora import REPOSITORY, javased, ravdess
 from emorec.emotions import JAVASED6
@@ -280,6 +281,17 @@ def fuse_out_of_fold(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
         fused[held_out] = fitted.apply({s: p[held_out] for s, p in posteriors.items()})
     named = clips.rename(columns={"truth": "emotion"})
     return prediction_table(named, fused, JAVASED6, clips["fold"].to_numpy())
+
+
+def compare_subsets(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Fuse every set of the streams: accuracy and interval in percent, all streams first."""
+    rows = {}
+    for size in range(len(tables), 0, -1):
+        for present in combinations(tables, size):
+            fused = fuse_out_of_fold({stream: tables[stream] for stream in present})
+            accuracy = evaluation.scores(fused)["accuracy"]
+            rows[" + ".join(present)] = (accuracy, *evaluation.intervals(fused)["accuracy"])
+    return pd.DataFrame(rows, index=["accuracy %", "from", "to"]).T.mul(100).round(1)
 
 
 def main() -> None:
