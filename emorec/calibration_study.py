@@ -31,7 +31,7 @@ UNLABELLED, NEUTRAL = "any", "neutral"
 
 CLIP_COUNTS = (0, 1, 2, 4, 8)
 _TRAINING_DRAWS = 3
-_TEST_DRAWS = 10
+_TEST_DRAWS = 5
 _SHRINKAGE = 0.2
 
 

@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from scipy.fft import next_fast_len
 
 from emorec import avatar
 from emorec.bias import RESAMPLES, scores_by
@@ -89,7 +90,7 @@ def reverberate(
     tail = np.random.default_rng(seed).normal(size=len(time_s)) * 10 ** (-3 * time_s / decay_s)
     response = tail / np.sqrt(np.sum(tail**2))
     response[0] += 1.0
-    size = len(samples) + len(response) - 1
+    size = next_fast_len(len(samples) + len(response) - 1)
     rung = np.fft.irfft(np.fft.rfft(samples, size) * np.fft.rfft(response, size), size)
     rung = rung[: len(samples)]
     level = np.sqrt(np.mean(np.square(samples, dtype=float)) / (np.mean(rung**2) + 1e-12))
@@ -295,7 +296,7 @@ SOUND_CHANGES = (
     Change(
         "Codec (Opus)",
         "bit rate (kbit/s)",
-        (32, 16, 12, 8, 6),
+        (32, 16, 8, 6),
         lambda sound, kbit: encode_and_decode(sound, RATE_HZ, "libopus", 1000 * kbit),
     ),
 )

@@ -14,9 +14,11 @@ from typing import TypeVar
 
 import numpy as np
 
+from emorec.calibration import mean_shape_of_clip, speaker_offset
 from emorec.emotions import COMMON7, fold
 from emorec.engines import ModelError, Network, load_network
 from emorec.fusion import LogLinearFusion
+from emorec.geometry import NO_OFFSET
 from emorec.landmarks import LandmarkPredictor
 from emorec.media import ClipReader, FrameBatch, MediaError
 from emorec.result import MADE_UP, ClipResult, Windows
@@ -60,6 +62,7 @@ class Recognizer:
         fusion: Joins what the streams say.
         landmarks: Finds the landmarks that the geometry stream follows.
         origin: Folder and engine that the networks came from, for worker processes.
+        offset: How the speaker's face differs from others'; see `calibrate`.
 
     Attributes:
         networks: Stream name -> its network.
@@ -72,8 +75,10 @@ class Recognizer:
         fusion: LogLinearFusion,
         landmarks: LandmarkPredictor,
         origin: tuple[str, str],
+        offset: np.ndarray = NO_OFFSET,
     ):
         self.networks = networks
+        self._offset = offset
         self._fusion = fusion
         self._origin = origin
         self.landmarks = landmarks
@@ -103,6 +108,41 @@ class Recognizer:
             raise ModelError("the landmark predictor", "it is not installed", remedy) from error
         return cls(networks, fusion, landmarks, (str(folder), engine))
 
+    def calibrate(self, paths: Iterable[str | Path]) -> Recognizer:
+        """Get to know a speaker from a few clips; no label is needed.
+
+        What the speaker's face looks like whatever it expresses is taken out of the geometry
+        stream. Eight clips of mixed emotions serve best, and one already helps (notebook 12).
+
+        Args:
+            paths: Clips of one person, and of no other.
+
+        Returns:
+            A recogniser for clips of this person; this one stays as it is.
+
+        Raises:
+            MediaError: When a clip cannot be read.
+            ValueError: When no clip shows a face, or the models know no mean shape.
+
+        Example:
+            >>> Recognizer.load("Models").calibrate(["a.mp4", "b.mp4"])  # doctest: +SKIP
+        """
+        mean_shape = self.networks["geometry"].spec.inputs.get("mean_shape")
+        if mean_shape is None:
+            raise ValueError(
+                "the geometry model has no mean_shape in its model.json. Remedy: fetch the model "
+                "again, or run `python -m emorec.train_geometry`."
+            )
+        found = [mean_shape_of_clip(path, self.landmarks) for path in paths]
+        shapes = [shape for shape in found if shape is not None]
+        if not shapes:
+            raise ValueError(
+                f"none of {len(found)} clips shows a face. Remedy: calibrate on clips in which "
+                "the person is seen from the front."
+            )
+        offset = speaker_offset(shapes, np.reshape(mean_shape, (-1, 2)))
+        return Recognizer(self.networks, self._fusion, self.landmarks, self._origin, offset)
+
     def classify(self, path: str | Path) -> ClipResult:
         """Read the emotion of one clip.
 
@@ -114,7 +154,10 @@ class Recognizer:
         )
         voice = VoiceStream(self.networks["voice"])
         picture = PictureStream(
-            self.networks, self.landmarks, reader.info.frame_rate_hz or FALLBACK_FRAME_RATE_HZ
+            self.networks,
+            self.landmarks,
+            reader.info.frame_rate_hz or FALLBACK_FRAME_RATE_HZ,
+            self._offset,
         )
         for piece in read_ahead(reader, _PIECES_AHEAD):
             if isinstance(piece, FrameBatch):
@@ -164,7 +207,8 @@ class Recognizer:
             return
         from joblib import Parallel, delayed
 
-        work = (delayed(_classify_in_worker)(*self._origin, str(path)) for path in paths)
+        offset = self._offset
+        work = (delayed(_classify_in_worker)(*self._origin, offset, str(path)) for path in paths)
         yield from Parallel(n_jobs=n_jobs, return_as="generator")(work)
 
     def _classify_safely(self, path: str | Path) -> ClipResult:
@@ -306,5 +350,7 @@ def _worker_recognizer(folder: str, engine: str) -> Recognizer:
     return Recognizer.load(folder, engine)
 
 
-def _classify_in_worker(folder: str, engine: str, path: str) -> ClipResult:
-    return _worker_recognizer(folder, engine)._classify_safely(path)
+def _classify_in_worker(folder: str, engine: str, offset: np.ndarray, path: str) -> ClipResult:
+    recognizer = _worker_recognizer(folder, engine)
+    recognizer._offset = offset
+    return recognizer._classify_safely(path)

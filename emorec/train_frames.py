@@ -90,8 +90,8 @@ def judge_frames(
         work: For the learning curve.
         epochs: Passes over the chosen frames.
     """
-    codes = table["emotion"].map(JAVASED6.index).set_axis(table["clip_id"])
-    truth = codes.loc[frames.clip_id].to_numpy()
+    code_of = dict(zip(table["clip_id"], map(JAVASED6.index, table["emotion"]), strict=True))
+    truth = np.array([code_of[clip_id] for clip_id in frames.clip_id])
     in_training = np.isin(frames.clip_id, table["clip_id"][train])
     pictures = frames.scaled()
     if KINDS[kind].is_mean_subtracted:
@@ -152,7 +152,7 @@ def judge_kind(
         if not (work / "predictions.csv").exists():
             posterior = judge_frames(table, frames, kind, train, work, epochs)
             held_out = np.isin(frames.clip_id, table["clip_id"][test])
-            of_frame = clips.loc[frames.clip_id[held_out]].reset_index()
+            of_frame = clips.loc[list(frames.clip_id[held_out])].reset_index()
             judged = prediction_table(of_frame, posterior[held_out], JAVASED6, fold)
             judged.insert(1, "frame_number", frames.frame_number[held_out])
             write_table(work / "predictions.csv", judged)

@@ -271,7 +271,7 @@ def fuse_out_of_fold(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
         stream: table.set_index("clip_id")[list(JAVASED6)].reindex(clips["clip_id"]).to_numpy()
         for stream, table in tables.items()
     }
-    truth = clips["truth"].map(JAVASED6.index).to_numpy()
+    truth = np.array([JAVASED6.index(name) for name in clips["truth"]])
     fused = np.empty((len(clips), len(JAVASED6)))
     for fold in clips["fold"].unique():
         held_out = (clips["fold"] == fold).to_numpy()
