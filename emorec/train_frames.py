@@ -103,7 +103,7 @@ def judge_frames(
     network.compile(
         keras.optimizers.Adam(1e-3),
         "sparse_categorical_crossentropy",
-        ["accuracy"],
+        metrics=["accuracy"],
         jit_compile=False,
     )
     work.mkdir(parents=True, exist_ok=True)

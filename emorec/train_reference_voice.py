@@ -178,7 +178,9 @@ def train_rung(
     truth = np.array([RAVDESS7.index(e) for e in inputs.table["emotion"]])
     keras.utils.set_random_seed(seed)
     network = rung.build(len(RAVDESS7))
-    network.compile("adam", "sparse_categorical_crossentropy", ["accuracy"], jit_compile=False)
+    network.compile(
+        "adam", "sparse_categorical_crossentropy", metrics=["accuracy"], jit_compile=False
+    )
     stop = keras.callbacks.EarlyStopping(
         "val_accuracy", patience=PATIENCE, restore_best_weights=True
     )
