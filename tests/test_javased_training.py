@@ -1,0 +1,78 @@
+"""Training on a corpus with pictures, on made-up clips: it runs, resumes, keeps speakers apart."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from emorec import train_frames, train_javased, train_reference_voice
+from emorec.emotions import JAVASED6, RAVDESS7
+from emorec.evaluation import prediction_table
+from emorec.made_up import made_up_frame_predictions, made_up_frames
+from emorec.splits import SpeakerLeakError
+
+
+def made_up_tables(seed=0):
+    """Two streams' clip tables; the second lacks some clips."""
+    first = train_frames.pool_frames(made_up_frame_predictions(seed=seed))
+    second = train_frames.pool_frames(made_up_frame_predictions(seed=seed + 1))
+    for table in (first, second):
+        table["fold"] = [1 + (int(name[-2:]) - 1) // 2 for name in table["speaker"]]
+    return {"voice": first, "face": second.iloc[5:].reset_index(drop=True)}
+
+
+def test_fusion_joins_by_id_so_that_shuffled_tables_give_the_same():
+    tables = made_up_tables()
+    shuffled = {s: t.sample(frac=1, random_state=3) for s, t in tables.items()}
+    fused = train_javased.fuse_out_of_fold(tables)
+    pd.testing.assert_frame_equal(fused, train_javased.fuse_out_of_fold(shuffled))
+    assert len(fused) == len(tables["voice"])
+    np.testing.assert_allclose(fused[list(JAVASED6)].sum(1), 1)
+
+
+def test_every_set_of_streams_is_scored_and_both_help_more_than_one():
+    found = train_javased.compare_subsets(made_up_tables())
+    assert list(found.index) == ["voice + face", "voice", "face"]
+    assert found.loc["voice + face", "accuracy %"] > found["accuracy %"].iloc[1:].min()
+
+
+def test_a_speaker_in_two_folds_is_refused():
+    tables = made_up_tables()
+    tables["voice"].loc[0, "fold"] = 4
+    tables["face"] = tables["face"].iloc[40:]
+    with pytest.raises(SpeakerLeakError):
+        train_javased.fuse_out_of_fold(tables)
+
+
+def test_frames_are_spread_over_each_clip():
+    _, frames = made_up_frames(frames_per_clip=5)
+    rows = train_frames.spread(frames, per_clip=2)
+    assert sorted(set(frames.frame_number[rows])) == [21, 33]
+    assert len(rows) == 2 * len(set(frames.clip_id))
+
+
+def test_a_kind_is_judged_by_speaker_and_not_trained_twice(tmp_path):
+    table, frames = made_up_frames(frames_per_clip=2)
+    first = train_frames.judge_kind("face", table, frames, tmp_path, epochs=1)
+    judged = pd.read_csv(tmp_path / "frames_face" / "predictions_frames.csv")
+    assert len(judged) == len(frames)
+    assert judged.groupby("speaker")["fold"].nunique().max() == 1
+    weights = tmp_path / "frames_face" / "work" / "fold_1" / "predictions.csv"
+    stamp = weights.stat().st_mtime_ns
+    assert train_frames.judge_kind("face", table, frames, tmp_path, epochs=1) == first
+    assert weights.stat().st_mtime_ns == stamp
+
+
+def test_the_ladder_trains_on_its_own_actors_only(tmp_path):
+    actors = [f"ravdess-{n:02d}" for n in (1, 2, 17, 21)]
+    table = pd.DataFrame(
+        [(f"{a}-{e}-{k}", e, a) for a in actors for e in RAVDESS7 for k in range(2)],
+        columns=["clip_id", "emotion", "speaker"],
+    )
+    rng = np.random.default_rng(0)
+    plain = rng.normal(size=(len(table), 128, 282)).astype(np.float32)
+    inputs = train_reference_voice.Inputs(table, plain, plain[:, None].repeat(4, 1))
+    judged = train_reference_voice.train_rung("1d-augmented", inputs, tmp_path, epochs=1)
+    assert set(judged["speaker"]) == {"ravdess-21"}
+    assert tuple(judged.columns[4:]) == RAVDESS7
+    again = prediction_table(table[:0], np.zeros((0, 7)), RAVDESS7, 1)
+    assert list(again.columns) == list(judged.columns)
