@@ -4,6 +4,7 @@ Everything follows from a prediction table (see `emorec.evaluation`). Intervals 
 over whole speakers, for the takes of one speaker are not independent.
 """
 
+import textwrap
 from collections.abc import Mapping
 
 import numpy as np
@@ -203,13 +204,8 @@ def plot_groups(axes: Axes, tables: Mapping[str, pd.DataFrame], title: str) -> N
             places, 100 * table["accuracy"], 100 * np.maximum(spread, 0), fmt="o", ms=4,
             capsize=2, color=COLOURS[i], label=label,
         )  # fmt: skip
-    crowded = sum(len(str(name)) for name in table.index) > 45
-    axes.set_xticks(
-        range(len(table)),
-        table.index,
-        rotation=45 if crowded else 0,
-        ha="right" if crowded else "center",
-    )
+    names = [textwrap.fill(str(name), 9) for name in table.index]
+    axes.set_xticks(range(len(table)), names)
     axes.set(xlim=(-0.5, len(table) - 0.5), ylim=(0, 100), ylabel="accuracy (%)", title=title)
     axes.grid(axis="y", alpha=0.3)
     axes.legend(loc="lower right", fontsize="small")

@@ -283,4 +283,4 @@ def study_all(inputs: Mapping[str, tuple], counts: Sequence[int] = CLIP_COUNTS) 
             asked = [count for count in counts if given == UNLABELLED or count <= 4]
             found = study(features, takes, given, asked, blocks=blocks)
             parts.append(found.assign(features=label, given=given))
-    return pd.concat(parts).set_index(["features", "given", "clips"])
+    return pd.concat(parts).set_index(["features", "given", "clips"]).sort_index()

@@ -309,12 +309,12 @@ FACE_CHANGES = (
     Change("Darkness", "light left (%)", (50, 20, 10, 5, 2), lambda f, x: darken(f, x / 100)),
     *(
         Change(
-            f"Covered from {side}",
+            f"Covered from {place}",
             "covered (% of the picture)",
             _COVERED,
             lambda faces, percent, side=side: cover(faces, percent / 100, side),
         )
-        for side in ("below", "above", "left")
+        for side, place in (("below", "below"), ("above", "above"), ("left", "the left"))
     ),
 )
 """For grey faces."""

@@ -55,8 +55,9 @@ class Evidence:
 
     @property
     def stream(self) -> str:
-        """The first word of the folder's name: voice, face, geometry or fusion."""
-        return self.folder.name.split("_")[0]
+        """What the folder's name says: voice, face, geometry or fusion; else the name itself."""
+        words = self.folder.name.split("_")
+        return next((stream for stream in _STREAMS if stream in words), self.folder.name)
 
     @property
     def title(self) -> str:
@@ -64,7 +65,13 @@ class Evidence:
         card = self.folder / "MODEL_CARD.md"
         if card.exists():
             return card.read_text(encoding="utf-8").split("\n")[0].removeprefix("# ")
-        return self.folder.name
+        return self.folder.name.replace("_", " ")
+
+    @property
+    def page(self) -> str:
+        """Where a reader of the README learns more: the card, or the folder without one."""
+        card = self.folder / "MODEL_CARD.md"
+        return f"Models/{self.folder.name}/" + (card.name if card.exists() else "")
 
     @cached_property
     def predictions(self) -> pd.DataFrame:
@@ -130,7 +137,10 @@ def load_evidence(models: Path) -> list[Evidence]:
             )
         found += _read_folder(folder, tables, file)
     rank = {stream: i for i, stream in enumerate(_STREAMS)}
-    return sorted(found, key=lambda e: (rank.get(e.stream, len(rank)), e.name))
+    return sorted(
+        found,
+        key=lambda e: (rank.get(e.stream, len(rank)), not e.name.startswith(e.stream), e.name),
+    )
 
 
 def _read_folder(folder: Path, tables: list[Path], file: Path) -> list[Evidence]:
@@ -229,7 +239,7 @@ def results_table(found: list[Evidence]) -> str:
         value, low, high = evidence.percent()
         others = published_for(evidence.measured_on, evidence.stream)
         cells = (
-            f"[{evidence.title}](Models/{evidence.folder.name}/MODEL_CARD.md)",
+            f"[{evidence.title}]({evidence.page})",
             f"{evidence.measured_on}; {evidence.size}",
             f"**{value:.1f}**",
             f"{low:.1f} – {high:.1f}",
