@@ -55,8 +55,8 @@ KINDS = {
     "face_minus_mean": Kind("face", "the face minus the mean face", is_mean_subtracted=True),
     "transfer": Kind("face", "the face, MobileNetV2", build=build_transfer_network),
 }
-FRAMES_PER_CLIP = 8
-EPOCHS = 12
+FRAMES_PER_CLIP = 6
+EPOCHS = 10
 BATCH_SIZE = 64
 SEED = 1
 
@@ -80,7 +80,7 @@ def judge_frames(
     work: Path,
     epochs: int = EPOCHS,
 ) -> np.ndarray:
-    """Train on the training clips' frames; return posteriors of all frames, float (n, 6).
+    """Train on the training clips' frames; return posteriors of the others, float (m, 6).
 
     Args:
         table: All clips, `clip_id` and `emotion`.
@@ -113,7 +113,7 @@ def judge_frames(
         callbacks=[keras.callbacks.CSVLogger(str(work / "history.csv"))],
         verbose=0,
     )
-    return network.predict(pictures, batch_size=64, verbose=0)
+    return network.predict(pictures[~in_training], batch_size=64, verbose=0)
 
 
 class FlippedBatches(keras.utils.PyDataset):
@@ -153,7 +153,7 @@ def judge_kind(
             posterior = judge_frames(table, frames, kind, train, work, epochs)
             held_out = np.isin(frames.clip_id, table["clip_id"][test])
             of_frame = clips.loc[list(frames.clip_id[held_out])].reset_index()
-            judged = prediction_table(of_frame, posterior[held_out], JAVASED6, fold)
+            judged = prediction_table(of_frame, posterior, JAVASED6, fold)
             judged.insert(1, "frame_number", frames.frame_number[held_out])
             write_table(work / "predictions.csv", judged)
         parts.append(read_predictions(work))
@@ -195,6 +195,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Train and judge the kinds asked for."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--kinds", nargs="*", choices=KINDS, default=list(KINDS))
+    keras.mixed_precision.set_dtype_policy("mixed_bfloat16")
     table = javased.load_video_table()
     for kind in parser.parse_args(arguments).kinds:
         frames = load_frames(table, OUTPUT_FOLDER, KINDS[kind].frame_set, corpus="JavaSED")
