@@ -4,8 +4,8 @@ python -m emorec.results    # tables in README.md and in the cards, plots in Plo
 
 No sound, picture or network is needed. Each folder of `Models/` that holds `predictions.csv` and
 `metrics.json` takes part by itself; a further table `predictions_<key>.csv` belongs to the entry
-`<key>` of the metrics. Where the metrics do not follow from the predictions they are corrected,
-so that a second run, or a run in a clean tree, changes nothing.
+`<key>` of the metrics, and takes part if there is one. Metrics that do not follow from their
+predictions are corrected, so that a second run, or a run in a clean tree, changes nothing.
 """
 
 import json
@@ -57,6 +57,8 @@ class Evidence:
     def stream(self) -> str:
         """What the folder's name says: voice, face, geometry or fusion; else the name itself."""
         words = self.folder.name.split("_")
+        if words[0] == "frames":
+            return "face"
         return next((stream for stream in _STREAMS if stream in words), self.folder.name)
 
     @property
@@ -152,11 +154,14 @@ def _read_folder(folder: Path, tables: list[Path], file: Path) -> list[Evidence]
     for table in tables:
         key = table.stem.removeprefix("predictions").lstrip("_")
         entry = metrics.get(key) if key else metrics
-        if not entry or "protocol" not in entry:
-            what = f"an entry {key!r} with a protocol" if key else "a protocol"
+        if key and not isinstance(entry, dict):
+            # Such a table, of single frames for example, is kept for notebooks alone.
+            continue
+        if "protocol" not in entry:
+            what = f"its entry {key!r}" if key else "it"
             raise ResultsError(
-                f"{file}: {table.name} needs {what}, and there is none. Remedy: have the training "
-                "write it, or remove the table."
+                f"{file}: {what} has no protocol, which {table.name} needs. Remedy: have the "
+                "training write it, or remove the table."
             )
         found.append(Evidence(folder, key, entry))
     return found
