@@ -30,7 +30,10 @@ from emorec.training import AugmentedBatches, Cycle, cycle_histories, fit_cycles
 
 MODEL_FOLDER = REPOSITORY / "Models" / "face_cnn"
 VALIDATION_SHARE = 0.05
-CYCLES = (Cycle(45, 1.5e-3, dropout=0.4), Cycle(75, 1.5e-3, dropout=0.2))
+CYCLES = (
+    Cycle(45, 1.5e-3, dropout=0.4),
+    Cycle(75, 1.5e-3, dropout=0.25, mixup_alpha=0.2),
+)
 SEED = 1
 
 CARD = CardText(
@@ -97,16 +100,25 @@ def train_face_network(
     labels = fer2013.label_targets(table)
     votes, trust = fer2013.vote_targets(table)
     rows = np.flatnonzero(train)
+    targets = np.concatenate([labels, votes, trust[:, None]], axis=1)
 
-    def make_batch(rng, indices):
-        chosen = rows[indices]
-        faces = standardize(augment.augment_faces(rng, pixels[chosen]))
-        weights = {"fer": np.ones(len(chosen), np.float32), "ferplus": trust[chosen]}
-        return faces, {"fer": labels[chosen], "ferplus": votes[chosen]}, weights
+    def batches(cycle: int) -> AugmentedBatches:
+        alpha = cycles[cycle].mixup_alpha
+
+        def make_batch(rng, indices):
+            chosen = rows[indices]
+            faces, wanted = standardize(augment.augment_faces(rng, pixels[chosen])), targets[chosen]
+            if alpha:
+                faces, wanted = augment.mixup(rng, faces, wanted, alpha)
+            fer, ferplus, weight = np.split(wanted, [len(COMMON7), -1], axis=1)
+            weights = {"fer": np.ones(len(chosen), np.float32), "ferplus": weight[:, 0]}
+            return faces, {"fer": fer, "ferplus": ferplus}, weights
+
+        return AugmentedBatches(len(rows), make_batch, batch_size=128, seed=seed + cycle)
 
     return fit_cycles(
         lambda dropout: build_face_network(dropout=dropout),
-        lambda cycle: AugmentedBatches(len(rows), make_batch, batch_size=128, seed=seed + cycle),
+        batches,
         cycles,
         work_folder,
         loss={
