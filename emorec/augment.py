@@ -4,20 +4,23 @@ import cv2
 import numpy as np
 
 
-def augment_faces(rng: np.random.Generator, faces: np.ndarray) -> np.ndarray:
-    """Flip, turn, shift, scale, relight, blur and pixelate a batch of faces.
+def augment_faces(
+    rng: np.random.Generator, faces: np.ndarray, crop_px: int | None = None
+) -> np.ndarray:
+    """Flip, turn, shift, scale, crop, relight, blur and pixelate a batch of faces.
 
     Args:
         rng: Source of randomness.
         faces: uint8, shape (n, size, size).
+        crop_px: Side of the part of each face that is kept; all of it if None.
 
     Returns:
-        uint8 array of the same shape.
+        uint8 array, shape (n, crop_px, crop_px).
     """
-    return np.stack([_augment_face(rng, face) for face in faces])
+    return np.stack([_augment_face(rng, face, crop_px or face.shape[0]) for face in faces])
 
 
-def _augment_face(rng: np.random.Generator, face: np.ndarray) -> np.ndarray:
+def _augment_face(rng: np.random.Generator, face: np.ndarray, crop_px: int) -> np.ndarray:
     size = face.shape[0]
     centre = (size - 1) / 2
     matrix = cv2.getRotationMatrix2D(
@@ -27,6 +30,8 @@ def _augment_face(rng: np.random.Generator, face: np.ndarray) -> np.ndarray:
     if rng.random() < 0.5:
         mirror = np.array([[-1, 0, size - 1], [0, 1, 0], [0, 0, 1]], float)
         matrix = matrix @ mirror
+    matrix[:, 2] -= (size - crop_px) / 2
+    size = crop_px
     face = cv2.warpAffine(face, matrix, (size, size), borderMode=cv2.BORDER_REPLICATE)
     face = cv2.convertScaleAbs(face, alpha=rng.uniform(0.7, 1.3), beta=rng.uniform(-25, 25))
     draw = rng.random()

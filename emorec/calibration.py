@@ -14,7 +14,7 @@ from emorec import geometry
 from emorec.faces import FaceTracker
 from emorec.landmarks import LandmarkPredictor
 from emorec.media import ClipReader, FrameBatch
-from emorec.streams import next_due_s
+from emorec.streams import Pace
 
 
 def mean_shape_of_clip(path: str | Path, predictor: LandmarkPredictor) -> np.ndarray | None:
@@ -23,14 +23,13 @@ def mean_shape_of_clip(path: str | Path, predictor: LandmarkPredictor) -> np.nda
     Raises:
         MediaError: When the file cannot be read as a clip.
     """
-    tracker, points, due_s = FaceTracker(), [], -np.inf
+    tracker, points, pace = FaceTracker(), [], Pace(geometry.FRAME_RATE_HZ)
     for piece in ClipReader(path):
         if not isinstance(piece, FrameBatch):
             continue
         for time_s, frame in zip(piece.times_s.tolist(), piece.frames, strict=True):
             box = tracker.update(time_s, frame)
-            if box is not None and time_s >= due_s:
-                due_s = next_due_s(due_s, time_s, geometry.FRAME_RATE_HZ)
+            if box is not None and pace.is_due(time_s):
                 points.append(predictor.predict(frame, box))
     return geometry.align(np.stack(points))[0].mean(0) if points else None
 

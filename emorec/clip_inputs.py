@@ -16,7 +16,7 @@ from emorec import speech
 from emorec.faces import FaceTracker, crop_face
 from emorec.landmarks import LandmarkPredictor
 from emorec.media import ClipReader, FrameBatch
-from emorec.streams import FACES_PER_S, next_due_s
+from emorec.streams import FACES_PER_S, Pace
 
 FACE_SIZE_PX = 48
 """Side of the face network's input; not imported, for that would load Keras in each worker."""
@@ -47,7 +47,7 @@ def read_clip_inputs(path: str | Path) -> ClipInputs:
     """
     tracker, predictor = FaceTracker(), LandmarkPredictor()
     sound, faces, times_s, points = [], [], [], []
-    due_s = -np.inf
+    pace = Pace(FACES_PER_S)
     for piece in ClipReader(path, sample_rate_hz=speech.VOICE.sample_rate_hz):
         if not isinstance(piece, FrameBatch):
             sound.append(piece.samples)
@@ -58,8 +58,7 @@ def read_clip_inputs(path: str | Path) -> ClipInputs:
                 continue
             times_s.append(time_s)
             points.append(predictor.predict(frame, box))
-            if time_s >= due_s:
-                due_s = next_due_s(due_s, time_s, FACES_PER_S)
+            if pace.is_due(time_s):
                 faces.append(crop_face(frame, box, FACE_SIZE_PX))
     return ClipInputs(
         np.concatenate(sound) if sound else np.zeros(0, np.float32),

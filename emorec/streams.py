@@ -155,7 +155,7 @@ class FaceStream:
     def __init__(self, network: Network):
         self._network = network
         self._size_px = network.input_shape[0]
-        self._due_s = -np.inf
+        self._pace = Pace(FACES_PER_S)
         self._pending: list[tuple[float, np.ndarray, np.ndarray]] = []
         self._times_s: list[float] = []
         self._posteriors: list[np.ndarray] = []
@@ -169,9 +169,8 @@ class FaceStream:
             frame: (height, width) uint8, grey.
             box: x, y, width, height of the face.
         """
-        if time_s < self._due_s:
+        if not self._pace.is_due(time_s):
             return
-        self._due_s = next_due_s(self._due_s, time_s, FACES_PER_S)
         crop = crop_face(frame, box, self._size_px)
         self._pending.append((time_s, crop, crop_face(frame, box, _PICTURE_PX)))
         if len(self._pending) == _FACES_PER_BATCH:
@@ -236,7 +235,7 @@ class GeometryStream:
     def __init__(self, network: Network, predictor: LandmarkPredictor, speaker_offset: np.ndarray):
         self._network, self._predictor = network, predictor
         self._speaker_offset = speaker_offset
-        self._due_s = -np.inf
+        self._pace = Pace(geometry.FRAME_RATE_HZ)
         self._track_s: list[float] = []
         self._track: list[np.ndarray] = []
         self._times_s: list[np.ndarray] = []
@@ -250,9 +249,8 @@ class GeometryStream:
             frame: (height, width) uint8, grey.
             box: x, y, width, height of the face.
         """
-        if time_s < self._due_s:
+        if not self._pace.is_due(time_s):
             return
-        self._due_s = next_due_s(self._due_s, time_s, geometry.FRAME_RATE_HZ)
         self._track_s.append(time_s)
         self._track.append(self._predictor.predict(frame, box))
         if time_s - self._track_s[0] >= _TRACK_CHUNK_S:
@@ -336,14 +334,29 @@ class PictureStream:
         return self._tracker.notes if self._has_face else ["no face"]
 
 
-def next_due_s(due_s: float, time_s: float, rate_hz: float) -> float:
-    """Return when the next frame is due, keeping the mean rate where frames allow it.
+class Pace:
+    """Tells which frames to look at, so that about `rate_hz` of them are.
 
-    >>> next_due_s(0.1, 0.12, 10)
-    0.2
+    Args:
+        rate_hz: Frames a second; the mean rate is kept where there are enough frames.
+
+    >>> pace = Pace(10)
+    >>> [pace.is_due(time_s) for time_s in (0.0, 0.04, 0.12, 0.16, 0.2)]
+    [True, False, True, False, True]
     """
-    # A millisecond off, lest rounded time stamps fall just short of being due.
-    return max(due_s + 1 / rate_hz, time_s + 0.5 / rate_hz - 0.001)
+
+    def __init__(self, rate_hz: float):
+        self._period_s = 1 / rate_hz
+        self._due_s = -np.inf
+
+    def is_due(self, time_s: float) -> bool:
+        """Tell whether the next frame, which stands at `time_s`, is to be looked at."""
+        if time_s < self._due_s:
+            return False
+        # A millisecond off, lest rounded time stamps fall just short of being due.
+        earliest_s = time_s + self._period_s / 2 - 0.001
+        self._due_s = max(self._due_s + self._period_s, earliest_s)
+        return True
 
 
 def is_silent(samples: np.ndarray, sample_rate_hz: int) -> bool:

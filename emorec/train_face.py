@@ -4,7 +4,7 @@ python -m emorec.train_face
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import keras
@@ -30,11 +30,28 @@ from emorec.training import AugmentedBatches, Cycle, cycle_histories, fit_cycles
 
 MODEL_FOLDER = REPOSITORY / "Models" / "face_cnn"
 VALIDATION_SHARE = 0.05
-CYCLES = (
-    Cycle(45, 1.5e-3, dropout=0.4),
-    Cycle(75, 1.5e-3, dropout=0.25, mixup_alpha=0.2),
-)
 SEED = 1
+
+
+@dataclass(frozen=True)
+class FaceCycle(Cycle):
+    """A cycle of the face network's training.
+
+    Attributes:
+        mixup_alpha: How strongly pairs of faces are blended (Zhang et al. 2018); 0: not.
+        crop_px: Side of the random crop that a face is trained on. Smaller crops train
+            faster, and the pooled network takes whole faces just as well.
+    """
+
+    mixup_alpha: float = 0.0
+    crop_px: int = FACE_SIZE_PX
+
+
+CYCLES = (
+    FaceCycle(45, 1.5e-3, dropout=0.4),
+    FaceCycle(60, 1.5e-3, dropout=0.2, mixup_alpha=0.2, crop_px=40),
+    FaceCycle(10, 3e-4, dropout=0.2),
+)
 
 CARD = CardText(
     title="Face CNN",
@@ -80,7 +97,7 @@ def train_face_network(
     pixels: np.ndarray,
     work_folder: Path,
     *,
-    cycles: Sequence[Cycle] = CYCLES,
+    cycles: Sequence[FaceCycle] = CYCLES,
     seed: int = SEED,
 ) -> keras.Model:
     """Train on FER-2013's labels and FER+'s votes together; a cut run resumes.
@@ -102,22 +119,23 @@ def train_face_network(
     rows = np.flatnonzero(train)
     targets = np.concatenate([labels, votes, trust[:, None]], axis=1)
 
-    def batches(cycle: int) -> AugmentedBatches:
-        alpha = cycles[cycle].mixup_alpha
+    def batches(index: int) -> AugmentedBatches:
+        cycle = cycles[index]
 
         def make_batch(rng, indices):
             chosen = rows[indices]
-            faces, wanted = standardize(augment.augment_faces(rng, pixels[chosen])), targets[chosen]
-            if alpha:
-                faces, wanted = augment.mixup(rng, faces, wanted, alpha)
+            faces = standardize(augment.augment_faces(rng, pixels[chosen], cycle.crop_px))
+            wanted = targets[chosen]
+            if cycle.mixup_alpha:
+                faces, wanted = augment.mixup(rng, faces, wanted, cycle.mixup_alpha)
             fer, ferplus, weight = np.split(wanted, [len(COMMON7), -1], axis=1)
             weights = {"fer": np.ones(len(chosen), np.float32), "ferplus": weight[:, 0]}
             return faces, {"fer": fer, "ferplus": ferplus}, weights
 
-        return AugmentedBatches(len(rows), make_batch, batch_size=128, seed=seed + cycle)
+        return AugmentedBatches(len(rows), make_batch, batch_size=128, seed=seed + index)
 
-    return fit_cycles(
-        lambda dropout: build_face_network(dropout=dropout),
+    trained = fit_cycles(
+        lambda dropout: build_face_network(None, dropout=dropout),
         batches,
         cycles,
         work_folder,
@@ -133,6 +151,9 @@ def train_face_network(
         ),
         validation_every_epochs=5,
     )
+    network = build_face_network()
+    network.set_weights(trained.get_weights())
+    return network
 
 
 def judge(
@@ -209,7 +230,7 @@ def write_results(folder: Path, fer: pd.DataFrame, ferplus: pd.DataFrame, sizes:
 
 
 def training_facts(
-    network: keras.Model, train: np.ndarray, validation: np.ndarray, cycles: Sequence[Cycle]
+    network: keras.Model, train: np.ndarray, validation: np.ndarray, cycles: Sequence[FaceCycle]
 ) -> dict:
     """Return seed, epochs, parameters and numbers of pictures, for `metrics.json`."""
     return {

@@ -135,14 +135,11 @@ class Cycle:
         epochs: Passes over the batches.
         learning_rate: Peak.
         dropout: What the network is built with for this cycle.
-        mixup_alpha: How strongly examples are blended; 0 for not at all. It is up to the
-            caller's batches to do so.
     """
 
     epochs: int
     learning_rate: float
     dropout: float
-    mixup_alpha: float = 0.0
 
 
 def fit_cycles(

@@ -13,7 +13,7 @@ STAGES = ((32, 1), (64, 2), (128, 3), (256, 3))
 
 
 def build_face_network(
-    size_px: int = FACE_SIZE_PX, stages=STAGES, dropout: float = 0.4
+    size_px: int | None = FACE_SIZE_PX, stages=STAGES, dropout: float = 0.4
 ) -> keras.Model:
     """Build the face CNN.
 
@@ -22,7 +22,7 @@ def build_face_network(
     FER-2013 label would, `ferplus` as the ten raters of FER+ would vote.
 
     Args:
-        size_px: Height and width of the input.
+        size_px: Height and width of the input; None for any.
         stages: (filters, convolutions) of each stage.
         dropout: Share of the pooled features that training drops.
 
