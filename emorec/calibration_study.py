@@ -8,7 +8,6 @@ common mean is left, and the model is the plain one.
 """
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -16,15 +15,12 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from emorec import evaluation, speech
-from emorec.corpora import REPOSITORY, CorpusMissingError, ravdess
+from emorec import calibration, evaluation, speech
+from emorec.corpora import CorpusMissingError, ravdess
 from emorec.geometry import align
 from emorec.made_up import made_up_landmarks
 from emorec.media import read_sound
-from emorec.model_folder import read_predictions
 from emorec.splits import RAVDESS_BLOCKS, check_disjoint, is_actor, speaker_folds
-
-MODELS = REPOSITORY / "Models"
 
 UNLABELLED, NEUTRAL = "any", "neutral"
 """What a new speaker gives: clips of any emotion, unknown which, or neutral ones."""
@@ -70,13 +66,6 @@ def sound_statistics(sounds: Sequence[np.ndarray]) -> np.ndarray:
         change = np.diff(heard, axis=1) if heard.shape[1] > 1 else np.zeros((len(heard), 1))
         rows.append(np.concatenate([heard.mean(1), heard.std(1), change.std(1)]))
     return np.asarray(rows, np.float32)
-
-
-def log_posteriors(predictions: pd.DataFrame) -> np.ndarray:
-    """Return the logarithms of a prediction table's posteriors, each row's mean taken out."""
-    posterior = predictions[list(evaluation.classes_of(predictions))].to_numpy(float)
-    logs = np.log(np.maximum(posterior, 1e-5))
-    return (logs - logs.mean(1, keepdims=True)).astype(np.float32)
 
 
 class PersonalMean:
@@ -213,10 +202,81 @@ def study(
         the gain's interval is that of the speakers' own differences.
     """
     by_count = {n: out_of_fold_accuracy(features, takes, n, given, **options) for n in counts}
+    return _with_intervals(by_count, resamples)
+
+
+def shipped_accuracy(
+    predictions: pd.DataFrame, count: int, given: str = UNLABELLED, draws: int = 20, seed: int = 0
+) -> pd.Series:
+    """Judge out-of-fold predictions after `emorec.calibration`, as the recogniser does it.
+
+    What is usual is learned from the other folds' speakers. Clips that were given are not judged,
+    and where neutral ones are given, no neutral clip is.
+
+    Args:
+        predictions: A prediction table with folds.
+        count: How many clips of each speaker are given.
+        given: `UNLABELLED` or `NEUTRAL`.
+        draws: How often they are drawn anew.
+        seed: Of the draws.
+
+    Returns:
+        The accuracy of each speaker, mean over the draws; index: speaker.
+    """
+    posteriors = predictions[list(evaluation.classes_of(predictions))].to_numpy()
+    right_class = [evaluation.classes_of(predictions).index(name) for name in predictions["truth"]]
+    neutral = (predictions["truth"] == NEUTRAL).to_numpy()
+    usable = neutral if given == NEUTRAL else np.ones(len(neutral), bool)
+    unjudged = neutral if given == NEUTRAL else np.zeros(len(neutral), bool)
+    rng, accuracy = np.random.default_rng(seed), {}
+    for (fold, person), rows in predictions.groupby(["fold", "speaker"]).indices.items():
+        usual = calibration.mean_log(posteriors[predictions["fold"] != fold])
+        shares = []
+        for _ in range(draws if count else 1):
+            pool = rows[usable[rows]]
+            clips = rng.choice(pool, min(count, len(pool)), replace=False)
+            judged = np.setdiff1d(rows[~unjudged[rows]], clips)
+            found = posteriors[judged]
+            if count:
+                bias = calibration.personal_bias(posteriors[clips], usual)
+                found = calibration.without_bias(found, bias)
+            shares.append((found.argmax(1) == np.asarray(right_class)[judged]).mean())
+        accuracy[person] = np.mean(shares)
+    return pd.Series(accuracy)
+
+
+def study_shipped(
+    tables: Mapping[str, pd.DataFrame],
+    counts: Sequence[int] = CLIP_COUNTS,
+    draws: int = 20,
+    resamples: int = 1000,
+) -> pd.DataFrame:
+    """Measure what `Recognizer.calibrate` gains, on committed out-of-fold predictions.
+
+    Args:
+        tables: Label -> prediction table.
+        counts: Numbers of clips; of neutral ones at most 4, for a speaker of RAVDESS has no more.
+        draws: See `shipped_accuracy`.
+        resamples: See `study`.
+
+    Returns:
+        As `study_all`.
+    """
+    parts = []
+    for label, table in tables.items():
+        for given in (UNLABELLED, NEUTRAL):
+            asked = [count for count in counts if given == UNLABELLED or count <= 4]
+            by_count = {n: shipped_accuracy(table, n, given, draws) for n in asked}
+            parts.append(_with_intervals(by_count, resamples).assign(features=label, given=given))
+    return pd.concat(parts).set_index(["features", "given", "clips"]).sort_index()
+
+
+def _with_intervals(by_count: Mapping[int, pd.Series], resamples: int) -> pd.DataFrame:
+    """Turn each speaker's accuracy by count into means and gains over the first, bootstrapped."""
     rng = np.random.default_rng(0)
     people = len(next(iter(by_count.values())))
     drawn = rng.integers(0, people, (resamples, people))
-    first, rows = by_count[counts[0]].to_numpy(), []
+    first, rows = next(iter(by_count.values())).to_numpy(), []
     for count, accuracy in by_count.items():
         values = accuracy.to_numpy()
         low, high = np.quantile(values[drawn].mean(1), [0.025, 0.975])
@@ -235,16 +295,14 @@ def study(
     return pd.DataFrame(rows)
 
 
-def load_inputs(actors: Sequence[int], models: Path = MODELS) -> dict[str, tuple]:
+def load_inputs(actors: Sequence[int]) -> dict[str, tuple]:
     """Return what can be calibrated: label -> features (n, d) and their takes.
 
-    Landmarks and log-mel statistics of RAVDESS, and the log posteriors that the committed
-    networks gave out of fold. Where the corpus is missing, made-up landmarks take its place, and
-    the label says so.
+    Landmarks and log-mel statistics of RAVDESS. Where the corpus is missing, made-up landmarks
+    take its place, and the label says so.
 
     Args:
-        actors: Of RAVDESS, for the first two.
-        models: Holds `geometry` and `voice_2d_cnn`.
+        actors: Of RAVDESS.
     """
     inputs = {}
     try:
@@ -259,9 +317,6 @@ def load_inputs(actors: Sequence[int], models: Path = MODELS) -> dict[str, tuple
     except CorpusMissingError:
         takes, tracks = made_up_landmarks(actors, 2)
         inputs["MADE-UP landmarks"] = landmark_statistics(tracks), takes
-    for label, name in (("geometry network", "geometry"), ("voice network", "voice_2d_cnn")):
-        table = read_predictions(models / name)
-        inputs[label] = log_posteriors(table), table.rename(columns={"truth": "emotion"})
     return inputs
 
 

@@ -9,11 +9,13 @@ plain rules that the literature uses stand beside it for comparison.
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
 
 import numpy as np
+
+from emorec.calibration import mean_log
 
 Posteriors = Mapping[str, np.ndarray]
 """Stream name -> posteriors (..., classes), or (classes,) for one clip; NaN where missing."""
@@ -33,11 +35,14 @@ class LogLinearFusion:
         classes: Vocabulary of all posteriors.
         temperatures: Stream -> its temperature.
         weights: For each set of streams that can be present together, stream -> weight.
+        usual: Stream -> (classes,) what it says of people at large, the mean of its log
+            posteriors; for `emorec.calibration`.
     """
 
     classes: tuple[str, ...]
     temperatures: dict[str, float]
     weights: dict[frozenset, dict[str, float]]
+    usual: dict[str, np.ndarray] = field(default_factory=dict)
 
     def apply(self, posteriors: Posteriors) -> np.ndarray:
         """Fuse posteriors.
@@ -95,6 +100,7 @@ class LogLinearFusion:
         content = {
             "classes": list(self.classes),
             "temperatures": self.temperatures,
+            "usual_log_posteriors": {s: np.round(log, 4).tolist() for s, log in self.usual.items()},
             "weights": [
                 {"streams": sorted(streams), "weights": weights}
                 for streams, weights in self.weights.items()
@@ -114,8 +120,9 @@ class LogLinearFusion:
         try:
             content = json.loads(text)
             weights = {frozenset(w["streams"]): dict(w["weights"]) for w in content["weights"]}
-            return cls(tuple(content["classes"]), dict(content["temperatures"]), weights)
-        except (ValueError, KeyError, TypeError) as error:
+            usual = {s: np.array(log) for s, log in content["usual_log_posteriors"].items()}
+            return cls(tuple(content["classes"]), dict(content["temperatures"]), weights, usual)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(
                 f"{path}: it does not hold a fusion of this project. Remedy: fetch the file "
                 "from the repository again, or run `python -m emorec.train_fusion`."
@@ -147,6 +154,7 @@ def fit_log_linear(
     counts = np.ones(len(truth)) if clip_weights is None else np.asarray(clip_weights, float)
     logs = {s: _log(np.asarray(p, float)) for s, p in posteriors.items()}
     present = {s: np.isfinite(log).all(1) for s, log in logs.items()}
+    usual = {s: mean_log(np.asarray(posteriors[s])[rows]) for s, rows in present.items()}
     temperatures, weights = {}, {}
     for size in range(1, len(logs) + 1):
         for streams in combinations(logs, size):
@@ -166,7 +174,7 @@ def fit_log_linear(
             weights[frozenset(streams)] = {
                 s: float(e * temperatures[s]) for s, e in zip(streams, exponents, strict=True)
             }
-    return LogLinearFusion(tuple(classes), temperatures, weights)
+    return LogLinearFusion(tuple(classes), temperatures, weights, usual)
 
 
 def _fit_exponents(logs: np.ndarray, truth: np.ndarray, counts: np.ndarray) -> np.ndarray:

@@ -18,9 +18,6 @@ WINDOW_FRAMES = round(WINDOW_S * FRAME_RATE_HZ)
 HEAD_CHANNELS = ("roll_rad", "x_eye_distances", "y_eye_distances", "log_scale")
 FEATURES = 2 * POINTS + len(HEAD_CHANNELS)
 
-NO_OFFSET = np.zeros((POINTS, 2), np.float32)
-"""The offset of a speaker of whom nothing is known; see `emorec.calibration`."""
-
 _LEFT_EYE, _RIGHT_EYE = slice(36, 42), slice(42, 48)
 # A window is judged when at least this share of it lies near frames where the face was found.
 _LEAST_SEEN = 0.5
@@ -194,13 +191,6 @@ def cut_windows(
     if not features:
         return Windows(np.empty(0), np.empty((0, window, FEATURES), np.float32))
     return Windows(np.array(centres_s), np.stack(features))
-
-
-def remove_offset(features: np.ndarray, offset: np.ndarray) -> np.ndarray:
-    """Take a speaker's offset (68, 2), in eye distances, out of windows (n, frames, FEATURES)."""
-    changed = features.copy()
-    changed[..., : 2 * POINTS] -= offset.reshape(-1)
-    return changed
 
 
 def _near_a_face(even_s: np.ndarray, times_s: np.ndarray, points: np.ndarray) -> np.ndarray:

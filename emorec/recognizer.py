@@ -7,18 +7,19 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import TypeVar
 
 import numpy as np
 
-from emorec.calibration import mean_shape_of_clip, speaker_offset
+from emorec.calibration import personal_biases, without_bias
 from emorec.emotions import COMMON7, fold
 from emorec.engines import ModelError, Network, load_network
 from emorec.fusion import LogLinearFusion
-from emorec.geometry import NO_OFFSET
 from emorec.landmarks import LandmarkPredictor
 from emorec.media import ClipReader, FrameBatch, MediaError
 from emorec.result import MADE_UP, ClipResult, Windows
@@ -62,7 +63,7 @@ class Recognizer:
         fusion: Joins what the streams say.
         landmarks: Finds the landmarks that the geometry stream follows.
         origin: Folder and engine that the networks came from, for worker processes.
-        offset: How the speaker's face differs from others'; see `calibrate`.
+        biases: Stream -> the speaker's bias (classes of the fusion,); see `calibrate`.
 
     Attributes:
         networks: Stream name -> its network.
@@ -75,10 +76,10 @@ class Recognizer:
         fusion: LogLinearFusion,
         landmarks: LandmarkPredictor,
         origin: tuple[str, str],
-        offset: np.ndarray = NO_OFFSET,
+        biases: Mapping[str, np.ndarray] = MappingProxyType({}),
     ):
         self.networks = networks
-        self._offset = offset
+        self._biases = dict(biases)
         self._fusion = fusion
         self._origin = origin
         self.landmarks = landmarks
@@ -111,8 +112,8 @@ class Recognizer:
     def calibrate(self, paths: Iterable[str | Path]) -> Recognizer:
         """Get to know a speaker from a few clips; no label is needed.
 
-        What the speaker's face looks like whatever it expresses is taken out of the geometry
-        stream. Eight clips of mixed emotions serve best, and one already helps (notebook 12).
+        What each stream says of this person whatever happens is taken out of what it says
+        later. Eight clips of mixed emotions serve best; see notebook 12 for what they gain.
 
         Args:
             paths: Clips of one person, and of no other.
@@ -122,26 +123,20 @@ class Recognizer:
 
         Raises:
             MediaError: When a clip cannot be read.
-            ValueError: When no clip shows a face, or the models know no mean shape.
+            ValueError: When there is neither a voice nor a face in any clip.
 
         Example:
             >>> Recognizer.load("Models").calibrate(["a.mp4", "b.mp4"])  # doctest: +SKIP
         """
-        mean_shape = self.networks["geometry"].spec.inputs.get("mean_shape")
-        if mean_shape is None:
+        plain = Recognizer(self.networks, self._fusion, self.landmarks, self._origin)
+        found = [plain.classify(path) for path in paths]
+        biases = personal_biases([clip.posteriors for clip in found], self._fusion.usual)
+        if not biases:
             raise ValueError(
-                "the geometry model has no mean_shape in its model.json. Remedy: fetch the model "
-                "again, or run `python -m emorec.train_geometry`."
+                f"there is neither a voice nor a face in any of {len(found)} clips. Remedy: "
+                "calibrate on clips in which the person speaks or is seen from the front."
             )
-        found = [mean_shape_of_clip(path, self.landmarks) for path in paths]
-        shapes = [shape for shape in found if shape is not None]
-        if not shapes:
-            raise ValueError(
-                f"none of {len(found)} clips shows a face. Remedy: calibrate on clips in which "
-                "the person is seen from the front."
-            )
-        offset = speaker_offset(shapes, np.reshape(mean_shape, (-1, 2)))
-        return Recognizer(self.networks, self._fusion, self.landmarks, self._origin, offset)
+        return Recognizer(self.networks, self._fusion, self.landmarks, self._origin, biases)
 
     def classify(self, path: str | Path) -> ClipResult:
         """Read the emotion of one clip.
@@ -157,7 +152,6 @@ class Recognizer:
             self.networks,
             self.landmarks,
             reader.info.frame_rate_hz or FALLBACK_FRAME_RATE_HZ,
-            self._offset,
         )
         for piece in read_ahead(reader, _PIECES_AHEAD):
             if isinstance(piece, FrameBatch):
@@ -166,7 +160,7 @@ class Recognizer:
                 voice.add(piece)
         seen, faces_used = picture.finish()
         found = {"voice": voice.finish(), **seen}
-        found = {stream: findings for stream, findings in found.items() if findings is not None}
+        found = {s: self._personal(s, findings) for s, findings in found.items() if findings}
         origin = [MADE_UP] if reader.info.comment == MADE_UP else []
         notes = [*origin, *reader.notes, *voice.notes, *picture.notes]
         duration_s = max(voice.end_s, picture.end_s)
@@ -207,8 +201,8 @@ class Recognizer:
             return
         from joblib import Parallel, delayed
 
-        offset = self._offset
-        work = (delayed(_classify_in_worker)(*self._origin, offset, str(path)) for path in paths)
+        biases = self._biases
+        work = (delayed(_classify_in_worker)(*self._origin, biases, str(path)) for path in paths)
         yield from Parallel(n_jobs=n_jobs, return_as="generator")(work)
 
     def _classify_safely(self, path: str | Path) -> ClipResult:
@@ -223,15 +217,23 @@ class Recognizer:
                 "report it with the clip, if you may share that",
             )
 
+    def _personal(self, stream: str, findings: Findings) -> Findings:
+        """Fold to the classes of the fusion, and take the speaker's bias out where it is known."""
+        classes = self._fusion.classes
+        pooled = fold(findings.pooled, findings.classes, classes)
+        posteriors = fold(findings.posteriors, findings.classes, classes)
+        if stream in self._biases:
+            pooled = without_bias(pooled, self._biases[stream])
+            posteriors = without_bias(posteriors, self._biases[stream])
+        return replace(findings, classes=classes, pooled=pooled, posteriors=posteriors)
+
     def _pooled(self, found: dict[str, Findings]) -> dict[str, np.ndarray]:
         """What each stream says of the whole clip, and all of them together, over COMMON7."""
         posteriors = {
             stream: fold(findings.pooled, findings.classes, COMMON7)
             for stream, findings in found.items()
         }
-        fused = self._fuse(
-            {s: fold(f.pooled, f.classes, self._fusion.classes) for s, f in found.items()}
-        )
+        fused = self._fuse({stream: findings.pooled for stream, findings in found.items()})
         return {**posteriors, "fused": fused}
 
     def _windows(self, found: dict[str, Findings], duration_s: float) -> dict[str, Windows]:
@@ -255,7 +257,7 @@ class Recognizer:
         between_s = (findings.times_s[1:] + findings.times_s[:-1]) / 2
         nearest = np.searchsorted(between_s, times_s)
         reach_s = (findings.window_s + TIMELINE_HOP_S) / 2
-        posteriors = fold(findings.posteriors, findings.classes, self._fusion.classes)[nearest]
+        posteriors = findings.posteriors[nearest]
         posteriors[np.abs(findings.times_s[nearest] - times_s) > reach_s] = np.nan
         return posteriors
 
@@ -350,7 +352,9 @@ def _worker_recognizer(folder: str, engine: str) -> Recognizer:
     return Recognizer.load(folder, engine)
 
 
-def _classify_in_worker(folder: str, engine: str, offset: np.ndarray, path: str) -> ClipResult:
+def _classify_in_worker(
+    folder: str, engine: str, biases: dict[str, np.ndarray], path: str
+) -> ClipResult:
     recognizer = _worker_recognizer(folder, engine)
-    recognizer._offset = offset
+    recognizer._biases = biases
     return recognizer._classify_safely(path)

@@ -223,8 +223,6 @@ class GeometryStream:
     Args:
         network: The geometry network; see `emorec.geometry` for what it reads.
         predictor: Finds the landmarks.
-        speaker_offset: (68, 2) how the speaker's face differs from others', in eye distances;
-            zeros for a speaker who is not known.
     """
 
     @staticmethod
@@ -232,9 +230,8 @@ class GeometryStream:
         """Tell whether a network with this input, without the batch, can serve."""
         return input_shape == (geometry.WINDOW_FRAMES, geometry.FEATURES)
 
-    def __init__(self, network: Network, predictor: LandmarkPredictor, speaker_offset: np.ndarray):
+    def __init__(self, network: Network, predictor: LandmarkPredictor):
         self._network, self._predictor = network, predictor
-        self._speaker_offset = speaker_offset
         self._pace = Pace(geometry.FRAME_RATE_HZ)
         self._track_s: list[float] = []
         self._track: list[np.ndarray] = []
@@ -277,8 +274,7 @@ class GeometryStream:
         windows = geometry.cut_windows(times_s, np.stack(self._track))
         if len(windows.time_s):
             self._times_s.append(windows.time_s)
-            features = geometry.remove_offset(windows.features, self._speaker_offset)
-            self._posteriors.append(self._network.predict(features))
+            self._posteriors.append(self._network.predict(windows.features))
         next_start_s = times_s[-1] - geometry.WINDOW_S + geometry.HOP_S
         done = int(np.searchsorted(times_s, next_start_s))
         self._track_s, self._track = self._track_s[done:], self._track[done:]
@@ -291,7 +287,6 @@ class PictureStream:
         networks: Stream name -> its network; "face" and "geometry" are used.
         landmarks: Finds the landmarks.
         frame_rate_hz: Mean frame rate, for the length of the last frame.
-        speaker_offset: See `GeometryStream`; none by default.
 
     Attributes:
         end_s: Time at which the picture ended so far.
@@ -302,13 +297,12 @@ class PictureStream:
         networks: dict[str, Network],
         landmarks: LandmarkPredictor,
         frame_rate_hz: float,
-        speaker_offset: np.ndarray = geometry.NO_OFFSET,
     ):
         self.end_s = 0.0
         self._frame_s = 1 / frame_rate_hz
         self._tracker = FaceTracker()
         self._face = FaceStream(networks["face"])
-        self._geometry = GeometryStream(networks["geometry"], landmarks, speaker_offset)
+        self._geometry = GeometryStream(networks["geometry"], landmarks)
         self._has_face = False
 
     def add(self, batch: FrameBatch) -> None:

@@ -10,13 +10,12 @@ import pandas as pd
 from emorec import evaluation, model_folder
 from emorec.corpora import REPOSITORY, CorpusMissingError, ravdess
 from emorec.emotions import RAVDESS8
-from emorec.geometry import FRAME_RATE_HZ, HOP_S, WINDOW_S, align, average_log, cut_windows
+from emorec.geometry import FRAME_RATE_HZ, HOP_S, WINDOW_S, average_log, cut_windows
 from emorec.geometry_augment import (
     RAVDESS_FRAME_RATE_HZ,
     Strength,
     WindowAugmenter,
     draw_rounds,
-    mean_shapes,
 )
 from emorec.made_up import made_up_landmarks
 from emorec.model_card import CardText, write_card
@@ -223,16 +222,9 @@ def train_shipped(
             "frame_rate_hz": FRAME_RATE_HZ,
             "window_s": WINDOW_S,
             "hop_s": HOP_S,
-            "mean_shape": training_mean_shape(takes, tracks).round(4).reshape(-1).tolist(),
         },
     )
     return network
-
-
-def training_mean_shape(takes: pd.DataFrame, tracks: Sequence[np.ndarray]) -> np.ndarray:
-    """Return the mean of the speakers' mean aligned shapes, (68, 2), for `emorec.calibration`."""
-    shapes = mean_shapes([align(track)[0].mean(0) for track in tracks], takes)
-    return np.mean(list(shapes.values()), axis=0, dtype=float)
 
 
 def write_model(

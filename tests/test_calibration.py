@@ -1,54 +1,100 @@
+"""Calibration on a speaker: the bias, its shrinkage, and what the recogniser makes of it."""
+
 import numpy as np
 import pytest
 
-from emorec import calibration, geometry
+from emorec import calibration, calibration_study
 from emorec.corpora import REPOSITORY
+from emorec.emotions import RAVDESS8
+from emorec.evaluation import prediction_table
 from emorec.recognizer import Recognizer
 
 EXAMPLES = sorted((REPOSITORY / "DEMO" / "Examples").glob("*.mp4"))
 
 
-def test_many_clips_are_trusted_more_than_one():
-    rng = np.random.default_rng(0)
-    person = rng.normal(size=(68, 2))
-    nobody = np.zeros((68, 2))
-    by_count = [calibration.speaker_offset([person] * n, nobody) for n in (1, 8, 1000)]
-    np.testing.assert_allclose(by_count[0], person / 2, atol=1e-6)
-    np.testing.assert_allclose(by_count[1], person * 8 / 9, atol=1e-6)
-    np.testing.assert_allclose(by_count[2], person, atol=1e-2)
+def softmax(scores):
+    powers = np.exp(scores - scores.max(-1, keepdims=True))
+    return powers / powers.sum(-1, keepdims=True)
 
 
-def test_only_points_are_moved_and_the_windows_given_stay():
-    rng = np.random.default_rng(1)
-    features = rng.normal(size=(2, 45, geometry.FEATURES)).astype(np.float32)
-    before = features.copy()
-    offset = rng.normal(size=(68, 2)).astype(np.float32)
-    changed = geometry.remove_offset(features, offset)
-    np.testing.assert_array_equal(features, before)
-    np.testing.assert_allclose(
-        features - changed, np.pad(offset.reshape(-1), (0, 4)) + 0 * before, atol=1e-6
+def made_up_speakers(bias_size, seed=0):
+    """Predictions on 24 speakers, 60 clips each, with a bias of their own."""
+    import pandas as pd
+
+    rng = np.random.default_rng(seed)
+    speakers, truth = np.repeat(np.arange(24), 60), np.tile(np.arange(60) % 8, 24)
+    scores = 2 * np.eye(8)[truth] + rng.normal(size=(1440, 8))
+    scores += (bias_size * rng.normal(size=(24, 8)))[speakers]
+    clips = pd.DataFrame(
+        {
+            "clip_id": [f"clip-{i}" for i in range(1440)],
+            "speaker": [f"speaker-{s:02d}" for s in speakers],
+            "emotion": [RAVDESS8[code] for code in truth],
+        }
     )
+    return prediction_table(clips, softmax(scores), RAVDESS8, speakers // 4 + 1)
 
 
-def test_calibrating_changes_the_geometry_stream_alone():
+def test_many_clips_are_trusted_more_than_one():
+    clip, usual = np.array([0.7, 0.2, 0.1]), np.log([0.4, 0.3, 0.3])
+    bias = np.log(clip) - usual
+    for count in (1, 4, 1000):
+        found = calibration.personal_bias(np.stack([clip] * count), usual)
+        np.testing.assert_allclose(found, bias * count / (count + 4), atol=1e-12)
+
+
+def test_taking_out_what_was_added_gives_the_posterior_back():
+    rng = np.random.default_rng(1)
+    posteriors, bias = softmax(rng.normal(size=(5, 3, 7))).astype(np.float32), rng.normal(size=7)
+    biased = softmax(np.log(posteriors) + bias).astype(np.float32)
+    found = calibration.without_bias(biased, bias)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, posteriors, atol=1e-5)
+
+
+def test_zeros_and_missing_windows_pass_through():
+    posteriors = np.array([[1.0, 0.0], [np.nan, np.nan]], np.float32)
+    found = calibration.without_bias(posteriors, np.array([5.0, -5.0]))
+    np.testing.assert_allclose(found[0], [1, 0], atol=1e-6)
+    assert np.isnan(found[1]).all()
+
+
+def test_a_stream_that_no_clip_has_gets_no_bias():
+    clips = [{"voice": np.array([0.5, 0.5])}, {}]
+    usual = {"voice": np.log([0.4, 0.6]), "face": np.log([0.5, 0.5])}
+    assert list(calibration.personal_biases(clips, usual)) == ["voice"]
+
+
+def test_the_study_finds_a_gain_where_speakers_differ_and_none_where_they_do_not():
+    tables = {"biased": made_up_speakers(1.0), "alike": made_up_speakers(0.0)}
+    found = calibration_study.study_shipped(tables, counts=(0, 8), draws=5, resamples=200)
+    assert found.loc[("biased", "any", 8), "gain_low"] > 0.05
+    assert abs(found.loc[("alike", "any", 8), "gain"]) < 0.02
+    assert ("alike", "neutral", 8) not in found.index
+
+
+def test_calibrating_changes_every_stream_and_leaves_the_recogniser():
     recognizer = Recognizer.load(REPOSITORY / "Models")
-    calibrated = recognizer.calibrate(EXAMPLES[:2])
-    plain, personal = recognizer.classify(EXAMPLES[2]), calibrated.classify(EXAMPLES[2])
-    for stream in ("voice", "face"):
-        np.testing.assert_array_equal(plain.posteriors[stream], personal.posteriors[stream])
-    assert np.abs(plain.posteriors["geometry"] - personal.posteriors["geometry"]).max() > 1e-3
+    before = recognizer.classify(EXAMPLES[2])
+    personal = recognizer.calibrate(EXAMPLES[:2]).classify(EXAMPLES[2])
+    after = recognizer.classify(EXAMPLES[2])
+    for stream in ("voice", "face", "geometry", "fused"):
+        assert np.abs(before.posteriors[stream] - personal.posteriors[stream]).max() > 1e-3
+        np.testing.assert_array_equal(before.posteriors[stream], after.posteriors[stream])
+        assert personal.posteriors[stream].sum() == pytest.approx(1, abs=1e-5)
 
 
 def test_jobs_know_the_speaker_too():
     calibrated = Recognizer.load(REPOSITORY / "Models").calibrate(EXAMPLES[:1])
-    alone = calibrated.classify(EXAMPLES[2]).posteriors["geometry"]
+    alone = calibrated.classify(EXAMPLES[2]).posteriors["fused"]
     (beside,) = calibrated.classify_many([EXAMPLES[2]], n_jobs=2)
-    np.testing.assert_allclose(beside.posteriors["geometry"], alone, atol=1e-6)
+    np.testing.assert_allclose(beside.posteriors["fused"], alone, atol=1e-6)
 
 
-def test_clips_without_a_face_are_refused(tmp_path):
-    from emorec.avatar import all_takes, write_sound
+def test_clips_with_neither_voice_nor_face_are_refused(tmp_path):
+    import soundfile
 
-    sound = write_sound(tmp_path / "only_sound.wav", 1, all_takes()[0])
-    with pytest.raises(ValueError, match=r"shows a face.*Remedy"):
-        Recognizer.load(REPOSITORY / "Models").calibrate([sound])
+    silence = tmp_path / "silence.wav"
+    soundfile.write(silence, np.zeros(48_000, np.float32), 48_000)
+    with pytest.raises(ValueError, match=r"neither a voice nor a face.*Remedy"):
+        Recognizer.load(REPOSITORY / "Models").calibrate([silence])

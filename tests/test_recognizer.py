@@ -143,9 +143,7 @@ def test_a_quiet_voice_is_a_voice_and_hiss_below_60_db_is_none(recognizer):
 def test_a_long_track_of_landmarks_is_judged_piece_by_piece(recognizer, example):
     frame = next(read_frames(example)).frames[0]
     box = np.array([440, 160, 400, 400])
-    stream = GeometryStream(
-        recognizer.networks["geometry"], LandmarkPredictor(), geometry.NO_OFFSET
-    )
+    stream = GeometryStream(recognizer.networks["geometry"], LandmarkPredictor())
     for time_s in np.arange(0, 70, 1 / geometry.FRAME_RATE_HZ):
         stream.add(float(time_s), frame, box)
     times_s = stream.finish().times_s
