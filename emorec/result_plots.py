@@ -110,8 +110,9 @@ def figures(found: Sequence) -> Iterator[tuple[str, Figure]]:
     """Yield the name and the figure of each plot."""
     from emorec.results import on_reference_split
 
-    yield "results_overview", draw_overview(found)
-    for evidence in found:
+    shipped = [evidence for evidence in found if evidence.is_shipped]
+    yield "results_overview", draw_overview(shipped)
+    for evidence in shipped:
         yield f"model_{evidence.name}", draw_model(evidence)
     fused = next((e for e in found if e.name == "fusion"), None)
     if fused is not None and on_reference_split(fused) is not None:

@@ -180,6 +180,7 @@ def write_kind(folder: Path, kind: str, of_frames: pd.DataFrame) -> dict:
         ),
         command=f"python -m emorec.train_frames --kinds {kind}",
         extra={
+            "title": f"Single frames: {KINDS[kind].what}",
             "seed": SEED,
             "frames": len(single),
             "frame_scores": evaluation.scores(single),

@@ -49,6 +49,13 @@ PROTOCOL = (
     "JavaSED, 192 clips of 8 actors, 6 classes, by speaker: four folds of two actors, each judged "
     "by a network trained on the other six; {how}; one seed"
 )
+TITLES = {
+    "voice": "voice, fine-tuned",
+    "face": "face, fine-tuned",
+    "geometry": "geometry, with RAVDESS",
+    "face_temporal": "temporal network on the face network's embeddings",
+    "fusion": "log-linear fusion",
+}
 HOW = {
     "voice": "started from the shipped voice network (CREMA-D and RAVDESS)",
     "face": "started from the shipped face network (FER-2013)",
@@ -252,7 +259,7 @@ def write_javased(folder: Path, name: str, predictions: pd.DataFrame) -> pd.Data
         predictions,
         protocol=PROTOCOL.format(how=HOW[name]),
         command="python -m emorec.train_javased",
-        extra={"seed": SEED},
+        extra={"title": f"JavaSED: {TITLES[name]}", "seed": SEED},
     )
     print(f"JavaSED, {name}: {metrics['scores']['accuracy']:.1%}", flush=True)
     return read_predictions(folder)

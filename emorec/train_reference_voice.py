@@ -220,7 +220,11 @@ def write_results(name: str, predictions: pd.DataFrame, models: Path = MODELS) -
             "17-20; one seed"
         ),
         command=f"python -m emorec.train_reference_voice --rungs {name}",
-        extra={"seed": SEED, "published_accuracy_percent": rung.published},
+        extra={
+            "title": f"Reference project's voice network, {name}",
+            "seed": SEED,
+            "published_accuracy_percent": rung.published,
+        },
     )
 
 

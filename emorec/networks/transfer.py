@@ -41,5 +41,10 @@ def _base(weights: str | None) -> keras.Model:
         base.name = "from_scratch"
         return base
     base.trainable = weights is None
+    if weights is None:
+        # Its averages over a thousand batches suit ImageNet; a small corpus has a hundred.
+        for layer in base.layers:
+            if isinstance(layer, layers.BatchNormalization):
+                layer.momentum = 0.9
     base.name = "pre_trained" if weights else "from_scratch"
     return base
