@@ -6,7 +6,7 @@ more memory than a minute.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -199,7 +199,7 @@ class FaceStream:
             return
         times_s, crops, pictures = zip(*self._pending, strict=True)
         self._pending = []
-        posteriors = self._network.predict(standardize(np.stack(crops)))
+        posteriors = judge_faces(self._network.predict, np.stack(crops))
         self._times_s.extend(times_s)
         self._posteriors.append(posteriors)
         folded = fold(posteriors, self._network.spec.classes, COMMON7)
@@ -326,6 +326,20 @@ class PictureStream:
         if not self.end_s:
             return ["no picture"]
         return self._tracker.notes if self._has_face else ["no face"]
+
+
+def judge_faces(predict: Callable[[np.ndarray], np.ndarray], faces: np.ndarray) -> np.ndarray:
+    """Judge each face and its mirror image, which shows the same emotion; return their mean.
+
+    Args:
+        predict: From (m, size, size, 1) standardised faces to posteriors (m, classes).
+        faces: (n, size, size) uint8.
+
+    Returns:
+        (n, classes).
+    """
+    both = predict(standardize(np.concatenate([faces, faces[:, :, ::-1]])))
+    return (both[: len(faces)] + both[len(faces) :]) / 2
 
 
 class Pace:
