@@ -37,7 +37,7 @@ MODELS = REPOSITORY / "Models"
 FOLDS = (("01", "02"), ("03", "04"), ("05", "06"), ("07", "08"))
 STREAMS = ("voice", "face", "geometry")
 SEED = 1
-VOICE_CYCLES = (Cycle(40, 1e-3, dropout=0.3),)
+VOICE_CYCLES = (Cycle(160, 1e-3, dropout=0.3),)
 FACE_CYCLES = (Cycle(25, 5e-4, dropout=0.4),)
 FACES_PER_CLIP = 8
 TEMPORAL_CYCLES = (Cycle(60, 1e-3, dropout=0.4),)
