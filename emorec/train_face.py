@@ -42,19 +42,15 @@ class FaceCycle(Cycle):
         mixup_alpha: How strongly pairs of faces are blended (Zhang et al. 2018); 0: not.
         crop_px: Side of the random crop that a face is trained on. Smaller crops train
             faster, and the pooled network takes whole faces just as well.
-        taught_share: How much of each target is what the network of the cycle before says of the
-            face ("born again", Furlanello et al. 2018), which smooths labels that are wrong.
     """
 
     mixup_alpha: float = 0.0
     crop_px: int = FACE_SIZE_PX
-    taught_share: float = 0.0
 
 
 CYCLES = (
     FaceCycle(45, 1.5e-3, dropout=0.4),
     FaceCycle(60, 1.5e-3, dropout=0.2, mixup_alpha=0.2, crop_px=40),
-    FaceCycle(20, 1e-3, dropout=0.2, mixup_alpha=0.2, crop_px=40, taught_share=0.5),
 )
 
 CARD = CardText(
@@ -125,19 +121,11 @@ def train_face_network(
 
     def batches(index: int) -> AugmentedBatches:
         cycle = cycles[index]
-        wanted_of = targets.copy()
-        if cycle.taught_share:
-            teacher = keras.saving.load_model(
-                Path(work_folder) / f"cycle_{index}" / "trained.keras"
-            )
-            taught = judge_faces(_both_heads(teacher), pixels[rows])
-            share = cycle.taught_share
-            wanted_of[rows, :-1] = (1 - share) * targets[rows, :-1] + share * taught
 
         def make_batch(rng, indices):
             chosen = rows[indices]
             faces = standardize(augment.augment_faces(rng, pixels[chosen], cycle.crop_px))
-            wanted = wanted_of[chosen]
+            wanted = targets[chosen]
             if cycle.mixup_alpha:
                 faces, wanted = augment.mixup(rng, faces, wanted, cycle.mixup_alpha)
             fer, ferplus, weight = np.split(wanted, [len(COMMON7), -1], axis=1)
