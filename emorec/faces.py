@@ -29,6 +29,7 @@ _CASCADE_NAME = "haarcascade_frontalface_default.xml"
 _QUICK_SCALE_FACTOR, _QUICK_MIN_NEIGHBORS = 1.2, 5
 _SMALLEST_RIVAL = 0.5  # of the followed face's size
 _CLEARLY_LARGER = 1.25  # than the followed face's size
+_RIVAL_PAUSE_S = 0.2
 _LASTING_SIGHTINGS = 3  # in a row, before another face counts
 # A face is brought to this size when it is looked for again: the cascade strides over faces of
 # less than 48 pixels more coarsely, which biases the size of the boxes.
@@ -276,7 +277,7 @@ class FaceTracker:
     def _survey_interval_s(self) -> float:
         """Surveys are rare while a face is followed, and relax when nobody is there."""
         if self._box is not None:
-            return self.redetect_s if self._rivals else self.survey_s
+            return _RIVAL_PAUSE_S if self._rivals else self.survey_s
         return next(pause_s for most, pause_s in _SURVEY_PAUSES_S if self._empty_surveys < most)
 
     def _survey(self, time_s: float, frame: np.ndarray) -> None:

@@ -346,8 +346,12 @@ def read_ahead(pieces: Iterable[Piece], depth: int) -> Iterator[Piece]:
 @lru_cache(maxsize=1)
 def _worker_recognizer(folder: str, engine: str) -> Recognizer:
     """Each worker process loads the networks once."""
+    import signal
+
     import cv2
 
+    # A terminal sends Ctrl-C to the workers as well; the process that started them ends them.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     cv2.setNumThreads(1)
     return Recognizer.load(folder, engine)
 

@@ -7,6 +7,7 @@ more memory than a minute.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,17 +25,21 @@ __all__ = ["FaceStream", "Findings", "GeometryStream", "PictureStream", "VoiceSt
 
 SILENCE_DBFS = -60.0
 SHORTEST_SOUND_S = 0.25
-FACES_PER_S = 10.0
+FACES_PER_S = 5.0
 FACE_WINDOW_S = 0.5
 FALLBACK_FRAME_RATE_HZ = 25.0
 
 _LEVEL_BLOCK_S = 0.05
 _CLIPPED_LEVEL, _CLIPPED_SHARE = 0.999, 0.001
 _WINDOWS_PER_BATCH = 8
-_FACES_PER_BATCH = 16
+_FACES_PER_BATCH = 4
 _PICTURES_KEPT = 8
 _PICTURE_PX = 112
 _TRACK_CHUNK_S = 60.0
+
+# The engines let go of Python's lock while they compute, so that faces are judged on this thread
+# while the next frames are searched.
+_beside = ThreadPoolExecutor(1, "judging faces")
 
 
 @dataclass(frozen=True)
@@ -157,6 +162,7 @@ class FaceStream:
         self._size_px = network.input_shape[0]
         self._pace = Pace(FACES_PER_S)
         self._pending: list[tuple[float, np.ndarray, np.ndarray]] = []
+        self._judging: tuple[Future, tuple, tuple] | None = None
         self._times_s: list[float] = []
         self._posteriors: list[np.ndarray] = []
         self._pictures: list[FaceUsed] = []
@@ -179,6 +185,7 @@ class FaceStream:
     def finish(self) -> tuple[Findings | None, list[FaceUsed]]:
         """Judge what is left; None where no face was seen."""
         self._predict()
+        self._collect()
         if not self._times_s:
             return None, []
         times_s, posteriors = np.array(self._times_s), np.concatenate(self._posteriors)
@@ -195,11 +202,22 @@ class FaceStream:
         return findings, self._pictures
 
     def _predict(self) -> None:
+        """Have the faces so far judged beside the work on the next frames."""
         if not self._pending:
             return
         times_s, crops, pictures = zip(*self._pending, strict=True)
         self._pending = []
-        posteriors = judge_faces(self._network.predict, np.stack(crops))
+        self._collect()
+        judging = _beside.submit(judge_faces, self._network.predict, np.stack(crops))
+        self._judging = judging, times_s, pictures
+
+    def _collect(self) -> None:
+        """Take what was found of the faces that were handed over last."""
+        if self._judging is None:
+            return
+        judging, times_s, pictures = self._judging
+        self._judging = None
+        posteriors = judging.result()
         self._times_s.extend(times_s)
         self._posteriors.append(posteriors)
         folded = fold(posteriors, self._network.spec.classes, COMMON7)
@@ -232,22 +250,19 @@ class GeometryStream:
 
     def __init__(self, network: Network, predictor: LandmarkPredictor):
         self._network, self._predictor = network, predictor
-        self._pace = Pace(geometry.FRAME_RATE_HZ)
         self._track_s: list[float] = []
         self._track: list[np.ndarray] = []
         self._times_s: list[np.ndarray] = []
         self._posteriors: list[np.ndarray] = []
 
     def add(self, time_s: float, frame: np.ndarray, box: np.ndarray) -> None:
-        """Take a frame with a face; about `geometry.FRAME_RATE_HZ` of them are looked at.
+        """Take a frame with a face; about `geometry.FRAME_RATE_HZ` a second are enough.
 
         Args:
             time_s: Its time.
             frame: (height, width) uint8, grey.
             box: x, y, width, height of the face.
         """
-        if not self._pace.is_due(time_s):
-            return
         self._track_s.append(time_s)
         self._track.append(self._predictor.predict(frame, box))
         if time_s - self._track_s[0] >= _TRACK_CHUNK_S:
@@ -283,6 +298,8 @@ class GeometryStream:
 class PictureStream:
     """Follows the face through the frames and has it judged by both streams that look at it.
 
+    About `geometry.FRAME_RATE_HZ` frames a second are looked at: all that the streams need.
+
     Args:
         networks: Stream name -> its network; "face" and "geometry" are used.
         landmarks: Finds the landmarks.
@@ -301,6 +318,7 @@ class PictureStream:
         self.end_s = 0.0
         self._frame_s = 1 / frame_rate_hz
         self._tracker = FaceTracker()
+        self._pace = Pace(geometry.FRAME_RATE_HZ)
         self._face = FaceStream(networks["face"])
         self._geometry = GeometryStream(networks["geometry"], landmarks)
         self._has_face = False
@@ -308,12 +326,14 @@ class PictureStream:
     def add(self, batch: FrameBatch) -> None:
         """Take the next frames."""
         for time_s, frame in zip(batch.times_s.tolist(), batch.frames, strict=True):
+            self.end_s = time_s + self._frame_s
+            if not self._pace.is_due(time_s):
+                continue
             box = self._tracker.update(time_s, frame)
             if box is not None:
                 self._has_face = True
                 self._face.add(time_s, frame, box)
                 self._geometry.add(time_s, frame, box)
-            self.end_s = time_s + self._frame_s
 
     def finish(self) -> tuple[dict[str, Findings | None], list[FaceUsed]]:
         """Judge what is left: findings by stream, None where no face was seen; faces used."""
