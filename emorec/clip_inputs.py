@@ -16,7 +16,8 @@ from emorec import speech
 from emorec.faces import FaceTracker, crop_face
 from emorec.landmarks import LandmarkPredictor
 from emorec.media import ClipReader, FrameBatch
-from emorec.streams import FACES_PER_S, Pace
+from emorec.pace import Pace
+from emorec.streams import FACES_PER_S
 
 FACE_SIZE_PX = 48
 """Side of the face network's input; not imported, for that would load Keras in each worker."""

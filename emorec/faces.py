@@ -8,6 +8,7 @@ of the cost of a detection.
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -95,7 +96,7 @@ class FaceDetector:
 
     def __init__(self, setting: HaarSetting = REFERENCE):
         self.setting = setting
-        self._cascade = cv2.CascadeClassifier(str(_cascade_path()))
+        self._cascade = _cascade()
 
     def detect(self, frame: np.ndarray) -> np.ndarray:
         """Find all faces of a frame.
@@ -338,6 +339,16 @@ def _peak_offset(scores: np.ndarray, index: int) -> float:
     before, peak, after = (float(score) for score in scores[index - 1 : index + 2])
     curvature = before - 2 * peak + after
     return 0.5 * (before - after) / curvature if curvature < 0 else 0.0
+
+
+_loaded = threading.local()
+
+
+def _cascade() -> cv2.CascadeClassifier:
+    """The cascade, read once for each thread: one must not search two frames at a time."""
+    if not hasattr(_loaded, "cascade"):
+        _loaded.cascade = cv2.CascadeClassifier(str(_cascade_path()))
+    return _loaded.cascade
 
 
 def _cascade_path() -> Path:

@@ -19,13 +19,14 @@ from emorec.engines import Network
 from emorec.faces import FaceTracker
 from emorec.landmarks import LandmarkPredictor
 from emorec.media import FrameBatch, SoundBlock
+from emorec.pace import Pace
 from emorec.result import FaceUsed
 
 __all__ = ["FaceStream", "Findings", "GeometryStream", "PictureStream", "VoiceStream", "is_silent"]
 
 SILENCE_DBFS = -60.0
 SHORTEST_SOUND_S = 0.25
-FACES_PER_S = 5.0
+FACES_PER_S = 4.0
 FACE_WINDOW_S = 0.5
 FALLBACK_FRAME_RATE_HZ = 25.0
 
@@ -360,31 +361,6 @@ def judge_faces(predict: Callable[[np.ndarray], np.ndarray], faces: np.ndarray) 
     """
     both = predict(standardize(np.concatenate([faces, faces[:, :, ::-1]])))
     return (both[: len(faces)] + both[len(faces) :]) / 2
-
-
-class Pace:
-    """Tells which frames to look at, so that about `rate_hz` of them are.
-
-    Args:
-        rate_hz: Frames a second; the mean rate is kept where there are enough frames.
-
-    >>> pace = Pace(10)
-    >>> [pace.is_due(time_s) for time_s in (0.0, 0.04, 0.12, 0.16, 0.2)]
-    [True, False, True, False, True]
-    """
-
-    def __init__(self, rate_hz: float):
-        self._period_s = 1 / rate_hz
-        self._due_s = -np.inf
-
-    def is_due(self, time_s: float) -> bool:
-        """Tell whether the next frame, which stands at `time_s`, is to be looked at."""
-        if time_s < self._due_s:
-            return False
-        # A millisecond off, lest rounded time stamps fall just short of being due.
-        earliest_s = time_s + self._period_s / 2 - 0.001
-        self._due_s = max(self._due_s + self._period_s, earliest_s)
-        return True
 
 
 def is_silent(samples: np.ndarray, sample_rate_hz: int) -> bool:
