@@ -205,14 +205,15 @@ def networks(story: Story) -> Figure:
 
 
 def table_of_results(story: Story) -> Figure:
-    """Every model's accuracy beside what others report."""
+    """The shipped models' accuracy beside what others report."""
     figure = _page("Results, beside others")
     rows = []
     for evidence in story.evidence.values():
+        if not evidence.is_shipped:
+            continue
         value, low, high = evidence.percent()
-        others = published_for(evidence.measured_on, evidence.stream)
-        shown = "\n".join(figure_of.in_words() for figure_of in others[:2]) or "–"
-        corpus = "\n".join(textwrap.wrap(evidence.measured_on, 31, max_lines=2, placeholder=" …"))
+        shown = "\n".join(results.reported_by_others(evidence)[:2]) or "–"
+        corpus = "\n".join(textwrap.wrap(evidence.measured_on, 29, max_lines=2, placeholder=" …"))
         title = textwrap.fill(evidence.title, 20)
         rows.append((title, corpus, f"{value:.1f}", f"{low:.1f} – {high:.1f}", shown))
     axes = figure.add_axes((0.05, 0.1, 0.9, 0.74))
