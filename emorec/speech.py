@@ -78,6 +78,36 @@ def _hann(length: int) -> np.ndarray:
     return (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / length)).astype(np.float32)
 
 
+@cache
+def _mel_runs(setting: LogMelSetting) -> tuple[np.ndarray, ...]:
+    """Split the bins of the spectrum into runs that feed the same two neighbouring filters.
+
+    Returns:
+        The bins that any filter passes, where each run starts among them, the lower filter of
+        each run, and the weights of the bins in the lower and in the upper filter.
+    """
+    filters = mel_filter_bank(setting)
+    bins = np.flatnonzero(filters.any(0))
+    lower = (filters[:, bins] > 0).argmax(0)
+    starts = np.flatnonzero(np.diff(lower, prepend=-1))
+    with_none = np.vstack([filters, np.zeros_like(filters[:1])])
+    return bins, starts, lower[starts], filters[lower, bins], with_none[lower + 1, bins]
+
+
+def _mel_power(power: np.ndarray, setting: LogMelSetting) -> np.ndarray:
+    """Apply the filters to power (frames, 1 + n_fft // 2); float32 (bands, frames).
+
+    Not as a product of matrices: nearly all weights are zero, and the threads that NumPy starts
+    for a product get in the way of those that decode (measured: 20 against 2 ms a window).
+    """
+    bins, starts, lower, in_lower, in_upper = _mel_runs(setting)
+    passed = power[:, bins]
+    mel_power = np.zeros((len(power), setting.bands + 1), np.float32)
+    mel_power[:, lower] += np.add.reduceat(passed * in_lower, starts, axis=1)
+    mel_power[:, lower + 1] += np.add.reduceat(passed * in_upper, starts, axis=1)
+    return mel_power[:, :-1].T
+
+
 def log_mel(samples: np.ndarray, setting: LogMelSetting) -> np.ndarray:
     """Return the log-mel spectrogram in dB.
 
@@ -98,7 +128,7 @@ def log_mel(samples: np.ndarray, setting: LogMelSetting) -> np.ndarray:
     frames = np.lib.stride_tricks.sliding_window_view(padded, setting.n_fft)[:: setting.hop]
     spectrum = np.fft.rfft(frames * _hann(setting.n_fft), axis=1)
     power = spectrum.real**2 + spectrum.imag**2
-    mel_power = mel_filter_bank(setting) @ power.T
+    mel_power = _mel_power(power, setting)
     decibel = 10 * np.log10(np.maximum(mel_power, _SMALLEST_POWER))
     return np.maximum(decibel, decibel.max() - _DYNAMIC_RANGE_DB)
 
