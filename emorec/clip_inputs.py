@@ -1,7 +1,8 @@
 """What the three networks read of whole clips, kept: for training on an audio-visual corpus.
 
 The recogniser judges while it reads and keeps little; training needs the inputs themselves, many
-times. The face is found, cropped and measured exactly as the recogniser does it.
+times. The face is found, cropped and measured by the same code as in the recogniser, which follows
+it through fewer frames.
 """
 
 from collections.abc import Sequence

@@ -161,3 +161,26 @@ def test_training_learns_and_a_cut_run_resumes(tmp_path):
     assert batches < 60, "the second run began where the first stopped"
     epochs = np.genfromtxt(tmp_path / "history.csv", delimiter=",", names=True)["epoch"]
     assert sorted(set(epochs)) == list(range(20))
+
+
+def test_a_face_and_its_mirror_image_are_judged_alike():
+    from emorec.streams import judge_faces
+
+    faces = np.random.default_rng(0).integers(0, 256, (3, 48, 48), np.uint8)
+    network = shake(build_face_network())
+
+    def predict(batch):
+        return network.predict(batch, verbose=0)["ferplus"]
+
+    found = judge_faces(predict, faces)
+    assert found.shape == (3, 8)
+    np.testing.assert_allclose(found, judge_faces(predict, faces[:, :, ::-1]), atol=1e-5)
+
+
+def test_crops_of_augmented_faces_have_the_asked_size():
+    from emorec.augment import augment_faces
+
+    faces = np.random.default_rng(0).integers(0, 256, (5, 48, 48), np.uint8)
+    for side, asked in ((48, None), (40, 40)):
+        found = augment_faces(np.random.default_rng(1), faces, asked)
+        assert found.shape == (5, side, side) and found.dtype == np.uint8
