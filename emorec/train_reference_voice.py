@@ -33,6 +33,8 @@ COPIES = 5
 SEED = 1
 EPOCHS = 100
 PATIENCE = 12
+# A pass over five variants of each take is five passes' worth of steps, and a 2D pass is dear.
+PATIENCE_2D_AUGMENTED = 4
 
 
 @dataclass(frozen=True)
@@ -44,12 +46,21 @@ class Rung:
         is_spectrum_averaged: Whether the network reads the log-mel's mean over frequency.
         copies: Variants of each training take; 1 for the take alone.
         published: The reference project's accuracy in percent; None where it gives none.
+        patience: Epochs without a better validation accuracy after which training stops.
     """
 
     build: Callable[[int], keras.Model]
     is_spectrum_averaged: bool
     copies: int
     published: float | None
+    patience: int = PATIENCE
+
+
+def _augmented_2d(kernel: tuple[int, int], published: float) -> Rung:
+    def build(classes):
+        return build_voice_2d(classes, kernel=kernel, l2=1e-4)
+
+    return Rung(build, False, COPIES, published, PATIENCE_2D_AUGMENTED)
 
 
 RUNGS = {
@@ -58,8 +69,8 @@ RUNGS = {
     "1d-augmented": Rung(lambda n: build_voice_1d(n, dropout=0.3, l2=1e-4), True, COPIES, 48),
     "2d-plain": Rung(lambda n: build_voice_2d(n, kernel=(3, 3), dropout=0.0), False, 1, 40),
     "2d-tuned": Rung(lambda n: build_voice_2d(n, kernel=(3, 3), l2=1e-4), False, 1, 49),
-    "2d-augmented": Rung(lambda n: build_voice_2d(n, kernel=(3, 3), l2=1e-4), False, COPIES, 57),
-    "2d-3x5": Rung(lambda n: build_voice_2d(n, kernel=(3, 5), l2=1e-4), False, COPIES, 59),
+    "2d-augmented": _augmented_2d((3, 3), 57),
+    "2d-3x5": _augmented_2d((3, 5), 59),
 }
 
 
@@ -182,7 +193,7 @@ def train_rung(
         "adam", "sparse_categorical_crossentropy", metrics=["accuracy"], jit_compile=False
     )
     stop = keras.callbacks.EarlyStopping(
-        "val_accuracy", patience=PATIENCE, restore_best_weights=True
+        "val_accuracy", patience=rung.patience, restore_best_weights=True
     )
     folder.mkdir(parents=True, exist_ok=True)
     network.fit(
@@ -223,6 +234,7 @@ def write_results(name: str, predictions: pd.DataFrame, models: Path = MODELS) -
         extra={
             "title": f"Reference project's voice network, {name}",
             "seed": SEED,
+            "patience_epochs": rung.patience,
             "published_accuracy_percent": rung.published,
         },
     )
@@ -236,6 +248,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     copies = max(RUNGS[name].copies for name in names)
     inputs = read_inputs(ravdess.load_sound_table(), copies)
     for name in names:
+        # The 2D networks take half the time in bfloat16; the 1D ones gain nothing.
+        is_2d = not RUNGS[name].is_spectrum_averaged
+        keras.mixed_precision.set_dtype_policy("mixed_bfloat16" if is_2d else "float32")
         predictions = train_rung(name, inputs, MODELS / "reference_voice" / "work")
         accuracy = write_results(name, predictions)["scores"]["accuracy"]
         print(f"{name}: {accuracy:.1%} (published: {RUNGS[name].published})", flush=True)

@@ -6,7 +6,7 @@ python -m emorec.train_voice --folds 1 2 3  # some folds only; processes can sha
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import keras
@@ -36,10 +36,25 @@ MODEL_FOLDER = REPOSITORY / "Models" / "voice_2d_cnn"
 PRETRAINING = (Cycle(15, 2e-3, dropout=0.3),)
 CYCLES = (Cycle(36, 2e-3, dropout=0.3), Cycle(20, 1e-3, dropout=0.3))
 BATCH_SIZE = 16
-WEIGHT_DECAY = 0.03
-LABEL_SMOOTHING = 0.1
-MIXUP_ALPHA = 0.1
 SEED = 1
+
+
+@dataclass(frozen=True)
+class Regularization:
+    """What keeps the network from learning the training takes by heart.
+
+    Attributes:
+        weight_decay: Decoupled decay of AdamW.
+        label_smoothing: Share of each target that is spread over all classes.
+        mixup_alpha: Of the Beta distribution that pairs of takes are mixed by.
+    """
+
+    weight_decay: float = 0.03
+    label_smoothing: float = 0.1
+    mixup_alpha: float = 0.1
+
+
+REGULARIZATION = Regularization()
 
 CARD = CardText(
     title="Voice 2D CNN",
@@ -101,6 +116,7 @@ def train_voice_network(
     start: keras.Model | None = None,
     classes: tuple[str, ...] = RAVDESS8,
     cycles: Sequence[Cycle] = CYCLES,
+    regularization: Regularization = REGULARIZATION,
     seed: int = SEED,
 ) -> keras.Model:
     """Train one network on all takes given; the run resumes where it was cut.
@@ -112,6 +128,7 @@ def train_voice_network(
         start: A trained network whose layers, but for the softmax, are taken over.
         classes: What the softmax tells apart.
         cycles: Of the learning rate.
+        regularization: Its strengths.
         seed: Of initial weights, order and augmentation.
     """
     keras.utils.set_random_seed(seed)
@@ -125,7 +142,7 @@ def train_voice_network(
             for i in indices
         ]
         inputs = np.stack(inputs)[..., None].astype(np.float32)
-        return augment.mixup(rng, inputs, targets[indices], MIXUP_ALPHA)
+        return augment.mixup(rng, inputs, targets[indices], regularization.mixup_alpha)
 
     def build(dropout):
         network = build_voice_network(speech.VOICE.bands, frames, len(classes), dropout=dropout)
@@ -139,9 +156,9 @@ def train_voice_network(
         lambda cycle: AugmentedBatches(len(table), make_batch, BATCH_SIZE, seed + cycle),
         cycles,
         work_folder,
-        loss=keras.losses.CategoricalCrossentropy(label_smoothing=LABEL_SMOOTHING),
+        loss=keras.losses.CategoricalCrossentropy(label_smoothing=regularization.label_smoothing),
         metrics=["accuracy"],
-        weight_decay=WEIGHT_DECAY,
+        weight_decay=regularization.weight_decay,
     )
 
 
