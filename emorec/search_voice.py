@@ -32,6 +32,7 @@ from emorec.splits import RAVDESS_BLOCKS, REFERENCE_TEST_ACTORS, is_actor, speak
 from emorec.training import Cycle
 
 FOLDER = REPOSITORY / "Models" / "voice_search"
+TRIALS_FILE = FOLDER / "trials.csv"
 BLOCKS = RAVDESS_BLOCKS[:5]
 TRIALS = 12
 TRIALS_BEFORE_PRUNING = 3
@@ -192,17 +193,20 @@ def trial_table(study: optuna.Study) -> pd.DataFrame:
     return pd.DataFrame(rows).sort_values(["mean_recall", "trial"], ascending=[False, True])
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Search, and write `Models/voice_search/trials.csv`."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--trials", type=int, default=TRIALS, help="in all (default %(default)s)")
-    trials = parser.parse_args(arguments).trials
+def search_corpus(trials: int = TRIALS) -> pd.DataFrame:
+    """Search on RAVDESS and write `Models/voice_search/trials.csv`; returns its table."""
     keras.mixed_precision.set_dtype_policy("mixed_bfloat16")
     table = ravdess.load_sound_table()
     sounds = train_voice.read_sounds(table)
-    found = search(table, sounds, FOLDER / "work", trials=trials)
-    write_table(FOLDER / "trials.csv", found)
-    print(found.to_string(index=False))
+    write_table(TRIALS_FILE, search(table, sounds, FOLDER / "work", trials=trials))
+    return pd.read_csv(TRIALS_FILE)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Search on RAVDESS and print the trials."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--trials", type=int, default=TRIALS, help="in all (default %(default)s)")
+    print(search_corpus(parser.parse_args(arguments).trials).to_string(index=False))
 
 
 if __name__ == "__main__":

@@ -155,13 +155,13 @@ def read_inputs(table: pd.DataFrame, copies: int = COPIES) -> Inputs:
 
 
 def train_rung(
-    name: str, inputs: Inputs, work_folder: Path, *, epochs: int = EPOCHS, seed: int = SEED
+    name: str, inputs: Inputs | None, work_folder: Path, *, epochs: int = EPOCHS, seed: int = SEED
 ) -> pd.DataFrame:
     """Train one rung and judge actors 21-24; a finished rung is read.
 
     Args:
         name: One of RUNGS.
-        inputs: From `read_inputs`.
+        inputs: From `read_inputs`; a finished rung needs none.
         work_folder: For predictions and learning curve.
         epochs: Most passes; training stops early when validation no longer improves.
         seed: Of weights and order.
@@ -240,20 +240,32 @@ def write_results(name: str, predictions: pd.DataFrame, models: Path = MODELS) -
     )
 
 
+def train_ladder(names: Sequence[str], models: Path = MODELS) -> dict[str, dict]:
+    """Train and judge rungs on RAVDESS, write their evidence; finished ones are read.
+
+    Returns:
+        Rung -> what its `metrics.json` holds.
+    """
+    work, inputs = Path(models) / "reference_voice" / "work", None
+    found = {}
+    for name in names:
+        if inputs is None and not (work / name / "predictions.csv").exists():
+            copies = max(RUNGS[name].copies for name in names)
+            inputs = read_inputs(ravdess.load_sound_table(), copies)
+        # The 2D networks take half the time in bfloat16; the 1D ones gain nothing.
+        is_2d = not RUNGS[name].is_spectrum_averaged
+        keras.mixed_precision.set_dtype_policy("mixed_bfloat16" if is_2d else "float32")
+        found[name] = write_results(name, train_rung(name, inputs, work), models)
+        accuracy = found[name]["scores"]["accuracy"]
+        print(f"{name}: {accuracy:.1%} (published: {RUNGS[name].published})", flush=True)
+    return found
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Train the rungs asked for and write their evidence."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--rungs", nargs="*", choices=RUNGS, default=list(RUNGS))
-    names = parser.parse_args(arguments).rungs
-    copies = max(RUNGS[name].copies for name in names)
-    inputs = read_inputs(ravdess.load_sound_table(), copies)
-    for name in names:
-        # The 2D networks take half the time in bfloat16; the 1D ones gain nothing.
-        is_2d = not RUNGS[name].is_spectrum_averaged
-        keras.mixed_precision.set_dtype_policy("mixed_bfloat16" if is_2d else "float32")
-        predictions = train_rung(name, inputs, MODELS / "reference_voice" / "work")
-        accuracy = write_results(name, predictions)["scores"]["accuracy"]
-        print(f"{name}: {accuracy:.1%} (published: {RUNGS[name].published})", flush=True)
+    train_ladder(parser.parse_args(arguments).rungs)
 
 
 if __name__ == "__main__":
