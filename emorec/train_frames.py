@@ -170,18 +170,21 @@ def write_kind(folder: Path, kind: str, of_frames: pd.DataFrame) -> dict:
     """Write one kind's evidence; returns what `metrics.json` holds."""
     write_table(folder / "predictions_frames.csv", of_frames)
     single = of_frames.drop(columns="frame_number")
+    network = KINDS[kind].build(len(JAVASED6))
+    what = KINDS[kind].what + (" from scratch" if "from_scratch" in network.name else "")
     metrics = write_evidence(
         folder,
         pool_frames(of_frames),
         protocol=PROTOCOL.format(
-            how=f"single frames, {KINDS[kind].what}, the reference project's face network unless "
+            how=f"single frames, {what}, the reference project's face network unless "
             f"another is named; mean over the frames of a clip; {FRAMES_PER_CLIP} frames a clip "
             f"train for {EPOCHS} epochs"
         ),
         command=f"python -m emorec.train_frames --kinds {kind}",
         extra={
-            "title": f"Single frames: {KINDS[kind].what}",
+            "title": f"Single frames: {what}",
             "seed": SEED,
+            "parameters": network.count_params(),
             "frames": len(single),
             "frame_scores": evaluation.scores(single),
             "frame_intervals_95": evaluation.intervals(single),

@@ -235,6 +235,7 @@ def write_results(name: str, predictions: pd.DataFrame, models: Path = MODELS) -
             "title": f"Reference project's voice network, {name}",
             "seed": SEED,
             "patience_epochs": rung.patience,
+            "parameters": rung.build(len(RAVDESS7)).count_params(),
             "published_accuracy_percent": rung.published,
         },
     )

@@ -9,7 +9,17 @@ import pandas as pd
 import pytest
 from matplotlib.image import imread
 
-from emorec import model_card, model_folder, published, result_plots, results, slides, train_fusion
+from emorec import (
+    evaluation,
+    methods,
+    model_card,
+    model_folder,
+    published,
+    result_plots,
+    results,
+    slides,
+    train_fusion,
+)
 from emorec.corpora import REPOSITORY
 from emorec.evaluation import prediction_table
 
@@ -23,7 +33,9 @@ def committed():
 def small_tree(tmp_path):
     """A repository with one model of three classes, judged on four speakers."""
     (tmp_path / "Plots").mkdir()
-    (tmp_path / "README.md").write_text(f"Before\n{results.BEGIN}\n{results.END}\nAfter\n")
+    (tmp_path / "Models").mkdir()
+    for folder in (tmp_path, tmp_path / "Models"):
+        (folder / "README.md").write_text(f"Before\n{results.BEGIN}\n{results.END}\nAfter\n")
     add_model(tmp_path, "voice_small", right=0.8)
     results.rebuild_texts(tmp_path)
     return tmp_path
@@ -53,9 +65,9 @@ def test_committed_metrics_follow_from_the_committed_predictions(committed):
 
 
 def test_rebuilding_the_committed_texts_changes_nothing(committed, tmp_path):
-    files = [REPOSITORY / "README.md"]
+    files = [REPOSITORY / "README.md", REPOSITORY / "Models" / "README.md", methods.TIMES_FILE]
     for model in {evidence.folder for evidence in committed}:
-        files += [f for f in model.iterdir() if f.suffix in {".csv", ".json", ".md"}]
+        files += [f for f in model.iterdir() if f.suffix in {".csv", ".json", ".md", ".onnx"}]
     for file in files:
         copy = tmp_path / file.relative_to(REPOSITORY)
         copy.parent.mkdir(parents=True, exist_ok=True)
@@ -63,7 +75,7 @@ def test_rebuilding_the_committed_texts_changes_nothing(committed, tmp_path):
     results.rebuild_texts(tmp_path)
     for file in files:
         rebuilt = tmp_path / file.relative_to(REPOSITORY)
-        assert rebuilt.read_text() == file.read_text(), f"{file} is stale: run `make results`"
+        assert rebuilt.read_bytes() == file.read_bytes(), f"{file} is stale: run `make results`"
 
 
 def test_the_committed_plots_are_those_of_the_committed_predictions(committed, tmp_path):
@@ -188,3 +200,31 @@ def test_the_slides_are_built_of_the_evidence_and_are_the_same_each_time(tmp_pat
     assert 12 <= len(re.findall(rb"/Type /Page\b", first)) <= 16
     assert len(first) < 3e6 and b"CreationDate" not in first
     assert slides.build(path=tmp_path / "second.pdf").read_bytes() == first
+
+
+def test_every_method_stands_on_one_page_with_what_was_measured_of_it(small_tree):
+    add_model(small_tree, "face_other", right=0.1)
+    metrics_file = small_tree / "Models" / "face_other" / "metrics.json"
+    metrics = json.loads(metrics_file.read_text()) | {"parameters": 12345, "training_minutes": 7}
+    metrics_file.write_text(json.dumps(metrics))
+    (small_tree / "Models" / "voice_small" / "model.onnx").write_bytes(b"x" * 2000)
+    found = results.rebuild_texts(small_tree)
+    page = (small_tree / "Models" / "README.md").read_text()
+    assert "| 12,345 | 7 | – | – |" in page
+    assert page.index("Small voice_small") < page.index("Small face_other"), "the best first"
+    table = methods.methods_table(found, {"voice_small": 1.5}).set_index("folder")
+    assert table.loc["voice_small", ["ms", "size"]].tolist() == [1.5, 2]
+
+
+def test_area_under_roc_is_that_of_scikit_learn(committed):
+    from sklearn.metrics import roc_auc_score
+
+    predictions = committed[0].predictions
+    classes = list(evaluation.classes_of(predictions))
+    # Five decimals were written; the library wants sums of one.
+    rows = predictions[classes]
+    predictions = predictions.assign(**rows.div(rows.sum(axis=1), axis=0))
+    expected = roc_auc_score(
+        predictions["truth"], predictions[classes], multi_class="ovr", labels=classes
+    )
+    assert evaluation.area_under_roc(predictions) == pytest.approx(expected, abs=1e-3)

@@ -1,0 +1,155 @@
+"""The evidence behind every number: each model's committed predictions and metrics."""
+
+import json
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import pandas as pd
+
+from emorec import evaluation, model_folder
+
+# The order of tables and slides; folders that are not named follow by name.
+_STREAMS = ("voice", "face", "geometry", "fusion")
+
+
+class ResultsError(Exception):
+    """Results that cannot be made; the message names the file, the reason and the remedy."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The predictions of one model on one set of clips, and the metrics that follow.
+
+    Attributes:
+        folder: The model's folder.
+        key: Empty for `predictions.csv`, else what follows in `predictions_<key>.csv`.
+        metrics: The model's `metrics.json`, or its entry `key`.
+    """
+
+    folder: Path
+    key: str
+    metrics: dict
+
+    @property
+    def name(self) -> str:
+        """Folder and key, fit for a file's name."""
+        return self.folder.name + (f"_{self.key}" if self.key else "")
+
+    @property
+    def stream(self) -> str:
+        """What the folder's name says: voice, face, geometry or fusion; else the name itself."""
+        words = self.folder.name.split("_")
+        if words[0] == "frames":
+            return "face"
+        return next((stream for stream in _STREAMS if stream in words), self.folder.name)
+
+    @property
+    def title(self) -> str:
+        """Heading of the model's card; without one what the metrics say, or the folder's name."""
+        if self.is_shipped:
+            card = (self.folder / "MODEL_CARD.md").read_text(encoding="utf-8")
+            return card.split("\n")[0].removeprefix("# ")
+        return self.metrics.get("title", self.folder.name.replace("_", " "))
+
+    @property
+    def is_shipped(self) -> bool:
+        """Whether the model has a card: others were trained for a notebook's evidence alone."""
+        return (self.folder / "MODEL_CARD.md").exists()
+
+    @property
+    def page(self) -> str:
+        """Where a reader of the README learns more: the card, or the folder without one."""
+        return f"Models/{self.folder.name}/" + ("MODEL_CARD.md" if self.is_shipped else "")
+
+    @cached_property
+    def predictions(self) -> pd.DataFrame:
+        """The prediction table."""
+        suffix = f"_{self.key}" if self.key else ""
+        return model_folder.read_predictions(self.folder, f"predictions{suffix}.csv")
+
+    @property
+    def unit(self) -> str:
+        """Over what intervals are bootstrapped."""
+        return self.metrics.get("bootstrapped_over", "clip_id" if self.key else "speaker")
+
+    @property
+    def measured_on(self) -> str:
+        """The protocol's first clause."""
+        return re.split(r"[;:.](?:\s|$)", self.metrics["protocol"])[0]
+
+    @property
+    def size(self) -> str:
+        """Number of clips, and of speakers where the corpus names them."""
+        clips = f"n = {self.metrics['clips']:,}"
+        if self.unit != "speaker":
+            return clips
+        return f"{clips}, {self.predictions['speaker'].nunique()} speakers"
+
+    def percent(self, score: str = "accuracy") -> tuple[float, float, float]:
+        """Return a score and its 95 % interval, in percent."""
+        low, high = self.metrics["intervals_95"][score]
+        return 100 * self.metrics["scores"][score], 100 * low, 100 * high
+
+    def in_words(self) -> str:
+        """Return accuracy and interval: `63.4 % (59.4 – 67.9)`."""
+        value, low, high = self.percent()
+        return f"{value:.1f} % ({low:.1f} – {high:.1f})"
+
+
+def measured(predictions: pd.DataFrame, unit: str) -> dict:
+    """Return the part of the metrics that follows from the predictions."""
+    return {
+        "clips": len(predictions),
+        "scores": evaluation.scores(predictions),
+        "intervals_95": evaluation.intervals(predictions, unit=unit),
+        "confusion": evaluation.confusion(predictions).to_numpy().tolist(),
+        "classes": list(evaluation.classes_of(predictions)),
+    }
+
+
+def load_evidence(models: Path) -> list[Evidence]:
+    """Read all models' predictions and metrics, voice first, then face, geometry and fusion.
+
+    Raises:
+        ResultsError: If a folder has one without the other, or metrics that cannot be read.
+    """
+    found = []
+    for folder in sorted(path for path in models.iterdir() if path.is_dir()):
+        tables, file = sorted(folder.glob("predictions*.csv")), folder / "metrics.json"
+        if not tables and not file.exists():
+            continue
+        if not (folder / "predictions.csv").exists() or not file.exists():
+            raise ResultsError(
+                f"{folder}: predictions.csv and metrics.json belong together, and one is missing. "
+                "Remedy: write both with model_folder.write_evidence."
+            )
+        found += _read_folder(folder, tables, file)
+    rank = {stream: i for i, stream in enumerate(_STREAMS)}
+    return sorted(
+        found,
+        key=lambda e: (rank.get(e.stream, len(rank)), not e.name.startswith(e.stream), e.name),
+    )
+
+
+def _read_folder(folder: Path, tables: list[Path], file: Path) -> list[Evidence]:
+    try:
+        metrics = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ResultsError(f"{file}: no JSON ({error}). Remedy: train the model again.") from error
+    found = []
+    for table in tables:
+        key = table.stem.removeprefix("predictions").lstrip("_")
+        entry = metrics.get(key) if key else metrics
+        if key and not isinstance(entry, dict):
+            # Such a table, of single frames for example, is kept for notebooks alone.
+            continue
+        if "protocol" not in entry:
+            what = f"its entry {key!r}" if key else "it"
+            raise ResultsError(
+                f"{file}: {what} has no protocol, which {table.name} needs. Remedy: have the "
+                "training write it, or remove the table."
+            )
+        found.append(Evidence(folder, key, entry))
+    return found

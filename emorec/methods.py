@@ -1,0 +1,170 @@
+"""All methods on one footing: one row for each model, from the committed predictions.
+
+python -m emorec.methods        # times the models that have weights, into Other/model_times.json
+
+`make results` puts the table into `Models/README.md`. A model's predictions give its scores; its
+`metrics.json` gives what training measured (parameters, minutes); its weights, where they are
+committed, their size.
+"""
+
+import json
+import platform
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from emorec import evaluation
+from emorec.corpora import REPOSITORY
+from emorec.evidence import Evidence, load_evidence
+from emorec.model_folder import write_json
+
+TIMES_FILE = REPOSITORY / "Other" / "model_times.json"
+_ROUNDS = 30
+
+COLUMNS = {
+    "accuracy": "accuracy % (95 %)",
+    "recall": "recall %",
+    "auc": "AUC",
+    "parameters": "parameters",
+    "minutes": "training min",
+    "ms": "ms",
+    "size": "kB",
+}
+"""Key -> heading of the table."""
+
+
+def model_size_kb(folder: Path) -> int | None:
+    """Return the size of the committed weights in kB; None where there are none."""
+    for name in ("model.onnx", "model.keras"):
+        if (folder / name).exists():
+            return round((folder / name).stat().st_size / 1000)
+    return None
+
+
+def methods_table(found: list[Evidence], times_ms: dict[str, float]) -> pd.DataFrame:
+    """Return one row per prediction table, the best first within each corpus and protocol.
+
+    Args:
+        found: The evidence.
+        times_ms: Folder -> ms for one window or face, of the models with weights.
+
+    Returns:
+        Columns `measured_on`, `title`, `folder`, `rank` (accuracy in percent), `n` and those of
+        COLUMNS: numbers, NaN where nothing was measured; `accuracy` is text with its interval.
+    """
+    rows = []
+    for evidence in found:
+        metrics = evidence.metrics
+        rows.append(
+            {
+                "measured_on": evidence.measured_on,
+                "title": evidence.title,
+                "folder": evidence.folder.name,
+                "rank": evidence.percent()[0],
+                "n": metrics["clips"],
+                "accuracy": evidence.in_words().replace(" %", "", 1),
+                "recall": 100 * metrics["scores"]["unweighted_average_recall"],
+                "auc": evaluation.area_under_roc(evidence.predictions),
+                "parameters": metrics.get("parameters", np.nan),
+                "minutes": metrics.get("training_minutes", np.nan),
+                "ms": times_ms.get(evidence.folder.name, metrics.get("ms_per_clip", np.nan)),
+                "size": model_size_kb(evidence.folder) or np.nan,
+            }
+        )
+    table = pd.DataFrame(rows)
+    first = table.groupby("measured_on")["n"].transform("size")
+    return (
+        table.assign(_many=first)
+        .sort_values(
+            ["_many", "measured_on", "rank"], ascending=[False, True, False], kind="stable"
+        )
+        .drop(columns="_many")
+        .reset_index(drop=True)
+    )
+
+
+_FORMATS: dict[str, Callable] = {
+    "accuracy": str,
+    "recall": "{:.1f}".format,
+    "auc": "{:.3f}".format,
+    "parameters": "{:,.0f}".format,
+    "minutes": "{:.0f}".format,
+    "ms": "{:.1f}".format,
+    "size": "{:,.0f}".format,
+}
+
+
+def methods_page(table: pd.DataFrame) -> str:
+    """Return the table in Markdown, one part for each corpus and protocol."""
+    parts = []
+    for measured_on, rows in table.groupby("measured_on", sort=False):
+        lines = [
+            f"### {measured_on}",
+            "",
+            "| model | n | " + " | ".join(COLUMNS.values()) + " |",
+            "|---" * (len(COLUMNS) + 2) + "|",
+        ]
+        for row in rows.to_dict("records"):
+            cells = [
+                "–" if pd.isna(row[key]) else write(row[key]) for key, write in _FORMATS.items()
+            ]
+            name = f"[{row['title']}]({row['folder']}/)"
+            lines.append(f"| {name} | {row['n']:,} | " + " | ".join(cells) + " |")
+        parts.append("\n".join(lines))
+    return "\n\n".join(parts)
+
+
+def read_times(path: Path = TIMES_FILE) -> dict[str, float]:
+    """Return folder -> ms for one input, as `time_models` measured it; empty without the file."""
+    if not path.exists():
+        return {}
+    return json.loads(path.read_text(encoding="utf-8"))["ms"]
+
+
+def time_models(models: Path = REPOSITORY / "Models") -> dict[str, float]:
+    """Measure how long each committed network takes for one input: a window, or a face.
+
+    Returns:
+        Folder -> ms, the median of some rounds with ONNX Runtime on one thread.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    found = {}
+    for file in sorted(models.glob("*/model.onnx")):
+        session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+        inputs = session.get_inputs()[0]
+        shape = [n if isinstance(n, int) else 1 for n in inputs.shape]
+        example = {inputs.name: np.zeros(shape, np.float32)}
+        session.run(None, example)
+        taken_s = []
+        for _ in range(_ROUNDS):
+            start_s = time.perf_counter()
+            session.run(None, example)
+            taken_s.append(time.perf_counter() - start_s)
+        found[file.parent.name] = round(1000 * float(np.median(taken_s)), 2)
+    return found
+
+
+def main() -> None:
+    """Time the models and print the table."""
+    times_ms = time_models()
+    write_json(
+        TIMES_FILE,
+        {
+            "command": "python -m emorec.methods",
+            "what": "one window or face, ONNX Runtime, one thread, median of 30 rounds",
+            "processor": platform.processor() or platform.machine(),
+            "ms": times_ms,
+        },
+    )
+    table = methods_table(load_evidence(REPOSITORY / "Models"), times_ms)
+    print(table.drop(columns=["measured_on", "rank"]).to_string(index=False))
+
+
+if __name__ == "__main__":
+    main()
