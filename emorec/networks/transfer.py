@@ -1,5 +1,8 @@
 """A network pre-trained on ImageNet, for faces: the correct form of a common shortcut."""
 
+import contextlib
+import io
+
 import keras
 from keras import layers
 
@@ -30,13 +33,14 @@ def build_transfer_network(classes: int = 6, size_px: int = 112) -> keras.Model:
 def _base(weights: str | None) -> keras.Model:
     shape = (SIDE_PX, SIDE_PX, 3)
     try:
-        base = keras.applications.MobileNetV2(
-            shape, alpha=_WIDTH, include_top=False, weights=weights, pooling="avg"
-        )
-    except Exception as error:  # Keras raises a bare Exception when a download fails
+        with contextlib.redirect_stdout(io.StringIO()):  # Keras tells of its download there
+            base = keras.applications.MobileNetV2(
+                shape, alpha=_WIDTH, include_top=False, weights=weights, pooling="avg"
+            )
+    except Exception:  # Keras raises a bare Exception when a download fails
         if weights is None:
             raise
-        print(f"no pre-trained weights ({str(error)[:60]}): trained from scratch instead")
+        print("the pre-trained weights could not be fetched: trained from scratch instead")
         base = _base(None)
         base.name = "from_scratch"
         return base
