@@ -100,6 +100,7 @@ class LiveEngine:
         self._publishing = threading.Lock()
         self._told: dict[str, str] = {}
         self._started_s = time.perf_counter()
+        self._newest_frame: np.ndarray | None = None
         self._frame_arrived_s = self._sound_arrived_s = -np.inf
         # What the two workers last found, replaced as a whole.
         self._seen: tuple[dict[str, np.ndarray], tuple | None] = {}, None
@@ -137,7 +138,8 @@ class LiveEngine:
             raise ValueError(f"a frame is (height, width) uint8, not {grey.shape} {grey.dtype}")
         now_s = time.perf_counter()
         self._frame_arrived_s = now_s
-        self._given_way += int(self._frames.put((now_s, time_s, grey.copy()), 1))
+        self._newest_frame = grey = grey.copy()
+        self._given_way += int(self._frames.put((now_s, time_s, grey), 1))
 
     def push_sound(self, samples: np.ndarray, sample_rate_hz: int, time_s: float) -> None:
         """Hand over a stretch of sound; returns at once.
@@ -173,6 +175,15 @@ class LiveEngine:
     def verdict(self) -> LiveVerdict | None:
         """Return the newest verdict, None before anything has arrived; costs nothing."""
         return self._verdict
+
+    def now_s(self) -> float:
+        """Return the time since the engine started, for sources that have no time of their own."""
+        return time.perf_counter() - self._started_s
+
+    @property
+    def newest_frame(self) -> np.ndarray | None:
+        """The frame that was handed over last, (height, width) uint8, for display."""
+        return self._newest_frame
 
     @property
     def sample_rate_hz(self) -> int:
