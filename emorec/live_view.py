@@ -113,13 +113,13 @@ def panel(
 def _headline(verdict: LiveVerdict) -> Text:
     from rich.text import Text
 
-    line = Text(f"{verdict.time_s:7.1f} s   ", style="dim")
+    line = Text().append(f"{verdict.time_s:7.1f} s   ", style="dim")
     if "fused" not in verdict.probabilities:
         return line.append("no verdict", style="dim")
     emotion, confidence = strongest(verdict.probabilities["fused"])
-    line.append(f" {emotion} ", style=f"bold {_ink_on(EMOTION_COLORS[emotion])}")
-    line.stylize(f"on {EMOTION_COLORS[emotion]}", len(line) - len(emotion) - 2)
-    return line.append(f"  {100 * confidence:.0f} %", style="bold not dim")
+    colour = EMOTION_COLORS[emotion]
+    line.append(f" {emotion} ", style=f"bold {_ink_on(colour)} on {colour}")
+    return line.append(f"  {100 * confidence:.0f} %", style="bold")
 
 
 def _ink_on(colour: str) -> str:
