@@ -50,7 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
     ]
     measured = {
         "emorec": __version__,
-        "machine": machine_facts(),
+        "machine": {**machine_facts(), "cores_used": len(os.sched_getaffinity(0))},
         "clip": clip_facts(options.clip),
         "rounds": rounds,
     }

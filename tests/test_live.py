@@ -14,7 +14,7 @@ from emorec import Recognizer
 from emorec.emotions import COMMON7
 from emorec.live import LiveEngine
 from emorec.live_sources import FileSource
-from emorec.live_streams import LiveVoice
+from emorec.live_streams import LivePicture, LiveVoice
 from emorec.media import ClipReader, FrameBatch, read_frames, read_sound
 from emorec.mono_sound import Resampler
 from emorec.recognizer import MODEL_FOLDERS, default_models_folder
@@ -76,16 +76,22 @@ def first_frames(path: Path) -> np.ndarray:
 
 
 def check_agreement(recognizer: Recognizer, path: Path) -> None:
-    """The summary of a live engine is what `classify` says, stream by stream."""
+    """What the engine's parts pool is what `classify` says, stream by stream."""
     result = recognizer.classify(path)
-    with LiveEngine(recognizer) as engine:
-        push_all(engine, path)
-        summary, counts = engine.summary(), engine.counts
-    assert counts.dropped == 0
-    assert set(summary.probabilities) == set(result.posteriors)
+    picture = LivePicture(recognizer.networks, recognizer.landmarks)
+    voice = LiveVoice(recognizer.networks["voice"])
+    for piece in ClipReader(path, sample_rate_hz=16_000):
+        if isinstance(piece, FrameBatch):
+            for time_s, frame in zip(piece.times_s.tolist(), piece.frames, strict=True):
+                picture.take(time_s, frame)
+        else:
+            voice.push(piece.samples, 16_000, piece.start_s)
+            voice.judge()
+    found = recognizer.combine({"voice": voice.pooled(), **picture.pooled()})
+    assert set(found) == set(result.posteriors)
     for stream, posterior in result.posteriors.items():
-        np.testing.assert_allclose(summary.probabilities[stream], posterior, atol=1e-4)
-    assert COMMON7[int(summary.probabilities["fused"].argmax())] == result.emotion
+        np.testing.assert_allclose(found[stream], posterior, atol=1e-4)
+    assert COMMON7[int(found["fused"].argmax())] == result.emotion
 
 
 def test_live_and_classify_agree_on_every_avatar(trained):
