@@ -50,7 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
     ]
     measured = {
         "emorec": __version__,
-        "machine": {**machine_facts(), "cores_used": len(os.sched_getaffinity(0))},
+        "machine": {**machine_facts(), "cores_used": _usable_cores()},
         "clip": clip_facts(options.clip),
         "rounds": rounds,
     }
@@ -99,6 +99,11 @@ def measure(recognizer: Recognizer, clip: Path, length_s: float) -> dict:
         },
         "counts": asdict(counts),
     }
+
+
+def _usable_cores() -> int:
+    """Number of cores that this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
 def _rates(first: LiveCounts, last: LiveCounts, passed_s: float) -> dict:
