@@ -31,7 +31,9 @@ __all__ = ["FrameRate", "LineView", "TerminalView", "Window", "has_window", "pan
 
 _COLUMNS = (*STREAMS, "fused")
 _WIDEST_BAR, _NARROWEST_BAR = 24, 5
-_SIDE_BY_SIDE = 9 + 4 * 4 + 4 * 6  # columns of a terminal that all but the bars take
+_NUMBER, _GAP = 4, 2
+# What all but the bars take of a terminal: the frame, the emotions' names, numbers and gaps.
+_BESIDE_BARS = 4 + 8 + _GAP + len(_COLUMNS) * (_NUMBER + _GAP)
 _PICTURE_AFTER_S = 2.4
 
 
@@ -131,14 +133,15 @@ def _bars(verdict: LiveVerdict, width: int) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    room = (width - 4 - _SIDE_BY_SIDE) // len(_COLUMNS)
+    room = (width - _BESIDE_BARS) // len(_COLUMNS)
     bar_width = min(max(room, _NARROWEST_BAR), _WIDEST_BAR)
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    table = Table(box=None, padding=(0, _GAP, 0, 0), pad_edge=False)
     table.add_column("", no_wrap=True)
     for stream in _COLUMNS:
         is_there = stream in verdict.probabilities
         style = "bold" if stream == "fused" and is_there else "" if is_there else "dim"
-        table.add_column(Text(TITLES[stream], style), no_wrap=True, width=bar_width + 5)
+        title = TITLES[stream] if len(TITLES[stream]) <= bar_width + _NUMBER else stream
+        table.add_column(Text(title, style), no_wrap=True, width=bar_width + _NUMBER)
     for i, emotion in enumerate(COMMON7):
         cells = []
         for stream in _COLUMNS:
@@ -148,7 +151,9 @@ def _bars(verdict: LiveVerdict, width: int) -> Table:
             posterior = verdict.probabilities[stream]
             cell = Text(bar(posterior[i], bar_width), style=EMOTION_COLORS[emotion])
             style = "bold" if i == int(posterior.argmax()) else "dim"
-            cells.append(cell.append(f"{100 * posterior[i]:4.0f}", style=f"default {style}"))
+            cells.append(
+                cell.append(f"{100 * posterior[i]:{_NUMBER}.0f}", style=f"default {style}")
+            )
         table.add_row(emotion, *cells)
     return table
 
@@ -277,8 +282,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     with LiveEngine(Recognizer.load(default_models_folder())) as engine:
         rate = FrameRate()
-        with FileSource(engine, options.clip):
-            while engine.now_s() < _PICTURE_AFTER_S:
+        with FileSource(engine, options.clip) as source:
+            while not source.has_ended and engine.counts.sound_taken_s < _PICTURE_AFTER_S:
                 frames_per_s = rate.update(engine.counts.taken, time.monotonic())
                 time.sleep(0.1)
         view = panel(engine.verdict(), engine.counts, frames_per_s, 100)

@@ -1,6 +1,7 @@
 """`emorec live` and its sources: files, cameras and microphones that come, go and come back."""
 
 import csv
+import io
 import signal
 import subprocess
 import sys
@@ -13,13 +14,16 @@ import numpy as np
 import pytest
 from conftest import made_frames, made_tone, write_clip
 from made_models import untrained_models
+from rich.console import Console
 
 from emorec import Recognizer, live_sources
 from emorec.cli import main
+from emorec.clip_plot import EMOTION_COLORS
 from emorec.emotions import COMMON7
-from emorec.live import LiveEngine, LiveVerdict
+from emorec.live import LiveCounts, LiveEngine, LiveVerdict
 from emorec.live_command import Recorder
 from emorec.live_sources import CameraSource, FileSource, MicrophoneSource, in_order
+from emorec.live_view import TerminalView, draw, panel
 from emorec.media import ClipReader, FrameBatch, MediaError, SoundBlock, read_sound
 from emorec.report import OutputError
 
@@ -307,3 +311,46 @@ def test_help_on_live_shows_examples(capfd):
     assert stopped.value.code == 0
     assert "emorec live --file clip.mp4 --record timeline.csv" in shown
     assert "exit status" in shown
+
+
+HAPPY = np.array([0.02, 0.01, 0.03, 0.9, 0.02, 0.01, 0.01], np.float32)
+MOMENT = LiveVerdict(12.3, {"voice": HAPPY, "fused": HAPPY}, (20, 30, 40), ["no picture"], 0.012)
+COUNTS = LiveCounts(300, 7, 10.0, 0.0, 400, 0.01, 0.03)
+
+
+@pytest.mark.parametrize("width", [60, 80, 200])
+def test_the_terminal_view_fits_its_terminal(width):
+    console = Console(width=width, file=io.StringIO())
+    console.print(panel(MOMENT, COUNTS, 29.7, width))
+    text = console.file.getvalue()
+    assert all(len(line) <= width for line in text.splitlines())
+    if width >= 80:
+        assert "12.3 s" in text
+        assert "happy   90 %" in text
+        assert "30 frames a second · 7 dropped · 12 ms from frame to verdict" in text
+        assert "no picture" in text
+        assert text.count("–") == 2 * len(COMMON7)  # face and geometry are absent
+        for emotion in COMMON7:
+            assert emotion in text
+    console.print(panel(None, COUNTS, 0.0, width))
+    assert "waiting for picture and sound" in console.file.getvalue()
+
+
+def test_the_terminal_view_moves_and_leaves_nothing_behind(engine):
+    console = Console(width=80, file=io.StringIO(), force_terminal=True)
+    with TerminalView(console) as view:
+        view.show(engine)
+        engine.push_sound(made_tone(1.0, 16_000), 16_000, 0.0)
+        wait_for(lambda: engine.verdict() is not None)
+        view.show(engine)
+    assert "All together" in console.file.getvalue()
+
+
+def test_the_window_shows_the_face_and_the_verdict():
+    frame = np.full((120, 160), 90, np.uint8)
+    picture = draw(frame, MOMENT)
+    assert picture.shape == (120, 160, 3)
+    yellow = tuple(int(EMOTION_COLORS["happy"][i : i + 2], 16) for i in (5, 3, 1))
+    assert tuple(picture[30, 40]) == yellow
+    assert tuple(picture[50, 40]) == (90, 90, 90)
+    assert (draw(frame, LiveVerdict(0.0, {})) != picture).any()
