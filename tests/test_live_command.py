@@ -186,7 +186,10 @@ def test_a_microphone_is_heard_lost_and_heard_again(engine, monkeypatch):
 @pytest.mark.parametrize(
     ("error", "line"),
     [
-        (ImportError("no module"), 'sounddevice is not installed. Remedy: pip install "emorec'),
+        (
+            ImportError("no module"),
+            "sounddevice is not installed. Remedy: pip install sounddevice.",
+        ),
         (OSError("PortAudio library not found"), "the PortAudio library is missing. Remedy:"),
     ],
 )
