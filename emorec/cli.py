@@ -1,4 +1,4 @@
-"""The command line: ``emorec classify PATH...``, ``emorec data NAME``."""
+"""The command line: ``emorec classify PATH...``, ``emorec live``, ``emorec data NAME``."""
 
 from __future__ import annotations
 
@@ -22,6 +22,23 @@ exit status:
   0  every clip got a verdict
   1  some clips got none; the table says why
   2  wrong usage, a model that cannot be loaded, or an output that cannot be written
+"""
+
+_LIVE_EXAMPLES = """examples:
+  emorec live                                 the first camera and the system's microphone
+  emorec live --camera 1 --no-microphone
+  emorec live --no-camera --microphone "USB Audio"
+  emorec live --file clip.mp4 --record timeline.csv
+  emorec live --file clip.mp4 --loop
+
+A microphone needs sounddevice: pip install sounddevice. Ctrl-C ends; what is recorded until
+then stays. Nothing that is seen or heard is kept or sent anywhere.
+
+exit status:
+  0  the file ended or Ctrl-C was pressed, and there was a verdict
+  1  there was neither a voice nor a face
+  2  wrong usage, no camera and no microphone, a file or model that cannot be read, or an output
+     that cannot be written
 """
 
 _DATA_EXAMPLES = """examples:
@@ -82,8 +99,50 @@ def _parser() -> argparse.ArgumentParser:
     add("--engine", choices=("onnx", "keras"), default="onnx", help="what runs the networks (onnx)")
     add("--models", type=Path, default=None, metavar="FOLDER", help="where the models lie (Models)")
     classify.set_defaults(run=_classify)
+    _add_live(commands)
     _add_data(commands)
     return parser
+
+
+def _add_live(commands) -> None:
+    live = commands.add_parser(
+        "live",
+        help="read the emotion of a person in front of the camera",
+        description="Shows what voice and face say now, from camera and microphone or a file.",
+        epilog=_LIVE_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add, pictures = live.add_argument, live.add_mutually_exclusive_group()
+    pictures.add_argument("--camera", type=_number, default=0, metavar="N", help="which camera (0)")
+    pictures.add_argument("--no-camera", action="store_true", help="the voice alone")
+    pictures.add_argument("--file", type=Path, metavar="CLIP", help="play a file at its own speed")
+    sounds = live.add_mutually_exclusive_group()
+    sounds.add_argument("--microphone", metavar="NAME", help="name, part of it, or number")
+    sounds.add_argument("--no-microphone", action="store_true", help="the face alone")
+    add("--loop", action="store_true", help="play the file again and again")
+    add("--record", type=Path, metavar="FILE", help="write the timeline as CSV, as it comes")
+    add("--engine", choices=("onnx", "keras"), default="onnx", help="what runs the networks (onnx)")
+    add("--models", type=Path, default=None, metavar="FOLDER", help="where the models lie (Models)")
+    live.set_defaults(run=_live, parser=live)
+
+
+def _live(options: argparse.Namespace) -> int:
+    if options.file is None and options.loop:
+        options.parser.error("--loop goes with --file")
+    if options.file is not None and (options.microphone or options.no_microphone):
+        options.parser.error("--file brings its own sound: leave the microphone out")
+    if options.no_camera and options.no_microphone:
+        options.parser.error("without camera and microphone there is nothing to look at")
+    from emorec import live_command
+
+    return live_command.run(options, _load)
+
+
+def _number(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError("must be 0 or more")
+    return number
 
 
 def _add_data(commands) -> None:
