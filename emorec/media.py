@@ -26,6 +26,7 @@ from emorec.mono_sound import MonoSound, SoundBlock
 __all__ = [
     "ClipInfo",
     "ClipReader",
+    "CopyReader",
     "FrameBatch",
     "MediaError",
     "SoundBlock",
@@ -158,6 +159,40 @@ class ClipReader:
             source.note_early_end(max(self._picture.end_s, self._sound.end_s))
 
 
+class CopyReader:
+    """Reads a clip that another one is made from: frames decoded, sound as it is stored.
+
+    Iterating yields `av.VideoFrame` and `av.Packet` objects, once. The file is open until the
+    iteration ends.
+
+    Attributes:
+        info: What the clip holds.
+        start_s: Time stamp at which the clip starts.
+        video: The stream of the frames, None without a picture.
+        audio: The stream of the packets, None without sound.
+        first_frame: The first frame, None without a picture.
+
+    Raises:
+        MediaError: When the file cannot be read as a clip.
+    """
+
+    def __init__(self, path: str | Path):
+        self._source = _SourceOfPackets(path, "video", "audio")
+        self.info = self._source.describe()
+        self.start_s = self._source.start_s
+        self.video = self._source.video if self.info.has_picture else None
+        self.audio = self._source.audio
+        self.first_frame = self._source.first_frame
+
+    def close(self) -> None:
+        """Close a file that is not read to its end."""
+        self._source.__exit__()
+
+    def __iter__(self) -> Iterator[av.VideoFrame | av.Packet]:
+        with self._source as source:
+            yield from source.frames()
+
+
 def read_sound(path: str | Path, sample_rate_hz: int) -> np.ndarray:
     """Read a whole sound track; no picture is decoded.
 
@@ -227,6 +262,11 @@ class _Source:
         rate = self.video and (self.video.average_rate or self.video.guessed_rate)
         return float(rate) if rate else None
 
+    @property
+    def first_frame(self) -> av.VideoFrame | None:
+        """The first picture, as long as no frame has been asked for."""
+        return next((frame for frame in self._head if isinstance(frame, av.VideoFrame)), None)
+
     def describe(self) -> ClipInfo:
         """What the clip holds, as far as the first decoded frames and the header tell."""
         if not self._head:
@@ -236,7 +276,7 @@ class _Source:
                 "no picture and no sound in it can be decoded",
                 "the recording may have been cut off; copy or record it again",
             )
-        first = next((frame for frame in self._head if isinstance(frame, av.VideoFrame)), None)
+        first = self.first_frame
         audio = self.audio.codec_context if self.audio else None
         width, height = upright_size(first) if first else (0, 0)
         return ClipInfo(
@@ -278,7 +318,7 @@ class _Source:
                 packet = next(packets, None)
                 if packet is None:
                     return
-                frames = packet.decode()
+                frames = self._decoded(packet)
             except av.FFmpegError:
                 # One bad packet costs little; a file that only fails is left soon.
                 self._damaged += 1
@@ -286,6 +326,9 @@ class _Source:
                     return
                 continue
             yield from frames
+
+    def _decoded(self, packet: av.Packet) -> list:
+        return packet.decode()
 
     def _decode_to_first_picture(self) -> list[av.VideoFrame | av.AudioFrame]:
         head: list[av.VideoFrame | av.AudioFrame] = []
@@ -296,6 +339,15 @@ class _Source:
             if len(head) >= _FRAMES_TO_FIRST_PICTURE:
                 break
         return head
+
+
+class _SourceOfPackets(_Source):
+    """An open file whose picture is decoded and whose sound is left as it is stored."""
+
+    def _decoded(self, packet: av.Packet) -> list:
+        if packet.stream.type == "audio":
+            return [packet] if packet.size else []
+        return packet.decode()
 
 
 def _open(path: Path) -> av.container.InputContainer:
