@@ -25,7 +25,8 @@ from emorec.video_writer import CONTAINERS, VideoWriter, fits, name_for
 __all__ = ["annotate", "output_path", "write_annotated"]
 
 _BLANK_RATE_HZ = 25
-_BLANK_TIME_BASE = Fraction(1, 1000 * _BLANK_RATE_HZ)
+_BLANK_FRAME = 1000  # in units of the time base
+_BLANK_TIME_BASE = Fraction(1, _BLANK_FRAME * _BLANK_RATE_HZ)
 _PIECES_AHEAD = 8
 
 
@@ -88,9 +89,7 @@ def output_path(path: str | Path, out: str | Path, side: str = "bars") -> Path:
     if suffix not in CONTAINERS:
         known = ", ".join(CONTAINERS)
         raise OutputError(out, "its name does not say which kind of video", f"end it in {known}")
-    if os.path.realpath(out) == os.path.realpath(path) or (
-        out.exists() and out.samefile(path)
-    ):
+    if os.path.realpath(out) == os.path.realpath(path) or (out.exists() and out.samefile(path)):
         raise OutputError(out, "it is the clip itself", "choose another name")
     if not fits(suffix, codec):
         reason = f"the clip's sound ({codec}), which is copied as it is, does not fit into {suffix}"
@@ -176,6 +175,7 @@ def _draw_without_picture(
     layout = layout_for(side, 0, 0)
     overlay = Overlay(result, layout, space)
     count, done = max(1, round(result.duration_s * _BLANK_RATE_HZ)), 0
+    start = round(Fraction(reader.start_s) / _BLANK_TIME_BASE)
     with VideoWriter(
         out,
         (layout.width, layout.height),
@@ -192,7 +192,9 @@ def _draw_without_picture(
             while done < count and done / _BLANK_RATE_HZ <= end_s:
                 frame, canvas = writer.new_frame()
                 overlay.draw(canvas, None, done / _BLANK_RATE_HZ)
-                writer.add_frame(frame, round(done * 1000 + reader.start_s / _BLANK_TIME_BASE), 1000)
+                writer.add_frame(
+                    frame, round(done * 1000 + reader.start_s / _BLANK_TIME_BASE), 1000
+                )
                 done += 1
 
         for packet in read_ahead(reader, _PIECES_AHEAD):

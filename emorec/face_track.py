@@ -29,7 +29,8 @@ class FaceTrack:
     def at(self, time_s: float) -> np.ndarray | None:
         """Return the box (4,) at any time, None where there was no face.
 
-        >>> track = FaceTrack(np.array([0.0, 0.1]), np.array([[0, 0, 0.2, 0.2], [0.1, 0, 0.2, 0.2]]))
+        >>> boxes = np.array([[0, 0, 0.2, 0.2], [0.1, 0, 0.2, 0.2]])
+        >>> track = FaceTrack(np.array([0.0, 0.1]), boxes)
         >>> track.at(0.05).round(3).tolist(), track.at(2.0)
         ([0.05, 0.0, 0.2, 0.2], None)
         """

@@ -11,7 +11,6 @@ three knows of faces, voices or emotions.
 
 from __future__ import annotations
 
-import errno
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ import av
 import numpy as np
 
 from emorec.grey_picture import FrameBatch, GreyPicture, upright_size
+from emorec.media_error import MediaError
 from emorec.mono_sound import MonoSound, SoundBlock
 
 __all__ = [
@@ -41,29 +41,6 @@ _FRAMES_TO_FIRST_PICTURE = 500
 _FORMATS_WITHOUT_LENGTH = {"aac", "ac3", "amr", "h264", "hevc", "m4v", "mp3", "mpeg", "mpegts"}
 _SHORTEST_LOSS_S = 0.5
 _MOST_DAMAGE = 1000
-
-
-class MediaError(Exception):
-    """A file that cannot be read as a clip.
-
-    Attributes:
-        path: The file.
-        reason: What is wrong with it.
-        remedy: What its owner can do.
-
-    >>> print(MediaError("a.mp4", "the file is empty", "copy or record it again"))
-    a.mp4: the file is empty. Remedy: copy or record it again.
-    """
-
-    def __init__(self, path: str | Path, reason: str, remedy: str):
-        # All three go to Exception, so that the error survives pickling between processes.
-        super().__init__(str(path), reason, remedy)
-        self.path = Path(path)
-        self.reason = reason
-        self.remedy = remedy
-
-    def __str__(self) -> str:
-        return f"{self.path}: {self.reason}. Remedy: {self.remedy}."
 
 
 @dataclass(frozen=True)
@@ -368,28 +345,8 @@ def _open(path: Path) -> av.container.InputContainer:
             "its content is no known video or sound format, or its end is missing",
             "play it in a media player; if that fails too, copy, export or record it again",
         ) from error
-    except OSError as error:
-        raise MediaError(path, *_REASONS.get(error.errno, _unknown_failure(error))) from error
-    except (av.FFmpegError, ValueError) as error:
-        raise MediaError(path, *_unknown_failure(error)) from error
-
-
-_REASONS = {
-    errno.ENOENT: ("there is no such file", "check the name and the folder"),
-    errno.ENOTDIR: ("there is no such file", "check the name and the folder"),
-    errno.ELOOP: (
-        "it is a symbolic link that leads back to itself",
-        "remove the link and name the clip itself",
-    ),
-    errno.EACCES: ("you are not allowed to read it", "give yourself the right to read it"),
-    errno.EPERM: ("you are not allowed to read it", "give yourself the right to read it"),
-    errno.ENAMETOOLONG: ("its name is too long", "rename it"),
-}
-
-
-def _unknown_failure(error: Exception) -> tuple[str, str]:
-    reason = getattr(error, "strerror", None) or str(error)
-    return f"it cannot be opened ({reason})", "check that it plays in a media player"
+    except (OSError, av.FFmpegError, ValueError) as error:
+        raise MediaError.because_of(path, error) from error
 
 
 def _picture_stream(container: av.container.InputContainer) -> av.VideoStream | None:

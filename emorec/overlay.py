@@ -73,9 +73,7 @@ class Overlay:
 
     def _draw_percents(self, canvas: Planes, posterior: np.ndarray) -> None:
         best = int(posterior.argmax())
-        for i, (place, probability) in enumerate(
-            zip(self.layout.percents, posterior, strict=True)
-        ):
+        for i, (place, probability) in enumerate(zip(self.layout.percents, posterior, strict=True)):
             ink = _INK if i == best else _SOFT
             self._write(canvas, f"{probability:.0%}", place, ink)
 
@@ -129,7 +127,8 @@ class Overlay:
 
     def _draw_time(self, canvas: Planes, time_s: float) -> None:
         duration_s = self._result.duration_s
-        text = f"{clock_text(time_s)} / {clock_text(duration_s)}"
+        unit = " s" if duration_s < 60 else ""
+        text = f"{clock_text(time_s)} / {clock_text(duration_s)}{unit}"
         right, y = self.layout.clock
         x = right - text_width(text, self.layout.text_px)
         self._write(canvas, text, (x - x % 2, y), _INK)
@@ -149,6 +148,7 @@ class Overlay:
         px, small_px = layout.text_px, layout.small_px
         self._write(base, "Verdict on the whole clip", layout.caption, _SOFT, small_px)
         self._draw_verdict()
+        self._write(base, "Now", layout.now, _SOFT, small_px)
         for name, place in zip(COMMON7, layout.names, strict=True):
             self._write(base, name, place, _INK)
         # Headings over columns are small, those before rows are not.
@@ -163,7 +163,8 @@ class Overlay:
                 bar = layout.bars[stream][3]
                 self._write(base, "none", (bar.x0 + bar.x0 % 2, bar.y0), _SOFT, small_px, _TRACK)
         for stream, place in layout.strip_labels.items():
-            self._write(base, TITLES[stream], place, _SOFT, small_px)
+            title = TITLES[stream] if len(layout.strips) > 1 else "Over time"
+            self._write(base, title, place, _SOFT, small_px)
             self._draw_course(stream, layout.strips[stream])
         self._write_notes()
 

@@ -43,6 +43,7 @@ class Layout:
         small_px: Size of the small text.
         caption: Top left of the words over the verdict.
         verdict: The verdict on the whole clip.
+        now: Top left of the words that tell that bars are of this moment.
         names: Top left of each emotion's name.
         headings: Stream -> top left of its name.
         bars: Stream -> the seven bars at their full length.
@@ -60,6 +61,7 @@ class Layout:
     small_px: int
     caption: tuple[int, int]
     verdict: Rect
+    now: tuple[int, int]
     names: list[tuple[int, int]]
     headings: dict[str, tuple[int, int]]
     bars: dict[str, list[Rect]]
@@ -155,6 +157,7 @@ def _bars_beside(width: int, height: int, text_px: int) -> Layout:
         small_px=small_px,
         caption=(_even(left), tops["caption"]),
         verdict=Rect(_even(left), tops["verdict"], right, _even_down(tops["verdict"] + 2.5 * unit)),
+        now=(_even(left), tops["headings"]),
         names=[(_even(left), y + centred) for y in rows],
         headings={s: (_even_down(x0), tops["headings"]) for s, (x0, _) in columns.items()},
         bars={s: [Rect(x0, y, x1, y + bar_px) for y in rows] for s, (x0, x1) in columns.items()},
@@ -207,21 +210,18 @@ def _strip_under(width: int, height: int, text_px: int) -> Layout:
         small_px=small_px,
         caption=(caption_x, verdict_y),
         verdict=Rect(left, verdict_y, verdict_right, verdict_y + verdict_px),
+        now=(left, names_y + _even_down(line - small_line)),
         names=[(x, names_y) for x in cells_x],
         headings={s: (left, y + centred) for s, y in zip(_ORDER, rows_y, strict=True)},
         bars={
             s: [Rect(x, y, x + bar_width, y + bar_px) for x in cells_x]
             for s, y in zip(_ORDER, rows_y, strict=True)
         },
-        percents=[
-            (_even(x + bar_width + 0.3 * unit), rows_y[0] + centred) for x in cells_x
-        ],
+        percents=[(_even(x + bar_width + 0.3 * unit), rows_y[0] + centred) for x in cells_x],
         strips={"fused": Rect(cells_x[0], strip_y, right, strip_y + strip_px)},
         strip_labels={"fused": (left, strip_y + _even_down((strip_px - small_line) / 2))},
         clock=(right, verdict_y),
-        notes=Rect(
-            caption_x, verdict_y + small_line, right - clock_px, verdict_y + 2 * small_line
-        ),
+        notes=Rect(caption_x, verdict_y + small_line, right - clock_px, verdict_y + 2 * small_line),
     )
 
 

@@ -93,14 +93,11 @@ class VideoWriter:
         self._start = round(Fraction(start_s) / time_base)
         self._last_pts: int | None = None
         self._last_dts: int | None = None
-        options = {"movflags": "+faststart"} if CONTAINERS[path.suffix.lower()] != "matroska" else {}
+        options = (
+            {"movflags": "+faststart"} if CONTAINERS[path.suffix.lower()] != "matroska" else {}
+        )
         try:
-            self._container = av.open(
-                f"file:{self._unfinished}",
-                "w",
-                format=CONTAINERS[path.suffix.lower()],
-                options=options,
-            )
+            self._container = av.open(f"file:{self._unfinished}", "w", format=form, options=options)
         except (OSError, av.FFmpegError) as error:
             raise _output_error(path, error) from error
         try:
