@@ -6,6 +6,7 @@ an hour takes no more memory than a minute.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterator
 from fractions import Fraction
@@ -127,9 +128,11 @@ def write_annotated(
     out = output_path(result.path, out, side)
     reader = CopyReader(result.path)
     draw = _draw_over_picture if reader.video is not None else _draw_without_picture
-    for time_s in draw(reader, result, out, side):
-        if on_progress is not None:
-            on_progress(min(max(time_s / max(result.duration_s, 1e-3), 0.0), 1.0))
+    # Closed at once on Ctrl-C too, so that nothing unfinished is left behind.
+    with contextlib.closing(draw(reader, result, out, side)) as times_s:
+        for time_s in times_s:
+            if on_progress is not None:
+                on_progress(min(max(time_s / max(result.duration_s, 1e-3), 0.0), 1.0))
     return out
 
 
@@ -192,9 +195,7 @@ def _draw_without_picture(
             while done < count and done / _BLANK_RATE_HZ <= end_s:
                 frame, canvas = writer.new_frame()
                 overlay.draw(canvas, None, done / _BLANK_RATE_HZ)
-                writer.add_frame(
-                    frame, round(done * 1000 + reader.start_s / _BLANK_TIME_BASE), 1000
-                )
+                writer.add_frame(frame, start + done * _BLANK_FRAME, _BLANK_FRAME)
                 done += 1
 
         for packet in read_ahead(reader, _PIECES_AHEAD):

@@ -93,9 +93,9 @@ class VideoWriter:
         self._start = round(Fraction(start_s) / time_base)
         self._last_pts: int | None = None
         self._last_dts: int | None = None
-        options = (
-            {"movflags": "+faststart"} if CONTAINERS[path.suffix.lower()] != "matroska" else {}
-        )
+        form = CONTAINERS[path.suffix.lower()]
+        # The index goes to the front, so that a browser plays before all is there.
+        options = {} if form == "matroska" else {"movflags": "+faststart"}
         try:
             self._container = av.open(f"file:{self._unfinished}", "w", format=form, options=options)
         except (OSError, av.FFmpegError) as error:
