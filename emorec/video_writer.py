@@ -40,7 +40,8 @@ def fits(suffix: str, audio_codec: str | None) -> bool:
     >>> fits(".mp4", "aac"), fits(".mp4", "wmav2"), fits(".mkv", "wmav2")
     (True, False, True)
     """
-    if audio_codec is None:
+    # Matroska takes whatever a wav file may hold, which its list of codecs does not tell.
+    if audio_codec is None or CONTAINERS[suffix] == "matroska":
         return True
     with av.open(os.devnull, "w", format=CONTAINERS[suffix]) as container:
         return audio_codec in container.supported_codecs
@@ -91,6 +92,7 @@ class VideoWriter:
         self._unfinished = path.with_name(f".{path.stem[:100]}.{os.getpid()}.part")
         self._size, self._time_base = size, time_base
         self._start = round(Fraction(start_s) / time_base)
+        self._durations: dict[int, int] = {}  # of the frames in the encoder, by time stamp
         self._last_pts: int | None = None
         self._last_dts: int | None = None
         form = CONTAINERS[path.suffix.lower()]
@@ -115,7 +117,7 @@ class VideoWriter:
     def __exit__(self, kind, error, _) -> None:
         try:
             if kind is None:
-                self._container.mux(self._video.encode(None))
+                self._mux(self._video.encode(None))
                 self._container.close()
                 self._unfinished.replace(self._path)
         except (OSError, av.FFmpegError) as failure:
@@ -143,8 +145,9 @@ class VideoWriter:
             # Two frames at one time cannot be stored; broken files have such.
             pts = self._last_pts + 1
         self._last_pts = pts
-        frame.pts, frame.time_base, frame.duration = pts, self._time_base, duration
-        self._container.mux(self._video.encode(frame))
+        frame.pts, frame.time_base = pts, self._time_base
+        self._durations[pts] = duration
+        self._mux(self._video.encode(frame))
 
     def add_sound(self, packet: av.Packet) -> None:
         """Copy a packet of the source's sound."""
@@ -162,6 +165,12 @@ class VideoWriter:
         self._last_dts = dts
         packet.stream = self._sound
         self._container.mux(packet)
+
+    def _mux(self, packets: list[av.Packet]) -> None:
+        for packet in packets:
+            # The encoder forgets it, and of the last frame nothing else tells the length.
+            packet.duration = self._durations.pop(packet.pts, 0)
+            self._container.mux(packet)
 
     def _add_video(self, space: ColourSpace, frame_rate_hz: float | None) -> av.VideoStream:
         rate = Fraction(frame_rate_hz).limit_denominator(1001) if frame_rate_hz else _FALLBACK_RATE
