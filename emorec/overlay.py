@@ -157,11 +157,12 @@ class Overlay:
             there = stream in self._result.windows
             ink = (_SOFT if is_column else _INK) if there else _FAINT
             self._write(base, TITLES[stream], place, ink, small_px if is_column else px)
-            for bar in layout.bars[stream]:
-                base.fill(*bar, self._track)
-            if not there:
-                bar = layout.bars[stream][3]
-                self._write(base, "none", (bar.x0 + bar.x0 % 2, bar.y0), _SOFT, small_px, _TRACK)
+            if there:
+                for bar in layout.bars[stream]:
+                    base.fill(*bar, self._track)
+            else:
+                x, y, _, _ = layout.bars[stream][3]
+                self._write(base, "none", (x + x % 2, y), _FAINT, small_px)
         for stream, place in layout.strip_labels.items():
             title = TITLES[stream] if len(layout.strips) > 1 else "Over time"
             self._write(base, title, place, _SOFT, small_px)

@@ -16,7 +16,7 @@ import av
 from emorec.colour_picture import ColourSpace, Planes
 from emorec.report import OutputError
 
-__all__ = ["CONTAINERS", "VideoWriter", "fits", "name_for"]
+__all__ = ["CONTAINERS", "VideoWriter", "fits", "suffix_for"]
 
 CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
 """What the name of an output may end in, and the format that it stands for."""
@@ -37,24 +37,24 @@ def fits(suffix: str, audio_codec: str | None) -> bool:
         suffix: One of `CONTAINERS`.
         audio_codec: FFmpeg's name of the codec, None for no sound.
 
-    >>> fits(".mp4", "aac"), fits(".mp4", "wmav2"), fits(".mkv", "wmav2")
+    >>> fits(".mp4", "aac"), fits(".mp4", "wmav2"), fits(".mkv", "cook")
     (True, False, True)
     """
-    # Matroska takes whatever a wav file may hold, which its list of codecs does not tell.
-    if audio_codec is None or CONTAINERS[suffix] == "matroska":
+    if audio_codec is None:
         return True
     with av.open(os.devnull, "w", format=CONTAINERS[suffix]) as container:
         return audio_codec in container.supported_codecs
 
 
-def name_for(path: str | Path, audio_codec: str | None) -> str:
-    """Name the annotated video of a clip, after the container that holds its sound best.
+def suffix_for(audio_codec: str | None) -> str | None:
+    """Choose the container that holds a sound track best, None where none does.
 
-    >>> name_for("holiday.webm", "opus"), name_for("old.wmv", "wmav2")
-    ('holiday_annotated.mp4', 'old_annotated.mkv')
+    >>> suffix_for("opus"), suffix_for("wmav2"), suffix_for("pcm_mulaw"), suffix_for("cook")
+    ('.mp4', None, '.mov', '.mkv')
     """
-    is_usual = audio_codec is None or audio_codec in _USUAL_IN_MP4
-    return f"{Path(path).stem}_annotated{'.mp4' if is_usual else '.mkv'}"
+    if audio_codec is None or audio_codec in _USUAL_IN_MP4:
+        return ".mp4"
+    return next((suffix for suffix in (".mkv", ".mov") if fits(suffix, audio_codec)), None)
 
 
 class VideoWriter:
@@ -97,7 +97,7 @@ class VideoWriter:
         self._last_dts: int | None = None
         form = CONTAINERS[path.suffix.lower()]
         # The index goes to the front, so that a browser plays before all is there.
-        options = {} if form == "matroska" else {"movflags": "+faststart"}
+        options = {"movflags": "+faststart"} if form in ("mp4", "mov") else {}
         try:
             self._container = av.open(f"file:{self._unfinished}", "w", format=form, options=options)
         except (OSError, av.FFmpegError) as error:

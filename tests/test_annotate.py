@@ -273,12 +273,12 @@ def test_an_output_that_cannot_be_is_refused_in_words(tmp_path, out, says):
     assert clip.read_bytes() == before
 
 
-def test_sound_that_mp4_cannot_hold_asks_for_mkv(recognizer, tmp_path):
+def test_sound_that_mp4_cannot_hold_asks_for_another_container(recognizer, tmp_path):
     clip = clip_of(tmp_path / "old.avi", video_codec="mpeg4", audio_codec="pcm_mulaw")
-    with pytest.raises(OutputError, match=r"pcm_mulaw.*does not fit into .mp4.*name it out.mkv"):
+    with pytest.raises(OutputError, match=r"pcm_mulaw.*does not fit into .mp4.*name it out.mov"):
         annotate(clip, tmp_path / "out.mp4", recognizer)
     annotate(clip, tmp_path, recognizer)
-    assert packets_of(tmp_path / "old_annotated.mkv") == packets_of(clip)
+    assert packets_of(tmp_path / "old_annotated.mov") == packets_of(clip)
 
 
 def test_an_unknown_side_is_refused(tmp_path):
