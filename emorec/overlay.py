@@ -10,15 +10,13 @@ from emorec.emotions import COMMON7
 from emorec.lettering import Lettering, line_height, text_width
 from emorec.overlay_layout import Layout, Rect
 from emorec.result import ClipResult
-from emorec.window_values import posteriors_at
+from emorec.window_values import means_over, posteriors_at
 
 __all__ = ["Overlay", "clock_text"]
 
 _GROUND, _TRACK, _INK, _SOFT, _FAINT = "#16181c", "#2b2f36", "#f4f4f4", "#aab0ba", "#666c76"
 _PLAYHEAD = "#ffffff"
 _BLACK, _WHITE = "#000000", "#ffffff"
-# An hour has more windows than a strip has columns: so many moments share one.
-_MOMENTS_PER_COLUMN = 4
 
 
 class Overlay:
@@ -188,13 +186,9 @@ class Overlay:
         if windows is None:
             return
         columns = strip.x1 - strip.x0
-        moments = (np.arange(columns * _MOMENTS_PER_COLUMN) + 0.5) / _MOMENTS_PER_COLUMN
-        posteriors = posteriors_at(windows, moments / columns * self._result.duration_s)
-        posteriors = posteriors.reshape(columns, _MOMENTS_PER_COLUMN, -1)
-        there = np.isfinite(posteriors[..., 0])
-        means = np.nansum(posteriors, 1) / np.maximum(there.sum(1), 1)[:, np.newaxis]
+        means = means_over(windows, self._result.duration_s, columns)
         track = np.array(self._track, np.float64)
-        for column in np.flatnonzero(there.any(1)):
+        for column in np.flatnonzero(np.isfinite(means[:, 0])):
             best = int(means[column].argmax())
             strength = 0.25 + 0.75 * means[column, best]
             shade = (1 - strength) * track + strength * np.array(self._colors[best])

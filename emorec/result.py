@@ -129,6 +129,12 @@ class ClipResult:
         columns = ["time_s", "stream", *COMMON7]
         return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
 
+    def _repr_html_(self) -> str:
+        """What Jupyter shows: a player, bars, the timeline and notes."""
+        from emorec.result_html import render
+
+        return render(self)
+
     @property
     def truth(self) -> str | None:
         """The acted emotion, one of COMMON7, where a RAVDESS file name tells it."""
