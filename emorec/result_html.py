@@ -47,7 +47,7 @@ _STYLE = """
 .emorec .percent{display:inline-block;width:2.9em;text-align:right}
 .emorec .faces{display:flex;flex-wrap:wrap;gap:4px;margin-top:.6em}
 .emorec .faces img{width:56px;height:56px;display:block;border-bottom:4px solid}
-.emorec svg{display:block;width:100%;height:6.2em;margin-top:.6em}
+.emorec svg{display:block;width:100%;height:7.4em;margin-top:.6em}
 .emorec svg text{fill:currentColor;font-size:11px}
 .emorec ul{margin:.4em 0 0;padding-left:1.2em}
 """
