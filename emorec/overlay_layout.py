@@ -127,7 +127,7 @@ def _bars_beside(width: int, height: int, text_px: int) -> Layout:
         "caption": small_line + unit * 0.3,
         "verdict": unit * 2.5,
         "gap": unit * 1.1,
-        "headings": small_line + unit * 0.3,
+        "headings": small_line + unit * 0.5,
         "table": 7 * unit * 1.5,
         "gap below": unit * 0.8,
         "clock": line + unit * 0.2,
