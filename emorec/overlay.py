@@ -31,6 +31,8 @@ class Overlay:
     def __init__(self, result: ClipResult, layout: Layout, space: ColourSpace):
         self.layout = layout
         self._result, self._space = result, space
+        track = result.face_track
+        self._face_track = track.smoothed() if track is not None else None
         self._letters = Lettering(space)
         self._colors = [space.yuv(EMOTION_COLORS[name]) for name in COMMON7]
         self._track, self._playhead = space.yuv(_TRACK), space.yuv(_PLAYHEAD)
@@ -77,8 +79,7 @@ class Overlay:
 
     def _draw_face(self, canvas: Planes, time_s: float, posterior: np.ndarray | None) -> None:
         """Frame the face in the colour of what all streams say now, and name it."""
-        track = self._result.face_track
-        box = track.at(time_s) if track is not None else None
+        box = self._face_track.at(time_s) if self._face_track is not None else None
         if box is None:
             return
         area = self.layout.picture

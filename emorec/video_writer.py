@@ -89,7 +89,7 @@ class VideoWriter:
         comment: str = "",
     ):
         self._path = path
-        self._unfinished = path.with_name(f".{path.stem[:100]}.{os.getpid()}.part")
+        self._unfinished = path.with_name(f".{path.stem[:60]}.{os.getpid()}-{id(self):x}.part")
         self._size, self._time_base = size, time_base
         self._start = round(Fraction(start_s) / time_base)
         self._durations: dict[int, int] = {}  # of the frames in the encoder, by time stamp

@@ -16,7 +16,8 @@ from made_models import untrained_models
 from emorec import MediaError, Recognizer
 from emorec.annotate import annotate, output_path, write_annotated
 from emorec.cli import main
-from emorec.colour_picture import ColourSpace
+from emorec.colour_picture import ColourPicture, ColourSpace
+from emorec.face_track import FaceTrack
 from emorec.faces import FaceTracker
 from emorec.media import ClipReader, FrameBatch, probe, read_frames
 from emorec.overlay_layout import layout_for
@@ -137,6 +138,68 @@ def test_the_picture_keeps_its_size(recognizer, tmp_path, width, height, options
     assert np.abs(after[y:y1, x:x1] - before).mean() < 2
     if side == "bars" and rows >= 360:
         assert after.shape[0] == rows  # only the width grows
+
+
+def first_rgb(path: Path) -> np.ndarray:
+    with av.open(str(path)) as container:
+        return next(container.decode(video=0)).to_ndarray(format="rgb24").astype(int)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("usual.mp4", {}),
+        ("fine.mkv", {"video_codec": "ffv1", "pixel_format": "yuv444p10le"}),
+        ("colours.mkv", {"video_codec": "ffv1", "pixel_format": "bgr0"}),
+        ("full.avi", {"video_codec": "mjpeg", "pixel_format": "yuvj420p"}),
+        ("wide.avi", {"video_codec": "mjpeg", "pixel_format": "yuvj422p"}),
+        ("grey.mkv", {"video_codec": "ffv1", "pixel_format": "gray"}),
+    ],
+)
+def test_colours_stay(recognizer, tmp_path, name, options):
+    picture = np.zeros((180, 320, 3), np.uint8)
+    for i, color in enumerate([(255, 255, 255), (220, 30, 30), (30, 160, 60), (40, 60, 200)]):
+        picture[:, 80 * i : 80 * (i + 1)] = color
+    clip = write_clip(tmp_path / name, np.stack([picture] * 10), made_tone(0.5), **options)
+    annotate(clip, tmp_path / "out.mkv", recognizer)
+    area = layout_for("bars", 320, 180).picture
+    before = first_rgb(clip)
+    after = first_rgb(tmp_path / "out.mkv")[area.y0 : area.y1, area.x0 : area.x1]
+    for column in (40, 120, 200, 280):
+        np.testing.assert_allclose(after[90, column], before[90, column], atol=6)
+
+
+def test_wide_pixels_are_made_square(tmp_path):
+    with av.open(str(clip_of(tmp_path / "clip.mp4", 0.1))) as container:
+        frame = next(container.decode(video=0))
+    picture = ColourPicture(frame, pixel_aspect=16 / 11)
+    assert (picture.width, picture.height) == (465, 180)
+    assert picture.planes(frame).luma.shape == (180, 465)
+
+
+def test_where_no_face_was_seen_there_is_no_box():
+    boxes = np.array([[0.1, 0.1, 0.2, 0.2], [0.2, 0.1, 0.2, 0.2], [np.nan] * 4], np.float32)
+    track = FaceTrack(np.array([0.0, 0.1, 0.2]), boxes)
+    np.testing.assert_allclose(track.at(0.05), [0.15, 0.1, 0.2, 0.2], rtol=1e-5)
+    assert track.at(0.2) is None
+    assert track.at(0.16) is None
+    np.testing.assert_allclose(track.at(0.12), boxes[1])
+    assert FaceTrack(np.zeros(0), np.zeros((0, 4))).at(0.0) is None
+
+
+def test_the_drawn_box_jumps_less_and_keeps_its_gaps():
+    boxes = np.full((12, 4), 0.3, np.float32)
+    boxes[4:, 2] = 0.4
+    boxes[8] = np.nan
+    track = FaceTrack(np.arange(12) / 15, boxes)
+    smooth = track.smoothed().boxes
+    assert np.isnan(smooth[8]).all()
+    assert np.isfinite(np.delete(smooth, 8, 0)).all()
+    steps = np.abs(np.diff(smooth[:8, 2]))
+    assert steps.max() < 0.04
+    np.testing.assert_allclose(smooth[[0, 11], 2], [0.3, 0.4], atol=1e-6)
+    empty = FaceTrack(np.zeros(0), np.zeros((0, 4), np.float32)).smoothed()
+    assert empty.boxes.shape == (0, 4)
 
 
 @pytest.mark.parametrize("side", ["bars", "strip"])
