@@ -5,7 +5,7 @@ python -m emorec.train_voice --folds 1 2 3  # some folds only; processes can sha
 """
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -102,6 +102,8 @@ def train_voice_network(
     classes: tuple[str, ...] = RAVDESS8,
     cycles: Sequence[Cycle] = CYCLES,
     seed: int = SEED,
+    build_network: Callable[..., keras.Model] = build_voice_network,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> keras.Model:
     """Train one network on all takes given; the run resumes where it was cut.
 
@@ -113,6 +115,9 @@ def train_voice_network(
         classes: What the softmax tells apart.
         cycles: Of the learning rate.
         seed: Of initial weights, order and augmentation.
+        build_network: Called with bands, frames, classes and `dropout`; the voice CNN unless told
+            otherwise.
+        callbacks: Of the training, in addition.
     """
     keras.utils.set_random_seed(seed)
     spectrograms = [speech.log_mel(sound, speech.VOICE) for sound in sounds]
@@ -128,7 +133,7 @@ def train_voice_network(
         return augment.mixup(rng, inputs, targets[indices], MIXUP_ALPHA)
 
     def build(dropout):
-        network = build_voice_network(speech.VOICE.bands, frames, len(classes), dropout=dropout)
+        network = build_network(speech.VOICE.bands, frames, len(classes), dropout=dropout)
         if start is not None:
             for source, target in zip(start.layers[:-1], network.layers[:-1], strict=True):
                 target.set_weights(source.get_weights())
@@ -142,6 +147,7 @@ def train_voice_network(
         loss=keras.losses.CategoricalCrossentropy(label_smoothing=LABEL_SMOOTHING),
         metrics=["accuracy"],
         weight_decay=WEIGHT_DECAY,
+        callbacks=callbacks,
     )
 
 
