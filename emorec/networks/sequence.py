@@ -167,3 +167,32 @@ def _transformer_block(x, number: int, heads: int, dropout: float):
     hidden = layers.Dense(4 * width, activation="gelu")(layers.LayerNormalization()(x))
     hidden = layers.Dense(width)(layers.Dropout(dropout)(hidden))
     return layers.Add()([x, layers.Dropout(dropout)(hidden)])
+
+
+def attention_by_time(network: keras.Model) -> keras.Model:
+    """Return a model of how a network spreads its attention over the window.
+
+    Args:
+        network: From `build_recurrent_network`, whose attention pools over time, or from
+            `build_transformer_network`: what all tokens of the last block look at, all heads
+            alike, summed over frequency.
+
+    Returns:
+        A model from (batch, bands, frames, 1) to (batch, steps or columns of patches), summing
+        to 1 over time.
+
+    Raises:
+        ValueError: If the network has no attention.
+    """
+    names = [layer.name for layer in network.layers]
+    if "attention_over_time" in names:
+        weights = network.get_layer("attention_over_time").output
+        return keras.Model(network.input, ops.squeeze(weights, -1))
+    blocks = [name for name in names if name.startswith("self_attention_")]
+    if not blocks:
+        raise ValueError(f"{network.name} has no attention that could be shown")
+    _, scores = network.get_layer(blocks[-1]).output
+    by_token = ops.mean(ops.cast(scores, "float32"), axis=(1, 2))
+    columns = network.get_layer("patch_embedding").output.shape[2]
+    by_time = ops.sum(ops.reshape(by_token, (-1, by_token.shape[-1] // columns, columns)), axis=1)
+    return keras.Model(network.input, by_time)
