@@ -13,6 +13,7 @@ import argparse
 import copy
 import dataclasses
 import json
+import math
 import re
 import sys
 import time
@@ -120,15 +121,8 @@ def fine_tune(
 ) -> list[float]:
     """Train the head and the encoder's top layers in place; each step hears random windows.
 
-    Args:
-        classifier: From `build_classifier`.
-        encoder: The one inside it.
-        sounds: Training takes, float32 mono at 16 kHz.
-        codes: int (takes,), their classes.
-        recipe: How.
-
-    Returns:
-        Mean loss of each epoch.
+    Arguments and result as those of `train_head`, but for `encoder`, the one inside the
+    classifier, and `sounds`, the training takes, float32 mono at 16 kHz.
     """
     torch = require("torch")
     network = classifier["encoder"]
@@ -152,6 +146,14 @@ def _window(rng: np.random.Generator, samples: np.ndarray, length: int) -> np.nd
     return speech.fit_length(samples[start : start + length], length)
 
 
+def _share_of_peak(step: int, steps: int) -> float:
+    """Learning rate at a step: 10 % linear warm-up, then a cosine to zero."""
+    warmup = max(1, steps // 10)
+    if step < warmup:
+        return (step + 1) / warmup
+    return 0.5 + 0.5 * math.cos(math.pi * (step - warmup) / max(1, steps - warmup))
+
+
 def _fit(classifier, statistics, codes: np.ndarray, recipe: Recipe) -> list[float]:
     """Minimise the cross-entropy; `statistics(rng, rows)` gives a batch's."""
     torch = require("torch")
@@ -163,8 +165,8 @@ def _fit(classifier, statistics, codes: np.ndarray, recipe: Recipe) -> list[floa
     groups += [{"params": top, "lr": recipe.encoder_learning_rate}] if top else []
     optimizer = torch.optim.AdamW(groups, weight_decay=recipe.weight_decay)
     batches = max(1, len(codes) // recipe.batch_size)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, [g["lr"] for g in groups], recipe.epochs * batches, pct_start=0.1
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda step: _share_of_peak(step, recipe.epochs * batches)
     )
     criterion = torch.nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
     truth = torch.from_numpy(np.asarray(codes, np.int64)).to(head[0].device)
@@ -363,11 +365,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the protocol, or say what is missing."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--method", choices=METHODS, default="frozen")
-    parser.add_argument(
-        "--encoder",
-        default=pretrained_speech.ENCODER,
-        help="name on the Hugging Face hub, or a folder",
-    )
+    where = "name on the Hugging Face hub, or a folder"
+    parser.add_argument("--encoder", default=pretrained_speech.ENCODER, help=where)
     chosen = parser.parse_args(arguments)
     try:
         encoder = pretrained_speech.load_encoder(chosen.encoder)

@@ -164,7 +164,8 @@ def _transformer_block(x, number: int, heads: int, dropout: float):
     # The scores are returned for those who look at them; training pays nothing for it.
     attended, _ = attention(normal, normal, return_attention_scores=True)
     x = layers.Add()([x, layers.Dropout(dropout)(attended)])
-    hidden = layers.Dense(4 * width, activation="gelu")(layers.LayerNormalization()(x))
+    # By its tanh form: ONNX has no operator for the exact one's.
+    hidden = ops.gelu(layers.Dense(4 * width)(layers.LayerNormalization()(x)), approximate=True)
     hidden = layers.Dense(width)(layers.Dropout(dropout)(hidden))
     return layers.Add()([x, layers.Dropout(dropout)(hidden)])
 
