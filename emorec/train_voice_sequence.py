@@ -191,6 +191,7 @@ def train_and_judge(
     sounds: list[np.ndarray],
     models: Path = MODELS,
     budget_s: float = BUDGET_S,
+    epochs: int | None = None,
 ) -> pd.DataFrame:
     """Train one architecture with one seed and judge actors 17-24; a finished one is read.
 
@@ -201,6 +202,7 @@ def train_and_judge(
         sounds: Their samples, float32 at 16 kHz.
         models: Where the model's folder lies.
         budget_s: Seconds of one core.
+        epochs: Their number, if it shall not follow from the budget.
 
     Returns:
         The prediction table.
@@ -212,7 +214,8 @@ def train_and_judge(
     # A training that was cut starts again: the time of its parts could not be told.
     shutil.rmtree(folder, ignore_errors=True)
     train, test = split(table["speaker"])
-    epochs = epochs_within(budget_s, pace_ms(name, table, sounds, work), int(train.sum()))
+    if epochs is None:
+        epochs = epochs_within(budget_s, pace_ms(name, table, sounds, work), int(train.sum()))
     network, clock = _train(name, table, sounds, folder, epochs, seed)
     heard = [sounds[i] for i in np.flatnonzero(test)]
     posterior = train_voice.clip_posteriors(network, heard)

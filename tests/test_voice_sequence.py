@@ -1,5 +1,6 @@
 import functools
 import json
+import shutil
 
 import keras
 import numpy as np
@@ -96,7 +97,9 @@ def test_a_few_steps_learn_to_tell_high_from_low(build):
     inputs[truth == 1, 16:] += 1
     small = {"units": 8} if build is build_recurrent_network else {"width": 16, "blocks": 1}
     network = build(32, 32, 2, dropout=0.0, **small)
-    network.compile(keras.optimizers.Adam(5e-3), "sparse_categorical_crossentropy")
+    network.compile(
+        keras.optimizers.Adam(5e-3), "sparse_categorical_crossentropy", jit_compile=False
+    )
     losses = network.fit(inputs, truth, batch_size=16, epochs=12, verbose=0).history["loss"]
     assert losses[-1] < 0.5 * losses[0]
 
@@ -134,13 +137,12 @@ def test_a_training_leaves_evidence_that_follows_from_its_predictions(tmp_path, 
     monkeypatch.setitem(train_voice_sequence.ARCHITECTURES, "small", architecture)
     monkeypatch.setattr(train_voice_sequence, "PACE_STEPS", 2)
     table, sounds = made_takes()
-    for seed in (1, 2):
-        found = train_voice_sequence.train_and_judge(
-            "small", seed, table, sounds, tmp_path, budget_s=0.1
-        )
-        assert set(found["speaker"]) == {speaker_name(17), speaker_name(18)}
-    again = train_voice_sequence.train_and_judge("small", 2, table, [], tmp_path)
+    found = train_voice_sequence.train_and_judge("small", 1, table, sounds, tmp_path, budget_s=0.1)
+    assert set(found["speaker"]) == {speaker_name(17), speaker_name(18)}
+    again = train_voice_sequence.train_and_judge("small", 1, table, [], tmp_path)
     pd.testing.assert_frame_equal(again, found)
+    work = tmp_path / "voice_small" / "work"
+    shutil.copytree(work / "seed_1", work / "seed_2")
 
     metrics = train_voice_sequence.write_results("small", tmp_path, seeds=(1, 2), budget_s=0.1)
     of_seeds = metrics["accuracy_of_seeds"]
@@ -148,6 +150,6 @@ def test_a_training_leaves_evidence_that_follows_from_its_predictions(tmp_path, 
     evidence = results.load_evidence(tmp_path)
     assert [e.key for e in evidence] == ["", "seed_2"]
     assert [results.check_metrics(e) for e in evidence] == [[], []]
-    facts = json.loads((tmp_path / "voice_small" / "work" / "seed_1" / "training.json").read_text())
+    facts = json.loads((work / "seed_1" / "training.json").read_text())
     assert facts["epochs"] >= 1
     assert facts["ms_per_clip"] > 0
