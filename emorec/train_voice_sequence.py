@@ -50,8 +50,8 @@ LEARNING_RATE = 2e-3
 DROPOUT = 0.3
 PROTOCOL = (
     "RAVDESS speech (sound), 8 classes, actors 17-24 judged, trained on actors 1-16 from chance; "
-    "{budget_s:.0f} s of one processor core for each training, settings those of the voice CNN, "
-    "nothing chosen on the actors judged; seed {seed} of three"
+    "about {budget_s:.0f} s of one processor core for each training, settings those of the voice "
+    "CNN, nothing chosen on the actors judged; seed {seed} of {seeds}"
 )
 
 
@@ -280,7 +280,7 @@ def write_results(
     for seed in seeds[1:]:
         write_table(folder / f"predictions_seed_{seed}.csv", tables[seed])
         entries[f"seed_{seed}"] = {
-            "protocol": PROTOCOL.format(budget_s=budget_s, seed=seed),
+            "protocol": PROTOCOL.format(budget_s=budget_s, seed=seed, seeds=len(seeds)),
             "title": f"{architecture.title}, seed {seed}",
             "units": int(tables[seed]["speaker"].nunique()),
             "bootstrapped_over": "speaker",
@@ -292,7 +292,7 @@ def write_results(
     return write_evidence(
         folder,
         tables[seeds[0]],
-        protocol=PROTOCOL.format(budget_s=budget_s, seed=seeds[0]),
+        protocol=PROTOCOL.format(budget_s=budget_s, seed=seeds[0], seeds=len(seeds)),
         command=f"python -m emorec.train_voice_sequence --architectures {name}",
         extra={
             "title": architecture.title,
