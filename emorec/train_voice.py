@@ -5,7 +5,7 @@ python -m emorec.train_voice --folds 1 2 3  # some folds only; processes can sha
 """
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -118,6 +118,8 @@ def train_voice_network(
     cycles: Sequence[Cycle] = CYCLES,
     regularization: Regularization = REGULARIZATION,
     seed: int = SEED,
+    build_network: Callable[..., keras.Model] = build_voice_network,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> keras.Model:
     """Train one network on all takes given; the run resumes where it was cut.
 
@@ -130,6 +132,9 @@ def train_voice_network(
         cycles: Of the learning rate.
         regularization: Its strengths.
         seed: Of initial weights, order and augmentation.
+        build_network: Called with bands, frames, classes and `dropout`; the voice CNN unless told
+            otherwise.
+        callbacks: Of the training, in addition.
     """
     keras.utils.set_random_seed(seed)
     spectrograms = [speech.log_mel(sound, speech.VOICE) for sound in sounds]
@@ -145,7 +150,7 @@ def train_voice_network(
         return augment.mixup(rng, inputs, targets[indices], regularization.mixup_alpha)
 
     def build(dropout):
-        network = build_voice_network(speech.VOICE.bands, frames, len(classes), dropout=dropout)
+        network = build_network(speech.VOICE.bands, frames, len(classes), dropout=dropout)
         if start is not None:
             for source, target in zip(start.layers[:-1], network.layers[:-1], strict=True):
                 target.set_weights(source.get_weights())
@@ -159,6 +164,7 @@ def train_voice_network(
         loss=keras.losses.CategoricalCrossentropy(label_smoothing=regularization.label_smoothing),
         metrics=["accuracy"],
         weight_decay=regularization.weight_decay,
+        callbacks=callbacks,
     )
 
 

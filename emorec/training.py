@@ -89,6 +89,7 @@ def fit(
     metrics=None,
     validation=None,
     validation_every_epochs: int = 1,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> None:
     """Train `model` in place; a run that is cut short goes on where it stopped.
 
@@ -103,6 +104,7 @@ def fit(
         metrics: Keras metrics, or some per output.
         validation: (inputs, targets) to watch; never used to choose an epoch.
         validation_every_epochs: How often to watch it.
+        callbacks: More of them.
     """
     work_folder = Path(work_folder)
     work_folder.mkdir(parents=True, exist_ok=True)
@@ -123,6 +125,7 @@ def fit(
             keras.callbacks.CSVLogger(str(work_folder / "history.csv"), append=True),
             keras.callbacks.TerminateOnNaN(),
             _LogLine(),
+            *callbacks,
         ],
     )
 
