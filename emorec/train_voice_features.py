@@ -112,7 +112,12 @@ def _judge_windows(judge: Judge, features: VoiceFeatures, split: Split, folder: 
 
 
 def train(
-    name: str, features: VoiceFeatures, models: Path = MODELS, *, recipe: Recipe | None = None
+    name: str,
+    features: VoiceFeatures,
+    models: Path = MODELS,
+    *,
+    recipe: Recipe | None = None,
+    blocks: Sequence[Sequence[int]] = RAVDESS_BLOCKS,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Train one model by speaker and at random; finished trainings are read.
 
@@ -121,6 +126,7 @@ def train(
         features: Of the whole corpus.
         models: Holds the folder, whose `work/` holds the trainings.
         recipe: Instead of the one of that name.
+        blocks: Actors of each block that is judged.
 
     Returns:
         The prediction tables by speaker and of the random split.
@@ -128,7 +134,7 @@ def train(
     recipe = recipe or RECIPES[name]
     work = Path(models) / name / "work"
     parts = []
-    for split in tqdm(splits_of(recipe, features.table), name, disable=None):
+    for split in tqdm(splits_of(recipe, features.table, blocks), name, disable=None):
         parts.append(train_split(recipe, features, split, work / f"fold_{split.fold}"))
     return pd.concat(parts[:-1], ignore_index=True), parts[-1]
 

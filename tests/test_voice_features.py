@@ -11,6 +11,7 @@ from emorec import (
     avatar,
     evaluation,
     feature_protocols,
+    feature_results,
     model_folder,
     results,
     train_voice_features,
@@ -50,9 +51,9 @@ def voice(request) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory) -> pd.DataFrame:
-    """Made-up voices of six actors, two takes of each emotion."""
+    """Made-up voices of six actors, a take of each emotion."""
     folder = tmp_path_factory.mktemp("sound")
-    avatar.make_sound_corpus(folder, actors=(1, 2, 5, 6, 9, 10), takes=avatar.all_takes()[::4])
+    avatar.make_sound_corpus(folder, actors=(1, 2, 5, 6, 9, 10), takes=avatar.all_takes()[::8])
     return ravdess.load_sound_table(folder)
 
 
@@ -300,13 +301,9 @@ def test_networks_have_the_described_shape(name):
 
 
 def test_training_leaves_evidence_that_follows_and_resumes(found, tmp_path, monkeypatch):
-    monkeypatch.setattr("emorec.train_voice_features.RAVDESS_BLOCKS", BLOCKS)
     name = "voice_random_forest"
-    recipe = dataclasses.replace(RECIPES[name], learner=Forest(5))
-    monkeypatch.setitem(RECIPES, name, recipe)
-    splits = train_voice_features.splits_of(recipe, found.table, BLOCKS)
-    monkeypatch.setattr(train_voice_features, "splits_of", lambda *_: splits)
-    tables = train_voice_features.train(name, found, tmp_path)
+    monkeypatch.setitem(RECIPES, name, dataclasses.replace(RECIPES[name], learner=Forest(5)))
+    tables = train_voice_features.train(name, found, tmp_path, blocks=BLOCKS)
     metrics = train_voice_features.write_results(name, tables, found.table, tmp_path)
     assert metrics["clips"] == len(found.table)
     assert "LEAKING" in metrics["random_split"]["protocol"]
@@ -315,7 +312,7 @@ def test_training_leaves_evidence_that_follows_and_resumes(found, tmp_path, monk
     assert {e.key for e in evidence} == {"", "random_split", "windows"}
     assert not any(results.check_metrics(e) for e in evidence)
     monkeypatch.setattr(Forest, "fit", lambda *_: pytest.fail("a finished fold is not repeated"))
-    again = train_voice_features.train(name, found, tmp_path)
+    again = train_voice_features.train(name, found, tmp_path, blocks=BLOCKS)
     pd.testing.assert_frame_equal(again[0], tables[0])
 
 
@@ -329,3 +326,19 @@ def test_a_network_learns_by_speaker(found, tmp_path):
     assert set(table["speaker"]) == {"ravdess-01", "ravdess-02"}
     assert len(pd.read_csv(tmp_path / "history.csv")) == 2
     assert model_folder.read_predictions(tmp_path).equals(table)
+
+
+def test_the_comparison_names_the_inflation_in_points():
+    def scored(accuracy):
+        return {"scores": {"accuracy": accuracy, "macro_f1": accuracy}, "roc_auc": 0.9}
+
+    metrics = scored(0.4) | {"intervals_95": {"accuracy": [0.3, 0.5]}, "title": "A model"}
+    metrics["random_split"] = scored(0.75) | {"reported": {"accuracy": 74.2}}
+    table = feature_results.comparison({"a": metrics})
+    assert table.loc["A model", "inflation, points"] == pytest.approx(35)
+    assert table.loc["A model", "reported accuracy %"] == 74.2
+
+
+def test_a_copy_lies_nearest_to_its_own_take(found):
+    share, chance = feature_results.nearest_sibling_share(found.means_26)
+    assert chance < 0.1 < share <= 1
