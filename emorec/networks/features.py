@@ -137,13 +137,13 @@ def build_lstm_162(
 def build_sequence_cnn(
     frames: int = 108, features: int = 162, classes: int = _CLASSES
 ) -> keras.Model:
-    """Build the four convolutions over time: features are channels, frames the axis they slide on.
+    """Build four convolutions over time: features are channels, frames the axis they slide on.
 
     Returns:
         A model from (batch, frames, features) to (batch, classes).
     """
     inputs = x = _input(frames, width=features)
-    for filters in (128, 128, 128, 64):
+    for filters in (64, 64, 64, 64):
         x = layers.Conv1D(filters, 5, padding="same", activation="relu")(x)
         x = layers.Dropout(0.2)(layers.MaxPooling1D(5, strides=2, padding="same")(x))
     x = layers.concatenate([layers.GlobalAveragePooling1D()(x), layers.GlobalMaxPooling1D()(x)])
