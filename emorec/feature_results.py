@@ -73,14 +73,15 @@ def plot_inflation(axes: Axes, table: pd.DataFrame, title: str) -> None:
         ("random accuracy %", "ours, random split (leaks)"),
         ("by speaker accuracy %", "ours, by speaker"),
     )
+    speakers = table["by speaker accuracy %"]
     for offset, ((column, label), colour) in enumerate(zip(columns, plots.COLOURS, strict=False)):
         heights = table[column]
         at = place + 0.27 * (offset - 1)
         axes.bar(at, heights, 0.25, label=label, color=colour)
-        for x, height in zip(at, heights, strict=True):
+        tops = table["to"] if column.startswith("by speaker") else heights
+        for x, height, top in zip(at, heights, tops, strict=True):
             if np.isfinite(height):
-                axes.text(x, height + 1, f"{height:.0f}", ha="center", fontsize=8)
-    speakers = table["by speaker accuracy %"]
+                axes.text(x, top + 1, f"{height:.0f}", ha="center", fontsize=8)
     errors = [speakers - table["from"], table["to"] - speakers]
     axes.errorbar(place + 0.27, speakers, errors, fmt="none", color="black", capsize=3)
     axes.axhline(12.5, color="grey", linestyle=":", label="chance, eight classes")

@@ -80,8 +80,10 @@ def train_split(
         start = time.process_time()
         judge = recipe.learner.fit(train, validation, seed, folder / "history.csv")
         seconds = time.process_time() - start
+        inputs = inputs_of(features, recipe, split.test)
+        judge.posterior(inputs)  # Keras prepares itself on the first call
         start = time.process_time()
-        posterior = judge.posterior(inputs_of(features, recipe, split.test))
+        posterior = judge.posterior(inputs)
         judging_ms = 1000 * (time.process_time() - start) / len(split.test)
         if recipe.array == "means_26" and split.fold != RANDOM:
             _judge_windows(judge, features, split, folder)
