@@ -142,8 +142,14 @@ def train(
     return pd.concat(parts[:-1], ignore_index=True), parts[-1]
 
 
-def features_ms(recipe: Recipe, table: pd.DataFrame, takes: int = 20) -> float:
-    """Measure how long one take's features take, decoded sound given, in ms (the median)."""
+def features_ms(recipe: Recipe, table: pd.DataFrame, work: Path, takes: int = 20) -> float:
+    """Measure how long one take's features take, decoded sound given, in ms (the median).
+
+    Measured once and kept in `work`, so that the evidence of one training stays the same.
+    """
+    file = Path(work) / "features_ms.json"
+    if file.exists():
+        return json.loads(file.read_text())["features_ms"]
     make = {
         "means_26": lambda s: voice_features.means_26(voice_features.remove_silence(s)),
         "means_162": lambda s: voice_features.means_162(voice_features.excerpt(s)),
@@ -155,7 +161,8 @@ def features_ms(recipe: Recipe, table: pd.DataFrame, takes: int = 20) -> float:
         start = time.process_time()
         make(samples)
         found.append(1000 * (time.process_time() - start))
-    return float(np.median(found))
+    write_json(file, {"features_ms": float(np.median(found))})
+    return features_ms(recipe, table, work)
 
 
 def write_results(
@@ -195,7 +202,7 @@ def write_results(
         "copies": list(recipe.copies),
         "parameters": int(np.median([fact["parameters"] for fact in facts])),
         "training_minutes": round(sum(fact["seconds"] for fact in facts) / 60, 2),
-        "ms_per_clip": round(features_ms(recipe, takes) + judging_ms, 2),
+        "ms_per_clip": round(features_ms(recipe, takes, folder / "work") + judging_ms, 2),
         "roc_auc": evaluation.roc_auc(by_speakers),
         RANDOM + "_split": random_entry,
     }
