@@ -18,7 +18,8 @@ from emorec.colour_picture import ColourPicture, ColourSpace
 from emorec.media import CopyReader
 from emorec.overlay import Overlay
 from emorec.overlay_layout import SIDES, layout_for
-from emorec.recognizer import Recognizer, read_ahead
+from emorec.read_ahead import read_ahead
+from emorec.recognizer import Recognizer
 from emorec.report import OutputError, check_writable
 from emorec.result import ClipResult
 from emorec.video_writer import CONTAINERS, VideoWriter, fits, suffix_for

@@ -88,32 +88,6 @@ def scores(predictions: pd.DataFrame) -> dict[str, float]:
     return _scores(*_codes(predictions))
 
 
-def area_under_roc(predictions: pd.DataFrame) -> float:
-    """Return the area under the ROC curve, each class against the rest, averaged over classes.
-
-    A class that no clip has, or that every clip has, is left out.
-
-    Example:
-        >>> table = pd.DataFrame({"clip_id": ["a", "b"], "speaker": ["x", "y"], "fold": 1,
-        ...     "truth": ["sad", "happy"], "happy": [0.4, 0.9], "sad": [0.6, 0.1]})
-        >>> area_under_roc(table)
-        1.0
-    """
-    truth, posterior = _codes(predictions)
-    areas = []
-    for code in range(posterior.shape[1]):
-        is_class = truth == code
-        positives = int(is_class.sum())
-        negatives = len(truth) - positives
-        if not positives or not negatives:
-            continue
-        # The rank-sum statistic of Mann and Whitney; ties count half.
-        ranks = pd.Series(posterior[:, code]).rank().to_numpy()
-        wins = ranks[is_class].sum() - positives * (positives + 1) / 2
-        areas.append(wins / (positives * negatives))
-    return float(np.mean(areas))
-
-
 def intervals(
     predictions: pd.DataFrame, resamples: int = 1000, seed: int = 0, unit: str = "speaker"
 ) -> dict[str, list[float]]:

@@ -19,7 +19,7 @@ import numpy as np
 
 from emorec.live import LiveEngine
 from emorec.media import ClipReader, FrameBatch, MediaError, SoundBlock, probe
-from emorec.recognizer import read_ahead
+from emorec.read_ahead import read_ahead
 from emorec.result import MADE_UP
 
 __all__ = ["CameraSource", "FileSource", "MicrophoneSource", "Source", "SourceError"]

@@ -44,6 +44,14 @@ def model_size_kb(folder: Path) -> int | None:
     return None
 
 
+def _roc_auc(predictions: pd.DataFrame) -> float:
+    """Return the area under the ROC curve; NaN where a class has no clip."""
+    try:
+        return evaluation.roc_auc(predictions)
+    except ValueError:
+        return float("nan")
+
+
 def methods_table(found: list[Evidence], times_ms: dict[str, float]) -> pd.DataFrame:
     """Return one row per prediction table, the best first within each corpus and protocol.
 
@@ -67,7 +75,7 @@ def methods_table(found: list[Evidence], times_ms: dict[str, float]) -> pd.DataF
                 "n": metrics["clips"],
                 "accuracy": evidence.in_words().replace(" %", "", 1),
                 "recall": 100 * metrics["scores"]["unweighted_average_recall"],
-                "auc": evaluation.area_under_roc(evidence.predictions),
+                "auc": _roc_auc(evidence.predictions),
                 "parameters": metrics.get("parameters", np.nan),
                 "minutes": metrics.get("training_minutes", np.nan),
                 "ms": times_ms.get(evidence.folder.name, metrics.get("ms_per_clip", np.nan)),

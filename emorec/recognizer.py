@@ -5,14 +5,11 @@ The clip is decoded once, on a thread of its own, while the streams judge what w
 
 from __future__ import annotations
 
-import queue
-import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import TypeVar
 
 import numpy as np
 
@@ -23,6 +20,7 @@ from emorec.fusion import LogLinearFusion
 from emorec.landmarks import LandmarkPredictor
 from emorec.media import ClipReader, FrameBatch, MediaError
 from emorec.model_choice import find_voice_model
+from emorec.read_ahead import read_ahead
 from emorec.result import MADE_UP, ClipResult, Windows
 from emorec.streams import (
     FALLBACK_FRAME_RATE_HZ,
@@ -33,7 +31,7 @@ from emorec.streams import (
     VoiceStream,
 )
 
-__all__ = ["MODEL_FOLDERS", "Recognizer", "default_models_folder", "read_ahead"]
+__all__ = ["MODEL_FOLDERS", "Recognizer", "default_models_folder"]
 
 MODEL_FOLDERS = {"voice": "voice_2d_cnn", "face": "face_cnn", "geometry": "geometry"}
 """Which model of the models' folder serves which stream."""
@@ -45,8 +43,6 @@ STREAM_CLASSES = {"voice": VoiceStream, "face": FaceStream, "geometry": Geometry
 _FIT_AGAIN = "fetch the file from the repository again, or run the fusion's notebook"
 _FRAMES_PER_BATCH = 8
 _PIECES_AHEAD = 3
-
-Piece = TypeVar("Piece")
 
 
 def default_models_folder() -> Path:
@@ -346,48 +342,6 @@ def _load_fusion(path: Path) -> LogLinearFusion:
     if missing:
         raise ModelError(path, f"it knows nothing of the {' and '.join(missing)}", _FIT_AGAIN)
     return fusion
-
-
-def read_ahead(pieces: Iterable[Piece], depth: int) -> Iterator[Piece]:
-    """Draw from an iterable on another thread, at most `depth` pieces ahead.
-
-    What the iterable raises is raised here. The thread ends when the consumer stops.
-    """
-    ready: queue.Queue = queue.Queue(depth)
-    stopped = threading.Event()
-    end = object()
-
-    def put(item) -> bool:
-        while not stopped.is_set():
-            try:
-                ready.put(item, timeout=0.1)
-            except queue.Full:
-                continue
-            return True
-        return False
-
-    def draw() -> None:
-        try:
-            for piece in pieces:
-                if not put((piece, None)):
-                    return
-            put((end, None))
-        except BaseException as error:  # handed over to the consumer
-            put((end, error))
-
-    thread = threading.Thread(target=draw, name="reading ahead", daemon=True)
-    thread.start()
-    try:
-        while True:
-            piece, error = ready.get()
-            if error is not None:
-                raise error
-            if piece is end:
-                return
-            yield piece
-    finally:
-        stopped.set()
-        thread.join()
 
 
 @lru_cache(maxsize=1)

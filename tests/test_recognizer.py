@@ -13,7 +13,8 @@ from emorec.emotions import COMMON7, RAVDESS8
 from emorec.engines import load_network
 from emorec.landmarks import LandmarkPredictor
 from emorec.media import SoundBlock, read_frames
-from emorec.recognizer import MODEL_FOLDERS, default_models_folder, read_ahead
+from emorec.read_ahead import read_ahead
+from emorec.recognizer import MODEL_FOLDERS, default_models_folder
 from emorec.result import MADE_UP
 from emorec.speech import VOICE
 from emorec.streams import GeometryStream, VoiceStream

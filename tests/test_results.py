@@ -227,4 +227,4 @@ def test_area_under_roc_is_that_of_scikit_learn(committed):
     expected = roc_auc_score(
         predictions["truth"], predictions[classes], multi_class="ovr", labels=classes
     )
-    assert evaluation.area_under_roc(predictions) == pytest.approx(expected, abs=1e-3)
+    assert evaluation.roc_auc(predictions) == pytest.approx(expected, abs=1e-3)
