@@ -387,7 +387,7 @@ class _Waiting:
         """Wait until nothing waits and nobody works; False where that takes too long."""
         with self._changed:
             return self._changed.wait_for(
-                lambda: not self._items and not self._is_working, timeout_s
+                lambda: self.is_closed or not (self._items or self._is_working), timeout_s
             )
 
     def close(self) -> None:
