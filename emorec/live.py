@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from emorec.live_streams import LivePicture, LiveVoice
-from emorec.speech import VOICE
 
 if TYPE_CHECKING:
     from emorec.recognizer import Recognizer
@@ -188,7 +187,7 @@ class LiveEngine:
     @property
     def sample_rate_hz(self) -> int:
         """Rate at which sound is judged."""
-        return VOICE.sample_rate_hz
+        return self._voice.sample_rate_hz
 
     @property
     def notes(self) -> list[str]:
