@@ -145,14 +145,14 @@ def _processor_s(process) -> float:
 
 
 def _memory(samples_mb: list[float]) -> dict:
-    """Memory over the run: after it settled and at its end, and what it grew by in between."""
+    """Memory over the run: medians of both halves once it settled, and the growth in between."""
     settled = samples_mb[round(_SETTLED_AFTER * len(samples_mb)) :]
-    tenth = max(1, len(settled) // 10)
-    begin, end = (float(np.median(part)) for part in (settled[:tenth], settled[-tenth:]))
+    middle = max(1, len(settled) // 2)
+    begin, end = (float(np.median(part)) for part in (settled[:middle], settled[-middle:]))
     return {
         "first": samples_mb[0],
-        "settled": begin,
-        "end": end,
+        "first_half": round(begin, 1),
+        "second_half": round(end, 1),
         "highest": max(samples_mb),
         "course": samples_mb[:: max(1, len(samples_mb) // 20)],
         "growth": round(end / begin - 1, 4),

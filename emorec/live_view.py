@@ -126,7 +126,7 @@ def _headline(verdict: LiveVerdict) -> Text:
 
 def _ink_on(colour: str) -> str:
     red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
-    return "black" if 0.299 * red + 0.587 * green + 0.114 * blue > 120 else "white"
+    return "#000000" if 0.299 * red + 0.587 * green + 0.114 * blue > 120 else "#ffffff"
 
 
 def _bars(verdict: LiveVerdict, width: int) -> Table:
@@ -270,10 +270,14 @@ def draw(frame: np.ndarray, verdict: LiveVerdict) -> np.ndarray:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Draw the terminal view of a clip, as it is after some seconds, as an SVG picture."""
+    """Draw the terminal view of a clip, as it is after some seconds, as an SVG picture.
+
+    Every frame is waited for, so that the bars are the same on a busy machine.
+    """
     from rich.console import Console
 
-    from emorec.live_sources import FileSource
+    from emorec.live_sources import in_order
+    from emorec.media import ClipReader, FrameBatch
     from emorec.recognizer import Recognizer, default_models_folder
 
     parser = argparse.ArgumentParser(prog="python -m emorec.live_view", description=main.__doc__)
@@ -281,12 +285,21 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("picture", type=Path, help="the SVG file to write")
     options = parser.parse_args(arguments)
     with LiveEngine(Recognizer.load(default_models_folder())) as engine:
-        rate = FrameRate()
-        with FileSource(engine, options.clip) as source:
-            while not source.has_ended and engine.counts.sound_taken_s < _PICTURE_AFTER_S:
-                frames_per_s = rate.update(engine.counts.taken, time.monotonic())
-                time.sleep(0.1)
-        view = panel(engine.verdict(), engine.counts, frames_per_s, 100)
+        reader = ClipReader(options.clip, sample_rate_hz=engine.sample_rate_hz)
+        engine.tell("origin", reader.info.comment)
+        kinds = reader.info.has_picture, reader.info.has_sound
+        start_s = time.monotonic()
+        for due_s, piece in in_order(reader, *kinds, engine.sample_rate_hz):
+            if due_s > _PICTURE_AFTER_S:
+                break
+            if isinstance(piece, FrameBatch):
+                engine.push_frame(piece.frames[0], due_s)
+            else:
+                engine.push_sound(piece.samples, engine.sample_rate_hz, piece.start_s)
+            engine.drain()
+        counts = engine.counts
+        rate = counts.taken / (time.monotonic() - start_s)
+        view = panel(engine.verdict(), counts, rate, 100)
     with Path(os.devnull).open("w") as nowhere:
         console = Console(record=True, width=100, file=nowhere, force_terminal=True)
         console.print(view)

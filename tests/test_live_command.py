@@ -16,14 +16,14 @@ from conftest import made_frames, made_tone, write_clip
 from made_models import untrained_models
 from rich.console import Console
 
-from emorec import Recognizer, live_sources
+from emorec import Recognizer, live_sources, live_view
 from emorec.cli import main
 from emorec.clip_plot import EMOTION_COLORS
 from emorec.emotions import COMMON7
 from emorec.live import LiveCounts, LiveEngine, LiveVerdict
 from emorec.live_command import Recorder
 from emorec.live_sources import CameraSource, FileSource, MicrophoneSource, in_order
-from emorec.live_view import TerminalView, draw, panel
+from emorec.live_view import TerminalView, Window, draw, has_window, panel
 from emorec.media import ClipReader, FrameBatch, MediaError, SoundBlock, read_sound
 from emorec.report import OutputError
 
@@ -357,3 +357,20 @@ def test_the_window_shows_the_face_and_the_verdict():
     assert tuple(picture[30, 40]) == yellow
     assert tuple(picture[50, 40]) == (90, 90, 90)
     assert (draw(frame, LiveVerdict(0.0, {})) != picture).any()
+
+
+@pytest.mark.parametrize(("gui", "screen", "there"), [("QT5", ":0", True), ("NONE", ":0", False)])
+def test_a_window_is_shown_where_opencv_has_one(engine, monkeypatch, gui, screen, there):
+    """No test machine has a screen: that OpenCV draws on it is taken for granted."""
+    monkeypatch.setenv("DISPLAY", screen)
+    monkeypatch.setattr(live_view.cv2, "getBuildInformation", lambda: f"  GUI:      {gui}\n")
+    assert has_window() == there
+    shown = []
+    for name in ("namedWindow", "destroyWindow", "waitKey"):
+        monkeypatch.setattr(live_view.cv2, name, lambda *_: None, raising=False)
+    monkeypatch.setattr(live_view.cv2, "imshow", lambda _, picture: shown.append(picture))
+    engine.push_frame(made_frames(1)[0], 0.0)
+    wait_for(lambda: engine.verdict() is not None)
+    with Window() as window:
+        window.show(engine)
+    assert [picture.shape for picture in shown] == [(120, 160, 3)]
