@@ -58,11 +58,25 @@ def judge(network: keras.Model, clips: pd.DataFrame, sounds: list[np.ndarray]) -
 def train(clips: pd.DataFrame, sounds: list[np.ndarray], work_folder: Path) -> keras.Model:
     """Train on the training side; a finished training is read from `work_folder`."""
     if (Path(work_folder) / "trained.keras").exists():
-        return keras.saving.load_model(Path(work_folder) / "trained.keras")
+        return load_trained(work_folder)
     with training_clock(work_folder):
         return train_voice_network(
             clips, sounds, work_folder, classes=CREMA_D6, cycles=CYCLES, seed=SEED
         )
+
+
+def load_trained(work_folder: Path = MODEL_FOLDER / "work") -> keras.Model:
+    """Return the finished network.
+
+    Raises:
+        FileNotFoundError: If it has not been trained here.
+    """
+    file = Path(work_folder) / "trained.keras"
+    if not file.exists():
+        raise FileNotFoundError(
+            f"{file}: CREMA-D's network is not there. Remedy: python -m emorec.train_crema_d"
+        )
+    return keras.saving.load_model(file)
 
 
 def validate(work_folder: Path, clips: pd.DataFrame, sounds: list[np.ndarray]) -> pd.DataFrame:
