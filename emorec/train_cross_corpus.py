@@ -112,7 +112,11 @@ CORPORA = (
 
 
 def networks_of(
-    corpus: SpeechCorpus, table: pd.DataFrame, sounds: list[np.ndarray], cycles=SMALL_CYCLES
+    corpus: SpeechCorpus,
+    table: pd.DataFrame,
+    sounds: list[np.ndarray],
+    work_folder: Path = MODEL_FOLDER / "work",
+    cycles: Sequence[Cycle] = SMALL_CYCLES,
 ) -> list[keras.Model]:
     """Return the corpus's networks, one for each side that is held out; finished ones are read.
 
@@ -120,7 +124,8 @@ def networks_of(
         corpus: Trained on.
         table: Its clips.
         sounds: Their samples.
-        cycles: Of the learning rate, for networks that are trained here.
+        work_folder: Holds a folder for each network that is trained here.
+        cycles: Of their learning rate.
 
     Raises:
         FileNotFoundError: If another training has to run first.
@@ -130,21 +135,19 @@ def networks_of(
         return [_finished(corpus.trained)]
     networks = []
     for half, held_out in enumerate(corpus.held_out(table["speaker"]), 1):
+        work = Path(work_folder) / f"{corpus.name}_{half}"
+        if (work / "trained.keras").exists():
+            networks.append(_finished(work))
+            continue
         train = table[~held_out]
         check_disjoint(train=train["speaker"], test=table["speaker"][held_out])
         check_classes(corpus.classes, train=train["emotion"])
-        work = MODEL_FOLDER / "work" / f"{corpus.name}_{half}"
+        heard = [sounds[i] for i in np.flatnonzero(~held_out)]
         with training_clock(work):
-            networks.append(
-                train_voice_network(
-                    train,
-                    [sounds[i] for i in np.flatnonzero(~held_out)],
-                    work,
-                    classes=corpus.classes,
-                    cycles=cycles,
-                    seed=SEED,
-                )
+            network = train_voice_network(
+                train, heard, work, classes=corpus.classes, cycles=cycles, seed=SEED
             )
+        networks.append(network)
     return networks
 
 
@@ -288,22 +291,53 @@ def write_results(folder: Path, tables: Mapping[str, pd.DataFrame]) -> dict:
     return metrics
 
 
+def judge_all(
+    corpora: Sequence[SpeechCorpus],
+    clips: Mapping[str, pd.DataFrame],
+    sounds: Mapping[str, list[np.ndarray]],
+    networks: Mapping[str, Sequence[keras.Model]],
+) -> dict[str, pd.DataFrame]:
+    """Judge every corpus's held-out clips by every corpus's networks.
+
+    Args:
+        corpora: Rows and columns of the matrix.
+        clips: Corpus -> its clips.
+        sounds: Corpus -> their samples.
+        networks: Corpus -> its networks.
+
+    Returns:
+        Training corpus -> prediction table over `SHARED5`; `fold` is the judged corpus.
+
+    Raises:
+        emorec.corpora.merged.MergeError: If a speaker stands under two corpora.
+    """
+    merge_sound_tables(clips)
+    return {
+        source.name: pd.concat(
+            [
+                judge(
+                    source, networks[source.name], target, clips[target.name], sounds[target.name]
+                )
+                for target in corpora
+            ],
+            ignore_index=True,
+        )
+        for source in corpora
+    }
+
+
 def main() -> None:
     """Train what is not there, judge all pairs, write the evidence."""
     argparse.ArgumentParser(description=__doc__.split("\n")[0]).parse_args()
     keras.mixed_precision.set_dtype_policy("mixed_bfloat16")
     clips = {corpus.name: corpus.load() for corpus in CORPORA}
-    merge_sound_tables(clips)  # raises where a speaker stands under two corpora
     sounds = {c.name: read_sounds_once(clips[c.name], c.sound_cache) for c in CORPORA}
-    tables = {}
-    for source in CORPORA:
-        networks = networks_of(source, clips[source.name], sounds[source.name])
-        judged = [
-            judge(source, networks, target, clips[target.name], sounds[target.name])
-            for target in CORPORA
-        ]
-        tables[source.name] = pd.concat(judged, ignore_index=True)
-    metrics = write_results(MODEL_FOLDER, tables)
+    # Small corpora first: they need no other training to have run.
+    networks = {
+        c.name: networks_of(c, clips[c.name], sounds[c.name])
+        for c in sorted(CORPORA, key=lambda c: c.trained is not None)
+    }
+    metrics = write_results(MODEL_FOLDER, judge_all(CORPORA, clips, sounds, networks))
     print(pd.DataFrame(metrics["matrix"]["accuracy"]).T.map("{:.1%}".format))
 
 

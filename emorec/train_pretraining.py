@@ -9,6 +9,7 @@ side. The pre-trained weights are those of `train_crema_d`, whose 41 actors are 
 """
 
 import argparse
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from itertools import product
 from pathlib import Path
@@ -58,8 +59,8 @@ def train_and_judge(
     *,
     start: keras.Model | None,
     seed: int,
-    test_actors=TEST_ACTORS,
-    cycles=EQUAL_CYCLES,
+    test_actors: Sequence[int] = TEST_ACTORS,
+    cycles: Sequence[Cycle] = EQUAL_CYCLES,
 ) -> pd.DataFrame:
     """Train on all actors but the test actors and judge these; finished runs are read.
 
@@ -186,6 +187,47 @@ def write_results(folder: Path, tables: dict[tuple[str, int], pd.DataFrame]) -> 
     return metrics
 
 
+def load_clips() -> tuple[pd.DataFrame, list[np.ndarray]]:
+    """Return RAVDESS's takes and their sounds."""
+    table = ravdess.load_sound_table()
+    return table, read_sounds_once(table, SOUND_CACHE)
+
+
+def run_all(
+    table: pd.DataFrame,
+    sounds: list[np.ndarray],
+    work_folder: Path,
+    *,
+    pretrained: Callable[[], keras.Model] = train_crema_d.load_trained,
+    starts: Sequence[str] = STARTS,
+    seeds: Sequence[int] = SEEDS,
+    cycles: Sequence[Cycle] = EQUAL_CYCLES,
+) -> dict[tuple[str, int], pd.DataFrame]:
+    """Run the trainings asked for, seed by seed; finished ones are read.
+
+    Args:
+        table: RAVDESS's takes.
+        sounds: Their samples.
+        work_folder: Holds a folder for each training.
+        pretrained: Gives the network to start from; asked only where it is needed.
+        starts: Which of `STARTS`.
+        seeds: Of the trainings.
+        cycles: Of the learning rate.
+
+    Returns:
+        (start, seed) -> prediction table.
+    """
+    tables = {}
+    for seed, start in product(seeds, starts):
+        work = Path(work_folder) / run_name(start, seed)
+        is_judged = (work / "predictions.csv").exists()
+        network = pretrained() if start == "pretrained" and not is_judged else None
+        tables[start, seed] = train_and_judge(
+            table, sounds, work, start=network, seed=seed, cycles=cycles
+        )
+    return tables
+
+
 def main() -> None:
     """Run the trainings asked for; once all are there, write the evidence."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -193,18 +235,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, choices=SEEDS, help="only trainings of this seed")
     arguments = parser.parse_args()
     keras.mixed_precision.set_dtype_policy("mixed_bfloat16")
-    table = ravdess.load_sound_table()
-    sounds = read_sounds_once(table, SOUND_CACHE)
-    tables = {}
-    for start, seed in product(STARTS, SEEDS):
-        if arguments.start in (None, start) and arguments.seed in (None, seed):
-            tables[start, seed] = train_and_judge(
-                table,
-                sounds,
-                MODEL_FOLDER / "work" / run_name(start, seed),
-                start=train_crema_d.load_trained() if start == "pretrained" else None,
-                seed=seed,
-            )
+    starts = [arguments.start] if arguments.start else STARTS
+    seeds = [arguments.seed] if arguments.seed else SEEDS
+    tables = run_all(*load_clips(), MODEL_FOLDER / "work", starts=starts, seeds=seeds)
     if len(tables) == len(STARTS) * len(SEEDS):
         found = write_results(MODEL_FOLDER, tables)["gain"]["accuracy"]
         print(f"gain {found['gain_mean']:+.1%} ({found['gain']})")
