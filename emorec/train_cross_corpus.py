@@ -37,10 +37,10 @@ SMALL_CYCLES = (Cycle(100, 1e-3, dropout=0.3),)
 SEED = 1
 
 PROTOCOL = (
-    "RAVDESS, CREMA-D, SAVEE and JavaSED (sound), the 5 classes that they share, by speaker: each "
+    "Four speech corpora, 5 shared classes, by speaker: RAVDESS, CREMA-D, SAVEE and JavaSED, each "
     "clip judged by a network trained on other speakers of its own corpus; RAVDESS actors 17-24 "
-    "and 20 drawn actors of CREMA-D held out, SAVEE's two men and JavaSED's eight in two halves; "
-    "one seed"
+    "and 20 drawn actors of CREMA-D held out, SAVEE's two men and JavaSED's eight actors in two "
+    "halves; one seed"
 )
 
 

@@ -83,9 +83,7 @@ def class_codes(emotions: Sequence[str], classes: Sequence[str] = RAVDESS8) -> n
     return np.array([list(classes).index(emotion) for emotion in emotions], int)
 
 
-def extract(
-    table: pd.DataFrame, folder: Path = CACHE_FOLDER, *, n_jobs: int = 1
-) -> VoiceFeatures:
+def extract(table: pd.DataFrame, folder: Path = CACHE_FOLDER, *, n_jobs: int = 1) -> VoiceFeatures:
     """Return the features of all takes; speakers whose file lies in `folder` are read.
 
     Args:
