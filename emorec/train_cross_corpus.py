@@ -32,7 +32,8 @@ from emorec.splits import check_classes, check_disjoint, draw_sides, is_actor
 from emorec.train_voice import clip_posteriors, train_voice_network
 from emorec.training import Cycle, training_clock, training_minutes
 
-MODEL_FOLDER = REPOSITORY / "Models" / "cross_corpus"
+MODELS = REPOSITORY / "Models"
+MODEL_FOLDER = MODELS / "cross_corpus"
 SMALL_CYCLES = (Cycle(100, 1e-3, dropout=0.3),)
 SEED = 1
 
@@ -54,20 +55,15 @@ class SpeechCorpus:
         classes: What its networks tell apart.
         held_out: Given the speaker of each row, the rows that each of its networks has to leave
             out of its training: one mask per network.
-        trained: Work folder of the network that another training leaves behind; None where one
-            is trained here for each mask.
+        trained: Where, in `Models/`, another training leaves its network; empty where one is
+            trained here for each mask.
     """
 
     name: str
     load: Callable[[], pd.DataFrame]
     classes: tuple[str, ...]
     held_out: Callable[[pd.Series], list[np.ndarray]]
-    trained: Path | None = None
-
-    @property
-    def sound_cache(self) -> Path:
-        """Where its decoded sound is kept."""
-        return MODEL_FOLDER / "work" / f"{self.name}_16000.npz"
+    trained: str = ""
 
 
 def _halves(*halves: Sequence[str]) -> Callable[[pd.Series], list[np.ndarray]]:
@@ -88,14 +84,14 @@ CORPORA = (
         ravdess.load_sound_table,
         RAVDESS8,
         _last_actors,
-        train_pretraining.MODEL_FOLDER / "work" / train_pretraining.run_name("scratch", 1),
+        "voice_pretraining/work/scratch_1",
     ),
     SpeechCorpus(
         "CREMA-D",
         crema_d.load_sound_table,
         CREMA_D6,
         _drawn_actors,
-        train_crema_d.MODEL_FOLDER / "work",
+        "crema_d_voice/work",
     ),
     SpeechCorpus("SAVEE", savee.load_sound_table, COMMON7, _halves(["savee-DC"], ["savee-JE"])),
     SpeechCorpus(
@@ -115,7 +111,7 @@ def networks_of(
     corpus: SpeechCorpus,
     table: pd.DataFrame,
     sounds: list[np.ndarray],
-    work_folder: Path = MODEL_FOLDER / "work",
+    models: Path = MODELS,
     cycles: Sequence[Cycle] = SMALL_CYCLES,
 ) -> list[keras.Model]:
     """Return the corpus's networks, one for each side that is held out; finished ones are read.
@@ -124,18 +120,18 @@ def networks_of(
         corpus: Trained on.
         table: Its clips.
         sounds: Their samples.
-        work_folder: Holds a folder for each network that is trained here.
+        models: Where finished networks lie, and those trained here go.
         cycles: Of their learning rate.
 
     Raises:
         FileNotFoundError: If another training has to run first.
         emorec.splits.MissingClassError: If the training side lacks a class.
     """
-    if corpus.trained is not None:
-        return [_finished(corpus.trained)]
+    if corpus.trained:
+        return [_finished(Path(models) / corpus.trained)]
     networks = []
     for half, held_out in enumerate(corpus.held_out(table["speaker"]), 1):
-        work = Path(work_folder) / f"{corpus.name}_{half}"
+        work = Path(models) / MODEL_FOLDER.name / "work" / f"{corpus.name}_{half}"
         if (work / "trained.keras").exists():
             networks.append(_finished(work))
             continue
@@ -295,15 +291,15 @@ def judge_all(
     corpora: Sequence[SpeechCorpus],
     clips: Mapping[str, pd.DataFrame],
     sounds: Mapping[str, list[np.ndarray]],
-    networks: Mapping[str, Sequence[keras.Model]],
+    models: Path = MODELS,
 ) -> dict[str, pd.DataFrame]:
-    """Judge every corpus's held-out clips by every corpus's networks.
+    """Judge every corpus's held-out clips by every corpus's networks; finished rows are read.
 
     Args:
         corpora: Rows and columns of the matrix.
         clips: Corpus -> its clips.
         sounds: Corpus -> their samples.
-        networks: Corpus -> its networks.
+        models: See `networks_of`; finished rows lie in its `cross_corpus/work`.
 
     Returns:
         Training corpus -> prediction table over `SHARED5`; `fold` is the judged corpus.
@@ -312,18 +308,19 @@ def judge_all(
         emorec.corpora.merged.MergeError: If a speaker stands under two corpora.
     """
     merge_sound_tables(clips)
-    return {
-        source.name: pd.concat(
-            [
-                judge(
-                    source, networks[source.name], target, clips[target.name], sounds[target.name]
-                )
+    work, tables = Path(models) / MODEL_FOLDER.name / "work", {}
+    # Small corpora first: their networks need no other training to have run.
+    for source in sorted(corpora, key=lambda corpus: bool(corpus.trained)):
+        if not (work / table_name(source.name)).exists():
+            own = clips[source.name], sounds[source.name]
+            networks = networks_of(source, *own, models)
+            judged = [
+                judge(source, networks, target, clips[target.name], sounds[target.name])
                 for target in corpora
-            ],
-            ignore_index=True,
-        )
-        for source in corpora
-    }
+            ]
+            write_table(work / table_name(source.name), pd.concat(judged, ignore_index=True))
+        tables[source.name] = read_predictions(work, table_name(source.name))
+    return {corpus.name: tables[corpus.name] for corpus in corpora}
 
 
 def main() -> None:
@@ -331,13 +328,9 @@ def main() -> None:
     argparse.ArgumentParser(description=__doc__.split("\n")[0]).parse_args()
     keras.mixed_precision.set_dtype_policy("mixed_bfloat16")
     clips = {corpus.name: corpus.load() for corpus in CORPORA}
-    sounds = {c.name: read_sounds_once(clips[c.name], c.sound_cache) for c in CORPORA}
-    # Small corpora first: they need no other training to have run.
-    networks = {
-        c.name: networks_of(c, clips[c.name], sounds[c.name])
-        for c in sorted(CORPORA, key=lambda c: c.trained is not None)
-    }
-    metrics = write_results(MODEL_FOLDER, judge_all(CORPORA, clips, sounds, networks))
+    work = MODEL_FOLDER / "work"
+    sounds = {name: read_sounds_once(clips[name], work / f"{name}_16000.npz") for name in clips}
+    metrics = write_results(MODEL_FOLDER, judge_all(CORPORA, clips, sounds))
     print(pd.DataFrame(metrics["matrix"]["accuracy"]).T.map("{:.1%}".format))
 
 
