@@ -42,11 +42,11 @@ MODEL_FOLDER = REPOSITORY / "Models" / "merged_voice_features"
 KINDS = ("plain", *voice_copies.COPY_KINDS)
 """The take as it is, and its copies, in the order of the features' second axis."""
 VERSION = 1
-CREMA_D_ACTORS = 24
-CREMA_D_TEST_ACTORS = 6
+CREMA_D_ACTORS = 12
+CREMA_D_TEST_ACTORS = 3
 SAVEE_TEST_SPEAKERS = ("savee-JE",)
 TEST_SHARE = 0.25
-EPOCHS = 20
+EPOCHS = 15
 BATCH_SIZE = 64
 LEARNING_RATE = 1e-3
 SEED = 0
