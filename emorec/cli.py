@@ -16,6 +16,7 @@ _EXAMPLES = """examples:
   emorec classify clip.mp4
   emorec classify recordings/ 'more/**/*.wav' --csv results.csv
   emorec classify recordings/ --jobs 4 --json results.json --timeline timelines/ --plots plots/
+  emorec classify recordings/ --voice-model voice_random_forest
   emorec classify -- -a-name-that-begins-with-a-dash.mp4
 
 exit status:
@@ -80,6 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--plots", type=Path, metavar="FOLDER", help="write one picture per clip")
     add("--jobs", type=_jobs, default=1, metavar="N", help="clips at once; -1: one a core (1)")
     add("--engine", choices=("onnx", "keras"), default="onnx", help="what runs the networks (onnx)")
+    add("--voice-model", default="", metavar="NAME", help="another voice model: name or folder")
     add("--models", type=Path, default=None, metavar="FOLDER", help="where the models lie (Models)")
     classify.set_defaults(run=_classify)
     _add_data(commands)
@@ -171,7 +173,8 @@ def _load(options: argparse.Namespace):
     cv2.setNumThreads(1)
     # TensorFlow tells of every processor feature otherwise.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    return Recognizer.load(options.models or default_models_folder(), options.engine)
+    models = options.models or default_models_folder()
+    return Recognizer.load(models, options.engine, options.voice_model)
 
 
 def _results(recognizer, clips: list, n_jobs: int) -> Iterator:

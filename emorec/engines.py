@@ -48,13 +48,15 @@ class ModelSpec:
         stream: "voice", "face" or "geometry".
         classes: Classes of the posterior, in the order of the network's output.
         output: Name of the output to read; empty where there is only one.
-        inputs: How the input is made, for readers: rates, windows and sizes.
+        inputs: How the input is made: for a voice its `kind`; rates, windows and sizes.
+        engines: What can run it; a forest is no network and has no Keras form.
     """
 
     stream: str
     classes: tuple[str, ...]
     output: str = ""
     inputs: dict = field(default_factory=dict)
+    engines: tuple[str, ...] = ("onnx", "keras")
 
 
 class Network(Protocol):
@@ -92,7 +94,8 @@ def read_model_spec(folder: str | Path) -> ModelSpec:
             stream=content["stream"],
             classes=tuple(content["classes"]),
             output=content.get("output", ""),
-            inputs=content.get("inputs", {}),
+            inputs=dict(content.get("inputs", {})),
+            engines=tuple(content.get("engines", ENGINES)),
         )
     except OSError as error:
         raise ModelError(path, _why_unreadable(error)) from error
@@ -105,7 +108,7 @@ def load_network(folder: str | Path, engine: str = "onnx") -> Network:
 
     Args:
         folder: Holds `model.json` and `model.onnx` or `model.keras`.
-        engine: "onnx" or "keras".
+        engine: "onnx" or "keras"; a model that only another can run is run by that.
 
     Raises:
         ModelError: When a file is absent, broken, or no network of this project.
@@ -113,7 +116,12 @@ def load_network(folder: str | Path, engine: str = "onnx") -> Network:
     """
     if engine not in ENGINES:
         raise ValueError(f"unknown engine {engine!r}: choose from {', '.join(ENGINES)}")
-    return ENGINES[engine](Path(folder), read_model_spec(folder))
+    spec = read_model_spec(folder)
+    chosen = engine if engine in spec.engines else next(iter(spec.engines), "")
+    if chosen not in ENGINES:
+        known = ", ".join(ENGINES)
+        raise ModelError(Path(folder) / "model.json", f"none of its engines is one of {known}")
+    return ENGINES[chosen](Path(folder), spec)
 
 
 class OnnxNetwork:

@@ -138,3 +138,32 @@ def fold_predictions(predictions: pd.DataFrame, vocabulary: str) -> pd.DataFrame
 def of_speakers(predictions: pd.DataFrame, speakers: Sequence[str]) -> pd.DataFrame:
     """Return the rows of these speakers."""
     return predictions[predictions["speaker"].isin(speakers)].reset_index(drop=True)
+
+
+def roc_auc(predictions: pd.DataFrame) -> float:
+    """Return the area under the ROC curve, each class against the rest, mean over classes.
+
+    Raises:
+        ValueError: If a class has no clip, or all of them: its curve is not defined.
+
+    Example:
+        >>> table = pd.DataFrame({"clip_id": ["a", "b"], "speaker": ["x", "y"], "fold": 1,
+        ...     "truth": ["sad", "happy"], "happy": [0.4, 0.9], "sad": [0.6, 0.1]})
+        >>> roc_auc(table)
+        1.0
+    """
+    truth, posterior = _codes(predictions)
+    areas = []
+    for code, name in enumerate(classes_of(predictions)):
+        is_class = truth == code
+        positive, negative = int(is_class.sum()), int((~is_class).sum())
+        if not positive or not negative:
+            raise ValueError(
+                f"{positive} of {len(truth)} clips are {name!r}: no ROC curve. Remedy: judge clips "
+                "of every class, or drop the column of a class that cannot occur."
+            )
+        # Mann-Whitney's statistic; equal posteriors share their rank.
+        ranks = pd.Series(posterior[:, code]).rank().to_numpy()
+        above = ranks[is_class].sum() - positive * (positive + 1) / 2
+        areas.append(above / (positive * negative))
+    return float(np.mean(areas))

@@ -93,7 +93,13 @@ def write_evidence(
 
 
 def write_model_spec(
-    folder: Path, *, stream: str, classes: Sequence[str], inputs: dict, output: str = ""
+    folder: Path,
+    *,
+    stream: str,
+    classes: Sequence[str],
+    inputs: dict,
+    output: str = "",
+    engines: Sequence[str] = (),
 ) -> None:
     """Write `model.json`: what inference has to know; `emorec.engines.ModelSpec` reads it.
 
@@ -103,8 +109,11 @@ def write_model_spec(
         classes: Classes of the posterior, in the order of the network's output.
         inputs: How the input is made: rates, windows and sizes (face: `size_px`).
         output: Name of the output to read, where the network has several.
+        engines: What can run it, where that is not every engine.
     """
     content = {"stream": stream, "classes": list(classes), "output": output, "inputs": inputs}
+    if engines:
+        content["engines"] = list(engines)
     write_json(Path(folder) / "model.json", content)
 
 

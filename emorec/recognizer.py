@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -22,8 +22,8 @@ from emorec.engines import ModelError, Network, load_network
 from emorec.fusion import LogLinearFusion
 from emorec.landmarks import LandmarkPredictor
 from emorec.media import ClipReader, FrameBatch, MediaError
+from emorec.model_choice import find_voice_model
 from emorec.result import MADE_UP, ClipResult, Windows
-from emorec.speech import VOICE
 from emorec.streams import (
     FALLBACK_FRAME_RATE_HZ,
     FaceStream,
@@ -62,8 +62,9 @@ class Recognizer:
         networks: Stream name -> its network.
         fusion: Joins what the streams say.
         landmarks: Finds the landmarks that the geometry stream follows.
-        origin: Folder and engine that the networks came from, for worker processes.
+        origin: What `load` was told, for worker processes.
         biases: Stream -> the speaker's bias (classes of the fusion,); see `calibrate`.
+        notes: What a reader of every result should know.
 
     Attributes:
         networks: Stream name -> its network.
@@ -75,39 +76,50 @@ class Recognizer:
         networks: dict[str, Network],
         fusion: LogLinearFusion,
         landmarks: LandmarkPredictor,
-        origin: tuple[str, str],
+        origin: tuple[str, ...],
         biases: Mapping[str, np.ndarray] = MappingProxyType({}),
+        notes: Sequence[str] = (),
     ):
         self.networks = networks
+        self._notes = list(notes)
         self._biases = dict(biases)
         self._fusion = fusion
         self._origin = origin
         self.landmarks = landmarks
 
     @classmethod
-    def load(cls, folder: str | Path = "Models", engine: str = "onnx") -> Recognizer:
+    def load(
+        cls, folder: str | Path = "Models", engine: str = "onnx", voice_model: str | Path = ""
+    ) -> Recognizer:
         """Load all networks.
 
         Args:
             folder: The models' folder, which holds one folder for each model.
             engine: "onnx" (starts fast) or "keras" (runs on what the Keras backend uses).
+            voice_model: Another voice model than the shipped one: its folder, or that
+                folder's name in `folder`. It is fused as its own `fusion.json` says, or with
+                the shipped weights, which a note then tells.
 
         Raises:
             ModelError: When a model is absent, broken or foreign.
             ValueError: When the engine is unknown.
         """
         folder = Path(folder)
-        networks = {
-            stream: _load_for(stream, folder / name, engine)
-            for stream, name in MODEL_FOLDERS.items()
-        }
-        fusion = _load_fusion(folder / "fusion" / "fusion.json")
+        folders = {stream: folder / name for stream, name in MODEL_FOLDERS.items()}
+        fusion_file, notes = folder / "fusion" / "fusion.json", []
+        if voice_model:
+            own = find_voice_model(voice_model, folder)
+            fusion_file, notes = _fusion_beside(own, folders["voice"], fusion_file)
+            folders["voice"] = own
+        networks = {stream: _load_for(stream, path, engine) for stream, path in folders.items()}
+        fusion = _load_fusion(fusion_file)
         try:
             landmarks = LandmarkPredictor()
         except FileNotFoundError as error:
             remedy = "pip install face_recognition_models"
             raise ModelError("the landmark predictor", "it is not installed", remedy) from error
-        return cls(networks, fusion, landmarks, (str(folder), engine))
+        origin = (str(folder), engine, str(voice_model))
+        return cls(networks, fusion, landmarks, origin, notes=notes)
 
     def calibrate(self, paths: Iterable[str | Path]) -> Recognizer:
         """Get to know a speaker from a few clips; no label is needed.
@@ -128,7 +140,8 @@ class Recognizer:
         Example:
             >>> Recognizer.load("Models").calibrate(["a.mp4", "b.mp4"])  # doctest: +SKIP
         """
-        plain = Recognizer(self.networks, self._fusion, self.landmarks, self._origin)
+        parts = (self.networks, self._fusion, self.landmarks, self._origin)
+        plain = Recognizer(*parts)
         found = [plain.classify(path) for path in paths]
         biases = personal_biases([clip.posteriors for clip in found], self._fusion.usual)
         if not biases:
@@ -136,7 +149,7 @@ class Recognizer:
                 f"there is neither a voice nor a face in any of {len(found)} clips. Remedy: "
                 "calibrate on clips in which the person speaks or is seen from the front."
             )
-        return Recognizer(self.networks, self._fusion, self.landmarks, self._origin, biases)
+        return Recognizer(*parts, biases, self._notes)
 
     def classify(self, path: str | Path) -> ClipResult:
         """Read the emotion of one clip.
@@ -144,10 +157,10 @@ class Recognizer:
         Raises:
             MediaError: When the file cannot be read as a clip.
         """
-        reader = ClipReader(
-            path, sample_rate_hz=VOICE.sample_rate_hz, frames_per_batch=_FRAMES_PER_BATCH
-        )
         voice = VoiceStream(self.networks["voice"])
+        reader = ClipReader(
+            path, sample_rate_hz=voice.sample_rate_hz, frames_per_batch=_FRAMES_PER_BATCH
+        )
         picture = PictureStream(
             self.networks,
             self.landmarks,
@@ -162,7 +175,7 @@ class Recognizer:
         found = {"voice": voice.finish(), **seen}
         found = {s: self._personal(s, findings) for s, findings in found.items() if findings}
         origin = [MADE_UP] if reader.info.comment == MADE_UP else []
-        notes = [*origin, *reader.notes, *voice.notes, *picture.notes]
+        notes = [*origin, *self._notes, *reader.notes, *voice.notes, *picture.notes]
         duration_s = max(voice.end_s, picture.end_s)
         if not found:
             return ClipResult(
@@ -202,7 +215,7 @@ class Recognizer:
         from joblib import Parallel, delayed
 
         biases = self._biases
-        work = (delayed(_classify_in_worker)(*self._origin, biases, str(path)) for path in paths)
+        work = (delayed(_classify_in_worker)(self._origin, biases, str(path)) for path in paths)
         yield from Parallel(n_jobs=n_jobs, return_as="generator")(work)
 
     def _classify_safely(self, path: str | Path) -> ClipResult:
@@ -267,6 +280,16 @@ class Recognizer:
         return fold(fused, self._fusion.classes, COMMON7).astype(np.float32)
 
 
+def _fusion_beside(own: Path, shipped: Path, fusion_file: Path) -> tuple[Path, list[str]]:
+    """Return the fusion that fits a voice model, and what is to be said about it."""
+    if own.resolve() == shipped.resolve():
+        return fusion_file, []
+    if (own / "fusion.json").exists():
+        return own / "fusion.json", []
+    note = f"the fusion's weights were fitted for {shipped.name}, and {own.name} borrows them"
+    return fusion_file, [note]
+
+
 def _load_for(stream: str, folder: Path, engine: str) -> Network:
     """Load a network and make sure that it reads what its stream feeds it.
 
@@ -277,7 +300,11 @@ def _load_for(stream: str, folder: Path, engine: str) -> Network:
     if network.spec.stream != stream:
         reason = f"it describes a model of the stream {network.spec.stream!r}, not {stream!r}"
         raise ModelError(folder / "model.json", reason)
-    if not STREAM_CLASSES[stream].accepts(network.input_shape):
+    try:
+        is_accepted = STREAM_CLASSES[stream].accepts(network)
+    except ValueError as error:
+        raise ModelError(folder / "model.json", str(error)) from error
+    if not is_accepted:
         shape = "x".join(map(str, network.input_shape))
         raise ModelError(folder, f"it is another model: its input is {shape}")
     return network
@@ -344,7 +371,7 @@ def read_ahead(pieces: Iterable[Piece], depth: int) -> Iterator[Piece]:
 
 
 @lru_cache(maxsize=1)
-def _worker_recognizer(folder: str, engine: str) -> Recognizer:
+def _worker_recognizer(*origin: str) -> Recognizer:
     """Each worker process loads the networks once."""
     import signal
 
@@ -353,12 +380,12 @@ def _worker_recognizer(folder: str, engine: str) -> Recognizer:
     # A terminal sends Ctrl-C to the workers as well; the process that started them ends them.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     cv2.setNumThreads(1)
-    return Recognizer.load(folder, engine)
+    return Recognizer.load(*origin)
 
 
 def _classify_in_worker(
-    folder: str, engine: str, biases: dict[str, np.ndarray], path: str
+    origin: tuple[str, ...], biases: dict[str, np.ndarray], path: str
 ) -> ClipResult:
-    recognizer = _worker_recognizer(folder, engine)
+    recognizer = _worker_recognizer(*origin)
     recognizer._biases = biases
     return recognizer._classify_safely(path)

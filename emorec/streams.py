@@ -21,6 +21,7 @@ from emorec.landmarks import LandmarkPredictor
 from emorec.media import FrameBatch, SoundBlock
 from emorec.pace import Pace
 from emorec.result import FaceUsed
+from emorec.voice_inputs import input_of
 
 __all__ = ["FaceStream", "Findings", "GeometryStream", "PictureStream", "VoiceStream", "is_silent"]
 
@@ -66,23 +67,24 @@ class VoiceStream:
     """Judges the voice in sliding windows.
 
     Args:
-        network: The voice network; see `emorec.speech.voice_input` for what it reads.
+        network: The voice model; see `emorec.voice_inputs` for what it reads.
 
     Attributes:
         notes: What a reader of the result should know.
+        sample_rate_hz: Rate that the sound is wanted at.
     """
 
     @staticmethod
-    def accepts(input_shape: tuple[int, ...]) -> bool:
-        """Tell whether a network with this input, without the batch, can serve."""
-        samples = round(speech.WINDOW_S * speech.VOICE.sample_rate_hz)
-        return input_shape == (speech.VOICE.bands, speech.VOICE.frames(samples), 1)
+    def accepts(network: Network) -> bool:
+        """Tell whether a model with this input can serve; raises ValueError on a foreign kind."""
+        return network.input_shape == input_of(network.spec).shape
 
     def __init__(self, network: Network):
         self.notes: list[str] = []
         self._network = network
-        self._rate_hz = speech.VOICE.sample_rate_hz
-        self._cutter = speech.SlidingWindows(self._rate_hz)
+        self._input = input_of(network.spec)
+        self.sample_rate_hz = self._input.sample_rate_hz
+        self._cutter = speech.SlidingWindows(self.sample_rate_hz)
         self._start_s: float | None = None
         self._heard = self._clipped = 0
         self._pending: list[np.ndarray] = []
@@ -93,10 +95,10 @@ class VoiceStream:
     @property
     def end_s(self) -> float:
         """Time at which the sound ended so far."""
-        return (self._start_s or 0.0) + self._heard / self._rate_hz
+        return (self._start_s or 0.0) + self._heard / self.sample_rate_hz
 
     def add(self, block: SoundBlock) -> None:
-        """Take the next stretch of sound, at the rate of `speech.VOICE`."""
+        """Take the next stretch of sound, at `sample_rate_hz`."""
         if self._start_s is None:
             self._start_s = block.start_s
         self._heard += block.samples.size
@@ -108,8 +110,8 @@ class VoiceStream:
         if self._start_s is None:
             self.notes.append("no sound")
             return None
-        if self._heard < SHORTEST_SOUND_S * self._rate_hz:
-            self.notes.append(f"only {self._heard / self._rate_hz:.2f} s of sound: too short")
+        if self._heard < SHORTEST_SOUND_S * self.sample_rate_hz:
+            self.notes.append(f"only {self._heard / self.sample_rate_hz:.2f} s of sound: too short")
             return None
         self._judge(self._cutter.finish())
         self._predict()
@@ -130,12 +132,12 @@ class VoiceStream:
 
     def _judge(self, windows: Iterator[speech.Window]) -> None:
         for window in windows:
-            if is_silent(window.samples, self._rate_hz):
+            if is_silent(window.samples, self.sample_rate_hz):
                 continue
-            middle_s = window.start_s + window.samples.size / self._rate_hz / 2
+            middle_s = window.start_s + window.samples.size / self.sample_rate_hz / 2
             self._times_s.append(self._start_s + middle_s)
             self._loudness.append(speech.loudness(window.samples))
-            self._pending.append(speech.voice_input(window.samples))
+            self._pending.append(self._input.make(window.samples))
             if len(self._pending) == _WINDOWS_PER_BATCH:
                 self._predict()
 
@@ -154,8 +156,9 @@ class FaceStream:
     """
 
     @staticmethod
-    def accepts(input_shape: tuple[int, ...]) -> bool:
-        """Tell whether a network with this input, without the batch, can serve."""
+    def accepts(network: Network) -> bool:
+        """Tell whether a network with this input can serve."""
+        input_shape = network.input_shape
         return len(input_shape) == 3 and input_shape[0] == input_shape[1] and input_shape[2] == 1
 
     def __init__(self, network: Network):
@@ -245,9 +248,9 @@ class GeometryStream:
     """
 
     @staticmethod
-    def accepts(input_shape: tuple[int, ...]) -> bool:
-        """Tell whether a network with this input, without the batch, can serve."""
-        return input_shape == (geometry.WINDOW_FRAMES, geometry.FEATURES)
+    def accepts(network: Network) -> bool:
+        """Tell whether a network with this input can serve."""
+        return network.input_shape == (geometry.WINDOW_FRAMES, geometry.FEATURES)
 
     def __init__(self, network: Network, predictor: LandmarkPredictor):
         self._network, self._predictor = network, predictor

@@ -28,9 +28,6 @@ from emorec.model_folder import write_atomically
 __all__ = ["CACHE_FOLDER", "KINDS", "FeatureCacheError", "VoiceFeatures", "class_codes", "extract"]
 
 CACHE_FOLDER = REPOSITORY / "Models" / "voice_features" / "work"
-VERSION = "voice-features-1"
-"""Raised whenever a column changes its meaning."""
-
 KINDS = ("plain", *voice_copies.COPY_KINDS)
 """The take as it is, and its copies, in the order of the arrays' second axis."""
 
@@ -181,7 +178,11 @@ def _fit_frames(frames: np.ndarray) -> np.ndarray:
 
 
 def _stamp(clip_ids: Sequence[str]) -> dict:
-    return {"version": VERSION, "kinds": list(KINDS), "clip_ids": list(map(str, clip_ids))}
+    return {
+        "version": voice_features.VERSION,
+        "kinds": list(KINDS),
+        "clip_ids": list(map(str, clip_ids)),
+    }
 
 
 def _write(file: Path, clip_ids: Sequence[str], arrays: dict[str, np.ndarray]) -> None:
@@ -198,10 +199,10 @@ def _read(file: Path, clip_ids: Sequence[str]) -> dict[str, np.ndarray]:
     except Exception as error:  # NumPy raises whatever a damaged archive leads it to
         raise FeatureCacheError(f"{file}: it is damaged, or no feature file. {remedy}") from error
     expected = _stamp(clip_ids)
-    if stamp.get("version") != VERSION or stamp.get("kinds") != expected["kinds"]:
+    if stamp.get("version") != voice_features.VERSION or stamp.get("kinds") != expected["kinds"]:
         raise FeatureCacheError(
             f"{file}: it holds features of version {stamp.get('version')!r}, and this is "
-            f"{VERSION!r}. {remedy}"
+            f"{voice_features.VERSION!r}. {remedy}"
         )
     if stamp["clip_ids"] != expected["clip_ids"]:
         raise FeatureCacheError(

@@ -12,10 +12,13 @@ from functools import lru_cache
 import numpy as np
 from scipy import fft
 
+from emorec.speech import LogMelSetting, mel_filter_bank
+
 __all__ = [
     "MEANS_26",
     "MEANS_162",
     "SAMPLE_RATE_HZ",
+    "VERSION",
     "excerpt",
     "frames_162",
     "means_26",
@@ -24,6 +27,9 @@ __all__ = [
     "stft",
 ]
 
+VERSION = "voice-features-1"
+"""Raised whenever a column changes its meaning; stamped on caches and on models."""
+
 SAMPLE_RATE_HZ = 22_050
 N_FFT = 2048
 HOP = 512
@@ -31,6 +37,7 @@ BANDS = 128
 COEFFICIENTS = 20
 SILENCE_DB = 20.0
 EXCERPT_START_S, EXCERPT_S = 0.6, 2.5
+MEL = LogMelSetting(SAMPLE_RATE_HZ, N_FFT, HOP, BANDS, 0, SAMPLE_RATE_HZ / 2)
 EXCERPT_FRAMES = 1 + round(EXCERPT_S * SAMPLE_RATE_HZ) // HOP
 
 _MFCC_NAMES = tuple(f"mfcc_{i}" for i in range(1, COEFFICIENTS + 1))
@@ -58,9 +65,7 @@ def hann_window() -> np.ndarray:
 
 @lru_cache(maxsize=1)
 def _mel_bank() -> np.ndarray:
-    import librosa
-
-    return librosa.filters.mel(sr=SAMPLE_RATE_HZ, n_fft=N_FFT, n_mels=BANDS).T.copy()
+    return mel_filter_bank(MEL).T.copy()
 
 
 @lru_cache(maxsize=_TUNING_STEPS + 1)
