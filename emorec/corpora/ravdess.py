@@ -140,6 +140,7 @@ def load_landmarks(folder: Path | None = None) -> tuple[pd.DataFrame, list[np.nd
     for file in files:
         frames = pd.read_csv(file, usecols=["fname", "frame_ct", *columns])
         for name, take in frames.sort_values("frame_ct").groupby("fname", sort=True):
+            _check_code(file.parent / name)
             rows.append(parse_name(name))
             tracks.append(take[columns].to_numpy(np.float32).reshape(-1, 68, 2))
     return pd.DataFrame(rows), tracks
