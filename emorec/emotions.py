@@ -23,6 +23,9 @@ JAVASED6 = ("angry", "fear", "happy", "neutral", "sad", "surprise")
 CREMA_D6 = ("angry", "disgust", "fear", "happy", "neutral", "sad")
 """The six acted emotions of CREMA-D."""
 
+SHARED5 = ("angry", "fear", "happy", "neutral", "sad")
+"""What RAVDESS, CREMA-D, SAVEE and JavaSED all have (RAVDESS's calm folds into neutral)."""
+
 FERPLUS8 = ("angry", "contempt", "disgust", "fear", "happy", "neutral", "sad", "surprise")
 """The eight emotions that the raters of FER+ could vote for (Barsoum et al. 2016)."""
 
@@ -32,6 +35,7 @@ VOCABULARIES = {
     "common7": COMMON7,
     "javased6": JAVASED6,
     "crema_d6": CREMA_D6,
+    "shared5": SHARED5,
     "ferplus8": FERPLUS8,
 }
 

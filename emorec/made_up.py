@@ -4,6 +4,7 @@ Nothing that is measured on them says anything about people.
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -11,7 +12,7 @@ import pandas as pd
 
 from emorec import evaluation
 from emorec.corpora.ravdess import speaker_name
-from emorec.emotions import JAVASED6, RAVDESS8
+from emorec.emotions import COMMON7, CREMA_D6, JAVASED6, RAVDESS8
 from emorec.frames import FrameSet
 
 _EYE_DISTANCE_PX = 140.0
@@ -127,6 +128,44 @@ def made_up_frame_predictions(frames_per_clip: int = 12, seed: int = 0) -> pd.Da
     found = made_up_predictions(table.drop(columns="frame_number").join(blank), 1.0, seed)
     found.insert(4, "frame_number", table["frame_number"])
     return found
+
+
+def made_up_speech(
+    folder: Path, actors: Sequence[int] = (1, 2, 3, 17, 18), seed: int = 0
+) -> dict[str, pd.DataFrame]:
+    """Have avatars speak, and file their voices as if under four corpora.
+
+    One voice may stand under several names: enough to see code run, not to learn from.
+
+    Args:
+        folder: Where the sound goes.
+        actors: Numbers of the avatars.
+        seed: Of who lends whom a voice.
+
+    Returns:
+        RAVDESS, CREMA-D, SAVEE and JavaSED -> table with `path`, `clip_id`, `emotion`, `speaker`.
+    """
+    from emorec import avatar
+    from emorec.corpora import ravdess
+
+    takes = [avatar.Take(emotion, intensity=1) for emotion in RAVDESS8]
+    avatar.make_sound_corpus(folder, actors, takes)
+    voices = ravdess.load_sound_table(folder)
+    speakers = {
+        "CREMA-D": ([f"crema-d-{number}" for number in range(1001, 1037)], CREMA_D6),
+        "SAVEE": (["savee-DC", "savee-JE"], COMMON7),
+        "JavaSED": ([f"javased-{number:02d}" for number in range(1, 9)], JAVASED6),
+    }
+    rng = np.random.default_rng(seed)
+    tables = {"RAVDESS": voices[["path", "clip_id", "emotion", "speaker"]]}
+    for corpus, (names, classes) in speakers.items():
+        rows = []
+        for name in names:
+            voice = voices[voices["speaker"] == speaker_name(int(rng.choice(actors)))]
+            path_of = voice.set_index("emotion")["path"]
+            rows += [(path_of[label], f"{name}-{label}", label, name) for label in classes]
+        tables[corpus] = pd.DataFrame(rows, columns=["path", "clip_id", "emotion", "speaker"])
+    return tables
 
 
 def _base_shape() -> np.ndarray:

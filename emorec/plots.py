@@ -43,6 +43,25 @@ def plot_confusion_counts(
     axes.set(xlabel="verdict", ylabel="truth", title=f"{title}\n(% of each truth)")
 
 
+def plot_matrix(axes: Axes, scores: pd.DataFrame, title: str) -> None:
+    """Draw a score of every pair of corpora: rows trained on, columns judged, in percent.
+
+    Args:
+        axes: Where to draw.
+        scores: Shares of one; index and columns are names.
+        title: Heading.
+    """
+    percent = 100 * scores.to_numpy(float)
+    axes.imshow(percent, cmap="cividis", vmin=0, vmax=100)
+    for row, column in np.ndindex(percent.shape):
+        colour = "black" if percent[row, column] > 55 else "white"
+        label = f"{percent[row, column]:.0f}"
+        axes.text(column, row, label, ha="center", va="center", color=colour)
+    axes.set_xticks(range(scores.shape[1]), scores.columns)
+    axes.set_yticks(range(scores.shape[0]), scores.index)
+    axes.set(xlabel="judged", ylabel="trained on", title=title)
+
+
 def plot_reliability(
     axes: Axes, predictions_by_name: Mapping[str, pd.DataFrame], title: str, bins: int = 10
 ) -> None:

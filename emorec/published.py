@@ -50,6 +50,7 @@ PUBLISHED = (
     Published(REFERENCE, "RAVDESS", "voice", 59, _REFERENCE_PROTOCOL, _REFERENCE_SOURCE),
     Published(REFERENCE, "RAVDESS", "face", 64.3, _REFERENCE_PROTOCOL, _REFERENCE_SOURCE),
     Published(REFERENCE, "RAVDESS", "fusion", 76.3, _REFERENCE_PROTOCOL, _REFERENCE_SOURCE),
+    Published("humans", "CREMA-D", "voice", 40.9, "", "Cao et al. 2014"),
     Published("humans", "FER-2013", "face", 65, "± 5", "Goodfellow et al. 2013"),
     Published("package `fer`", "FER-2013", "face", 65.8, "private test", "PyPI: fer"),
     Published("VGG13", "FER+", "face", 85.0, "", "Barsoum et al. 2016"),

@@ -1,6 +1,6 @@
 """Speaker-disjoint protocols. No speaker is ever on two sides, and that is checked."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -50,6 +50,73 @@ def check_disjoint(**sides: Sequence[str]) -> None:
                 raise SpeakerLeakError(
                     f"on both sides, {first} and {second}: {', '.join(map(str, shared))}"
                 )
+
+
+class MissingClassError(ValueError):
+    """A side of a split has no clip of a class that it has to have."""
+
+
+def check_classes(classes: Sequence[str], **sides: Sequence[str]) -> None:
+    """Raise if a side lacks a class: nothing would be learnt, or measured, of it.
+
+    Args:
+        classes: All that each side needs.
+        **sides: Name of a side -> emotion of each of its rows.
+
+    Raises:
+        MissingClassError: Naming the side and the classes.
+
+    Example:
+        >>> check_classes(("happy", "sad"), train=["sad", "sad"])
+        Traceback (most recent call last):
+        ...
+        emorec.splits.MissingClassError: train has no clip of: happy. Remedy: draw the speakers \
+anew, or leave the class out of all sides
+    """
+    for name, emotions in sides.items():
+        absent = [label for label in classes if label not in set(emotions)]
+        if absent:
+            raise MissingClassError(
+                f"{name} has no clip of: {', '.join(absent)}. Remedy: draw the speakers anew, or "
+                "leave the class out of all sides"
+            )
+
+
+def draw_sides(speakers: pd.Series, sizes: Mapping[str, int], seed: int) -> dict[str, np.ndarray]:
+    """Deal a corpus's speakers out to the sides of a split; what is left over trains.
+
+    The draw depends on the set of speakers and the seed alone, not on the order of the rows.
+
+    Args:
+        speakers: Speaker of each row.
+        sizes: Name of a side -> number of its speakers.
+        seed: Of the draw.
+
+    Returns:
+        Name of each side, and `train` -> bool (rows,).
+
+    Raises:
+        ValueError: If no speaker would be left to train on.
+
+    Example:
+        >>> rows = pd.Series(["a", "a", "b", "c"])
+        >>> {side: int(mask.sum()) for side, mask in draw_sides(rows, {"test": 1}, 0).items()}
+        {'test': 1, 'train': 3}
+    """
+    names = np.array(sorted(set(speakers)))
+    if sum(sizes.values()) >= len(names):
+        raise ValueError(
+            f"{sum(sizes.values())} of {len(names)} speakers are to be held out, which leaves none "
+            "to train on. Remedy: hold fewer out, or get the whole corpus"
+        )
+    drawn = np.random.default_rng(seed).permutation(names)
+    sides, used = {}, 0
+    for side, size in sizes.items():
+        sides[side] = speakers.isin(drawn[used : used + size]).to_numpy()
+        used += size
+    sides["train"] = speakers.isin(drawn[used:]).to_numpy()
+    check_disjoint(**{side: speakers[mask] for side, mask in sides.items()})
+    return sides
 
 
 def is_actor(speakers: pd.Series, actors: Sequence[int]) -> np.ndarray:

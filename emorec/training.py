@@ -1,13 +1,17 @@
 """Fit a network with the project's one recipe: AdamW, warm-up, cosine, averaged weights."""
 
+import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import keras
 import numpy as np
 import pandas as pd
+
+from emorec.model_folder import write_json
 
 
 class AugmentedBatches(keras.utils.PyDataset):
@@ -188,6 +192,26 @@ def fit_cycles(
         network.save(reached)
     network.save(finished)
     return network
+
+
+@contextmanager
+def training_clock(work_folder: Path) -> Iterator[None]:
+    """Add the minutes spent inside to `minutes.json`, also where a run is cut by Ctrl-C."""
+    file = Path(work_folder) / "minutes.json"
+    start_s = time.perf_counter()
+    try:
+        yield
+    finally:
+        spent = (time.perf_counter() - start_s) / 60
+        write_json(file, {"training_minutes": training_minutes(work_folder) + spent})
+
+
+def training_minutes(work_folder: Path) -> float:
+    """Return the minutes that `training_clock` has counted; 0 without any."""
+    file = Path(work_folder) / "minutes.json"
+    if not file.exists():
+        return 0.0
+    return json.loads(file.read_text(encoding="utf-8"))["training_minutes"]
 
 
 def cycle_histories(work_folder: Path) -> pd.DataFrame:

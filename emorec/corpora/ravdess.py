@@ -35,8 +35,7 @@ def parse_name(path: str | Path) -> dict | None:
         True
     """
     fields = Path(path).stem.split("-")
-    well_formed = len(fields) == 7 and all(len(f) == 2 and f.isdigit() for f in fields)
-    if not well_formed or fields[2] not in EMOTION_CODES:
+    if not _is_well_formed(fields) or fields[2] not in EMOTION_CODES:
         return None
     _, channel, emotion, intensity, statement, repetition, actor = fields
     return {
@@ -49,6 +48,10 @@ def parse_name(path: str | Path) -> dict | None:
         "repetition": int(repetition),
         "channel": "speech" if channel == "01" else "song",
     }
+
+
+def _is_well_formed(fields: list[str]) -> bool:
+    return len(fields) == 7 and all(len(f) == 2 and f.isdigit() for f in fields)
 
 
 def planned_clip_ids() -> list[str]:
@@ -71,7 +74,16 @@ def speaker_name(actor: int) -> str:
     return f"ravdess-{actor:02d}"
 
 
+def _check_code(file: Path) -> None:
+    """Raise on a name that has RAVDESS's form but an emotion that RAVDESS does not know."""
+    fields = file.stem.split("-")
+    if _is_well_formed(fields) and fields[2] not in EMOTION_CODES:
+        raise ValueError(f"{file}: unknown emotion code {fields[2]!r}; is it from RAVDESS?")
+
+
 def _speech_table(files) -> pd.DataFrame:
+    for file in files:
+        _check_code(file)
     rows = [{"path": str(f)} | (parse_name(f) or {}) for f in sorted(files)]
     table = pd.DataFrame(rows).dropna(subset=["clip_id"])
     return table[table["channel"] == "speech"].reset_index(drop=True)
@@ -82,6 +94,7 @@ def load_sound_table(folder: Path | None = None) -> pd.DataFrame:
 
     Raises:
         CorpusMissingError: If there is none.
+        ValueError: If a name carries an unknown emotion code.
     """
     folder = Path(folder or data_folder() / "RAVDESS")
     files = [f for f in folder.glob("Actor_*/03-01-*") if f.suffix in _SOUND_SUFFIXES]
@@ -95,6 +108,7 @@ def load_video_table(folder: Path | None = None) -> pd.DataFrame:
 
     Raises:
         CorpusMissingError: If there is none.
+        ValueError: If a name carries an unknown emotion code.
     """
     folder = Path(folder or data_folder() / "RAVDESS")
     files = list(folder.glob("Actor_*/01-01-*.mp4"))
@@ -126,6 +140,7 @@ def load_landmarks(folder: Path | None = None) -> tuple[pd.DataFrame, list[np.nd
     for file in files:
         frames = pd.read_csv(file, usecols=["fname", "frame_ct", *columns])
         for name, take in frames.sort_values("frame_ct").groupby("fname", sort=True):
+            _check_code(file.parent / name)
             rows.append(parse_name(name))
             tracks.append(take[columns].to_numpy(np.float32).reshape(-1, 68, 2))
     return pd.DataFrame(rows), tracks

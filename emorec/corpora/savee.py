@@ -22,11 +22,14 @@ _EMOTION_CODES = {
 }
 _SOUND_SUFFIXES = {".wav", ".flac", ".opus", ".mp3", ".m4a"}
 # `DC_a01` as everybody shares it, and `DC/a01` as the university unpacks it.
-_NAME = re.compile(r"(?:^|/)([A-Z]{2})[_/](sa|su|[adfhn])(\d{2})$")
+_NAME = re.compile(r"(?:^|/)([A-Z]{2})[_/]([a-z]+)(\d{2})$")
 
 
 def parse_name(path: str | Path) -> dict | None:
     """Read what a SAVEE file name says, or None if the name is not SAVEE's.
+
+    Raises:
+        ValueError: If the name is one of SAVEE's speakers' with an unknown emotion code.
 
     Example:
         >>> parse_name("DC_sa03.wav")["clip_id"], parse_name("AudioData/DC/sa03.wav")["emotion"]
@@ -36,6 +39,8 @@ def parse_name(path: str | Path) -> dict | None:
     if match is None or match[1] not in SPEAKERS:
         return None
     speaker, code, number = match.groups()
+    if code not in _EMOTION_CODES:
+        raise ValueError(f"{path}: unknown emotion code {code!r}; is it from SAVEE?")
     return {
         "clip_id": f"{speaker}_{code}{number}",
         "emotion": _EMOTION_CODES[code],
@@ -54,6 +59,7 @@ def load_sound_table(folder: Path | None = None) -> pd.DataFrame:
 
     Raises:
         CorpusMissingError: If there is none.
+        ValueError: If a name carries an unknown emotion code.
     """
     folder = Path(folder or data_folder() / "SAVEE")
     files = sorted(f for f in folder.rglob("*") if f.suffix.lower() in _SOUND_SUFFIXES)
