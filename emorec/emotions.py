@@ -23,6 +23,12 @@ JAVASED6 = ("angry", "fear", "happy", "neutral", "sad", "surprise")
 CREMA_D6 = ("angry", "disgust", "fear", "happy", "neutral", "sad")
 """The six acted emotions of CREMA-D."""
 
+BASIC6 = ("angry", "disgust", "fear", "happy", "sad", "surprise")
+"""The six basic emotions (Ekman 1992): CK+ without contempt, whose 48x48 set has no neutral."""
+
+FER2013_6 = ("angry", "fear", "happy", "neutral", "sad", "surprise")
+"""FER-2013 without its rarest class, disgust."""
+
 FERPLUS8 = ("angry", "contempt", "disgust", "fear", "happy", "neutral", "sad", "surprise")
 """The eight emotions that the raters of FER+ could vote for (Barsoum et al. 2016)."""
 
@@ -32,6 +38,8 @@ VOCABULARIES = {
     "common7": COMMON7,
     "javased6": JAVASED6,
     "crema_d6": CREMA_D6,
+    "basic6": BASIC6,
+    "fer2013_6": FER2013_6,
     "ferplus8": FERPLUS8,
 }
 
