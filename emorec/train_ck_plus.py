@@ -39,8 +39,8 @@ MODELS = REPOSITORY / "Models"
 FOLDS = 10
 SEED = 1
 BATCH_SIZE = 32
-PLAIN_EPOCHS = 20
-FACE_EPOCHS = 10
+PLAIN_EPOCHS = 15
+FACE_EPOCHS = 8
 
 # From faces (n, 48, 48) uint8 and targets (n, 6) to a judge of faces; the number is of epochs.
 Judge = Callable[[np.ndarray], np.ndarray]
