@@ -26,6 +26,12 @@ CREMA_D6 = ("angry", "disgust", "fear", "happy", "neutral", "sad")
 SHARED5 = ("angry", "fear", "happy", "neutral", "sad")
 """What RAVDESS, CREMA-D, SAVEE and JavaSED all have (RAVDESS's calm folds into neutral)."""
 
+BASIC6 = ("angry", "disgust", "fear", "happy", "sad", "surprise")
+"""The six basic emotions (Ekman 1992): CK+ without contempt, whose 48x48 set has no neutral."""
+
+FER2013_6 = ("angry", "fear", "happy", "neutral", "sad", "surprise")
+"""FER-2013 without its rarest class, disgust."""
+
 FERPLUS8 = ("angry", "contempt", "disgust", "fear", "happy", "neutral", "sad", "surprise")
 """The eight emotions that the raters of FER+ could vote for (Barsoum et al. 2016)."""
 
@@ -36,6 +42,8 @@ VOCABULARIES = {
     "javased6": JAVASED6,
     "crema_d6": CREMA_D6,
     "shared5": SHARED5,
+    "basic6": BASIC6,
+    "fer2013_6": FER2013_6,
     "ferplus8": FERPLUS8,
 }
 

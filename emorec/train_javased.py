@@ -16,7 +16,6 @@ from pathlib import Path
 import keras
 import numpy as np
 import pandas as pd
-from keras import layers
 
 from emorec import augment, evaluation, fusion, train_geometry, train_voice
 from emorec.clip_inputs import ClipInputs, read_inputs
@@ -26,7 +25,7 @@ from emorec.evaluation import prediction_table
 from emorec.geometry import average_log, cut_windows, resample
 from emorec.geometry_augment import RAVDESS_FRAME_RATE_HZ
 from emorec.model_folder import read_predictions, write_evidence, write_table
-from emorec.networks.face import build_face_network, build_temporal_network
+from emorec.networks.face import build_face_network, build_temporal_network, replace_heads
 from emorec.networks.layers import unfold_standardization
 from emorec.networks.voice import build_voice_network
 from emorec.splits import check_disjoint
@@ -122,9 +121,7 @@ def judge_face(table, inputs, train, test, work: Path, models: Path = MODELS) ->
 
     def build(dropout):
         network = unfold_standardization(shipped, build_face_network(dropout=dropout))
-        seen = layers.Dropout(dropout)(network.get_layer("embedding").output)
-        outputs = layers.Dense(len(JAVASED6), activation="softmax", dtype="float32")(seen)
-        return keras.Model(network.input, outputs, name="face_cnn")
+        return replace_heads(network, len(JAVASED6), dropout)
 
     def make_batch(rng, indices):
         chosen = [clips[i % len(clips)] for i in indices]

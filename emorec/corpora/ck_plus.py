@@ -2,9 +2,13 @@
 
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pandas as pd
 
 from emorec.corpora import CorpusMissingError, data_folder
+
+SIZE_PX = 48
 
 PLANNED_PICTURES = 981
 """Pictures of the complete set: three of each of the 327 sequences that carry a label."""
@@ -50,10 +54,36 @@ def load_picture_table(folder: Path | None = None) -> pd.DataFrame:
 
     Raises:
         CorpusMissingError: If there is none.
+        ValueError: If a folder names no emotion of CK+.
     """
     folder = Path(folder or data_folder() / "CKplus")
     files = sorted(folder.glob("CK+48/*/*.png"))
+    unknown = sorted({str(file.parent) for file in files} - _known_folders(folder))
+    if unknown:
+        raise ValueError(
+            f"{unknown[0]}: no emotion of CK+. Remedy: name it as one of "
+            f"{', '.join(_EMOTION_FOLDERS)}, or move it out of CK+48."
+        )
     rows = [{"path": str(f)} | facts for f in files if (facts := parse_name(f))]
     if not rows:
         raise CorpusMissingError("CK+", folder)
     return pd.DataFrame(rows)
+
+
+def _known_folders(folder: Path) -> set[str]:
+    return {str(folder / "CK+48" / name) for name in _EMOTION_FOLDERS}
+
+
+def load_pictures(table: pd.DataFrame) -> np.ndarray:
+    """Read the pictures of a table, uint8 (n, 48, 48).
+
+    Raises:
+        ValueError: If one cannot be read or has another size.
+    """
+    pictures = [cv2.imread(path, cv2.IMREAD_GRAYSCALE) for path in table["path"]]
+    for path, picture in zip(table["path"], pictures, strict=True):
+        if picture is None or picture.shape != (SIZE_PX, SIZE_PX):
+            raise ValueError(
+                f"{path}: no picture of {SIZE_PX}x{SIZE_PX}. Remedy: copy it from CK+48 again."
+            )
+    return np.stack(pictures)

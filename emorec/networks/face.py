@@ -50,6 +50,23 @@ def build_face_network(
     return keras.Model(inputs, outputs, name="face_cnn")
 
 
+def replace_heads(network: keras.Model, classes: int, dropout: float) -> keras.Model:
+    """Give a face network one new softmax head in the place of its two.
+
+    Args:
+        network: From `build_face_network`, in training form.
+        classes: Width of the new head.
+        dropout: Share of the pooled features that training drops.
+
+    Returns:
+        A model from (batch, size_px, size_px, 1) to (batch, classes); it shares the layers of
+        `network`.
+    """
+    seen = layers.Dropout(dropout)(network.get_layer("embedding").output)
+    outputs = layers.Dense(classes, activation="softmax", dtype="float32")(seen)
+    return keras.Model(network.input, outputs, name="face_cnn")
+
+
 def build_temporal_network(
     classes: int, features: int = STAGES[-1][0], dropout: float = 0.4
 ) -> keras.Model:

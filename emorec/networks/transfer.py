@@ -46,9 +46,16 @@ def _base(weights: str | None) -> keras.Model:
         return base
     base.trainable = weights is None
     if weights is None:
-        # Its averages over a thousand batches suit ImageNet; a small corpus has a hundred.
-        for layer in base.layers:
-            if isinstance(layer, layers.BatchNormalization):
-                layer.momentum = 0.9
+        shorten_averages(base)
     base.name = "pre_trained" if weights else "from_scratch"
     return base
+
+
+def shorten_averages(network: keras.Model) -> None:
+    """Let batch normalisation average over some ten batches, in place, to train from scratch.
+
+    MobileNetV2's averages over a thousand batches suit ImageNet; a small corpus has a hundred.
+    """
+    for layer in network.layers:
+        if isinstance(layer, layers.BatchNormalization):
+            layer.momentum = 0.9

@@ -1,0 +1,82 @@
+"""What a network for still faces costs: time per face, size on disk, time per training picture."""
+
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from emorec.model_folder import save_network
+from emorec.networks.face import FACE_SIZE_PX
+
+_ROUNDS = 30
+_TRAINING_STEPS = 3
+
+
+def fastest_ms(work: Callable[[], object], rounds: int = _ROUNDS) -> float:
+    """Return the shortest duration of `work`: what it costs when nothing else runs."""
+    took = []
+    for _ in range(rounds):
+        start = time.perf_counter()
+        work()
+        took.append(1000 * (time.perf_counter() - start))
+    return min(took)
+
+
+def face_ms_and_size(network: keras.Model) -> tuple[float, float]:
+    """Return ms per single face in ONNX Runtime on one thread, and the file's megabytes.
+
+    Args:
+        network: In float32, from (batch, 48, 48, 1); with one output.
+    """
+    import onnxruntime
+
+    with tempfile.TemporaryDirectory() as folder:
+        save_network(Path(folder), network)
+        file = Path(folder, "model.onnx")
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        session = onnxruntime.InferenceSession(
+            str(file), options, providers=["CPUExecutionProvider"]
+        )
+        wanted = session.get_inputs()[0].name
+        face = np.zeros((1, FACE_SIZE_PX, FACE_SIZE_PX, 1), np.float32)
+        took_ms = fastest_ms(lambda: session.run(None, {wanted: face}))
+        return took_ms, file.stat().st_size / 1e6
+
+
+def training_ms_per_picture(network: keras.Model, batch_size: int = 64) -> float:
+    """Return processor ms that one training step takes for each picture of its batch.
+
+    Args:
+        network: From (batch, 48, 48, 1) to (batch, classes), compiled here.
+        batch_size: Pictures per step.
+    """
+    network.compile(keras.optimizers.AdamW(1e-4), "categorical_crossentropy", jit_compile=False)
+    rng = np.random.default_rng(0)
+    faces = rng.normal(size=(batch_size, FACE_SIZE_PX, FACE_SIZE_PX, 1)).astype(np.float32)
+    targets = np.eye(network.output_shape[-1], dtype=np.float32)[
+        rng.integers(network.output_shape[-1], size=batch_size)
+    ]
+    network.train_on_batch(faces, targets)  # traces the graph
+    start = time.process_time()
+    for _ in range(_TRAINING_STEPS):
+        network.train_on_batch(faces, targets)
+    return 1000 * (time.process_time() - start) / (_TRAINING_STEPS * batch_size)
+
+
+def measure_costs(trained: keras.Model, fresh: keras.Model) -> dict[str, float]:
+    """Return ms per face and megabytes of `trained`, training ms per picture of `fresh`.
+
+    Args:
+        trained: In float32.
+        fresh: The same network as it is trained, a copy: a few steps are trained on noise.
+    """
+    took_ms, megabytes = face_ms_and_size(trained)
+    return {
+        "ms_per_face_onnx": round(took_ms, 3),
+        "onnx_megabytes": round(megabytes, 2),
+        "training_ms_per_picture": round(training_ms_per_picture(fresh), 2),
+    }
