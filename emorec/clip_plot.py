@@ -13,7 +13,18 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["EMOTION_COLORS", "draw_bars", "draw_course", "draw_face", "draw_strips", "draw_title"]
+__all__ = [
+    "EMOTION_COLORS",
+    "TITLES",
+    "draw_bars",
+    "draw_course",
+    "draw_face",
+    "draw_strips",
+    "draw_title",
+    "readable_on",
+    "time_shares",
+    "unbroken",
+]
 
 EMOTION_COLORS = {
     "angry": "#d55e00",
@@ -48,7 +59,7 @@ def draw_title(figure: Figure, result: ClipResult, name: str) -> None:
         weight="bold",
         ha="right",
         va="center",
-        color=_readable_on(color),
+        color=readable_on(color),
         bbox={"boxstyle": "round,pad=0.45", "facecolor": color, "edgecolor": "none"},
     )
     facts = [f"{result.duration_s:.1f} s"]
@@ -94,7 +105,7 @@ def draw_bars(axes: Axes, result: ClipResult, stream: str) -> None:
             va="center",
             ha="right" if fits_inside else "left",
             weight="bold" if row == best else "normal",
-            color=_readable_on(colors[row]) if fits_inside else (_INK if row == best else _SOFT),
+            color=readable_on(colors[row]) if fits_inside else (_INK if row == best else _SOFT),
         )
 
 
@@ -110,7 +121,7 @@ def draw_strips(axes: Axes, result: ClipResult) -> None:
             continue
         windows = result.windows[stream]
         for (start_s, end_s), posterior in zip(
-            _shares(windows, result.duration_s), windows.posteriors, strict=True
+            time_shares(windows, result.duration_s), windows.posteriors, strict=True
         ):
             best = int(posterior.argmax())
             axes.barh(
@@ -128,7 +139,7 @@ def draw_course(axes: Axes, result: ClipResult) -> None:
     """Draw the fused probabilities over time as stacked areas."""
     windows = result.windows["fused"]
     colors = [EMOTION_COLORS[name] for name in COMMON7]
-    for stretch in _unbroken(windows):
+    for stretch in unbroken(windows):
         # Held level for half a window at both ends: a lone window would have no width otherwise.
         first_s, last_s = windows.times_s[stretch[[0, -1]]]
         ends_s = max(0, first_s - windows.window_s / 2), last_s + windows.window_s / 2
@@ -157,7 +168,7 @@ def draw_course(axes: Axes, result: ClipResult) -> None:
     )
 
 
-def _shares(windows: Windows, duration_s: float) -> np.ndarray:
+def time_shares(windows: Windows, duration_s: float) -> np.ndarray:
     """Where each window's part of the time begins and ends, (n, 2) seconds.
 
     Overlapping windows share the time evenly; the first and the last reach as far as they heard
@@ -171,7 +182,7 @@ def _shares(windows: Windows, duration_s: float) -> np.ndarray:
     return np.stack([starts_s, np.maximum(starts_s, ends_s)], 1)
 
 
-def _unbroken(windows: Windows) -> list[np.ndarray]:
+def unbroken(windows: Windows) -> list[np.ndarray]:
     """Indices of the windows, split where some are missing in between."""
     breaks = np.flatnonzero(np.diff(windows.times_s) > 1.5 * windows.window_s) + 1
     return np.split(np.arange(len(windows.times_s)), breaks)
@@ -182,7 +193,7 @@ def _hide_spines(axes: Axes) -> None:
         spine.set_visible(False)
 
 
-def _readable_on(color: str) -> str:
+def readable_on(color: str) -> str:
     """Black or white, whichever stands out from a colour by its luminance."""
     red, green, blue = (int(color[i : i + 2], 16) / 255 for i in (1, 3, 5))
     return "black" if 0.299 * red + 0.587 * green + 0.114 * blue > 0.5 else "white"

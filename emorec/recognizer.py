@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -138,8 +138,15 @@ class Recognizer:
             )
         return Recognizer(self.networks, self._fusion, self.landmarks, self._origin, biases)
 
-    def classify(self, path: str | Path) -> ClipResult:
+    def classify(
+        self, path: str | Path, watch: Callable[[float], None] | None = None
+    ) -> ClipResult:
         """Read the emotion of one clip.
+
+        Args:
+            path: The clip.
+            watch: Called with the seconds read so far, after every piece; what it raises ends the
+                work.
 
         Raises:
             MediaError: When the file cannot be read as a clip.
@@ -158,6 +165,8 @@ class Recognizer:
                 picture.add(piece)
             else:
                 voice.add(piece)
+            if watch is not None:
+                watch(max(voice.end_s, picture.end_s))
         seen, faces_used = picture.finish()
         found = {"voice": voice.finish(), **seen}
         found = {s: self._personal(s, findings) for s, findings in found.items() if findings}
@@ -197,7 +206,7 @@ class Recognizer:
             there.
         """
         if n_jobs == 1:
-            yield from map(self._classify_safely, paths)
+            yield from map(self.classify_safely, paths)
             return
         from joblib import Parallel, delayed
 
@@ -205,9 +214,12 @@ class Recognizer:
         work = (delayed(_classify_in_worker)(*self._origin, biases, str(path)) for path in paths)
         yield from Parallel(n_jobs=n_jobs, return_as="generator")(work)
 
-    def _classify_safely(self, path: str | Path) -> ClipResult:
+    def classify_safely(
+        self, path: str | Path, watch: Callable[[float], None] | None = None
+    ) -> ClipResult:
+        """Read the emotion of one clip; where that fails, the result says why."""
         try:
-            return self.classify(path)
+            return self.classify(path, watch)
         except MediaError as error:
             return ClipResult.failed(path, error.reason, error.remedy)
         except Exception as error:  # one odd clip must not end the work on a thousand others
@@ -361,4 +373,4 @@ def _classify_in_worker(
 ) -> ClipResult:
     recognizer = _worker_recognizer(folder, engine)
     recognizer._biases = biases
-    return recognizer._classify_safely(path)
+    return recognizer.classify_safely(path)
