@@ -13,7 +13,7 @@ from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocketDisconnect
 
-from emorec.app_store import LARGEST_BYTES, Store, StoreError, Stored, check_clip
+from emorec.app_store import LARGEST_BYTES, Store, Stored, StoreError, check_clip
 
 if TYPE_CHECKING:
     from starlette.requests import Request
