@@ -1,4 +1,4 @@
-"""The command line: ``emorec classify PATH...``, ``emorec data NAME``, ``emorec app``."""
+"""The command line: ``emorec classify``, ``annotate``, ``data`` and ``app``."""
 
 from __future__ import annotations
 
@@ -22,6 +22,20 @@ exit status:
   0  every clip got a verdict
   1  some clips got none; the table says why
   2  wrong usage, a model that cannot be loaded, or an output that cannot be written
+"""
+
+_ANNOTATE_EXAMPLES = """examples:
+  emorec annotate clip.mp4 -o annotated.mp4
+  emorec annotate interview.mkv -o interview_annotated.mkv --side strip
+  emorec annotate holiday.webm -o videos/          writes videos/holiday_annotated.mp4
+
+The clip's picture keeps its size, and the canvas grows by the bars. The sound is copied as it is;
+where mp4 cannot hold it, name an .mkv file.
+
+exit status:
+  0  the video is written
+  1  the clip cannot be read, or there is neither a voice nor a face in it
+  2  wrong usage, a model that cannot be loaded, or a video that cannot be written
 """
 
 _DATA_EXAMPLES = """examples:
@@ -100,6 +114,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--engine", choices=("onnx", "keras"), default="onnx", help="what runs the networks (onnx)")
     add("--models", type=Path, default=None, metavar="FOLDER", help="where the models lie (Models)")
     classify.set_defaults(run=_classify)
+    _add_annotate(commands)
     _add_data(commands)
     _add_app(commands)
     return parser
@@ -135,6 +150,23 @@ def _app(options: argparse.Namespace) -> int:
     from emorec.app import run
 
     return run(options)
+
+
+def _add_annotate(commands) -> None:
+    annotate = commands.add_parser(
+        "annotate",
+        help="write a clip's video with face box, verdict and moving bars",
+        description="Writes a video of the clip with the face box, the verdict and moving bars.",
+        epilog=_ANNOTATE_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = annotate.add_argument
+    add("path", metavar="CLIP", help="the clip")
+    add("-o", "--out", type=Path, required=True, help="the video (.mp4, .mov, .mkv), or a folder")
+    add("--side", choices=("bars", "strip"), default="bars", help="bars beside or under (bars)")
+    add("--engine", choices=("onnx", "keras"), default="onnx", help="what runs the networks (onnx)")
+    add("--models", type=Path, default=None, metavar="FOLDER", help="where the models lie (Models)")
+    annotate.set_defaults(run=_annotate)
 
 
 def _add_data(commands) -> None:
@@ -211,6 +243,38 @@ def _classify(options: argparse.Namespace) -> int:
         return _refuse(error)
     report.print_table(done)
     return EXIT_OK if all(result.emotion for result in done) else EXIT_SOME_WITHOUT_VERDICT
+
+
+def _annotate(options: argparse.Namespace) -> int:
+    from emorec import report
+    from emorec.annotate import output_path, write_annotated
+    from emorec.engines import ModelError
+    from emorec.media import MediaError
+    from emorec.result import ClipResult
+
+    try:
+        out = output_path(options.path, options.out)
+        result = _load(options).classify(options.path)
+        if result.emotion:
+            with _progress() as progress:
+                task = progress.add_task("Drawing", total=100)
+
+                def show(share: float) -> None:
+                    progress.update(task, completed=round(100 * share))
+
+                write_annotated(result, out, options.side, show)
+    except KeyboardInterrupt:
+        _say("interrupted: no video is written")
+        return EXIT_INTERRUPTED
+    except MediaError as error:
+        result = ClipResult.failed(options.path, error.reason, error.remedy)
+    except (report.OutputError, ModelError) as error:
+        return _refuse(error)
+    report.print_table([result])
+    if not result.emotion:
+        return EXIT_SOME_WITHOUT_VERDICT
+    print(f"annotated video: {report.printable(out)}")
+    return EXIT_OK
 
 
 def _load(options: argparse.Namespace):

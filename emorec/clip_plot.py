@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from emorec.emotions import COMMON7
-from emorec.result import STREAMS, ClipResult, FaceUsed, Windows
+from emorec.result import STREAMS, ClipResult, FaceUsed
+from emorec.window_values import shares, unbroken
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,8 +21,6 @@ __all__ = [
     "draw_strips",
     "draw_title",
     "readable_on",
-    "time_shares",
-    "unbroken",
 ]
 
 EMOTION_COLORS = {
@@ -121,7 +118,7 @@ def draw_strips(axes: Axes, result: ClipResult) -> None:
             continue
         windows = result.windows[stream]
         for (start_s, end_s), posterior in zip(
-            time_shares(windows, result.duration_s), windows.posteriors, strict=True
+            shares(windows, result.duration_s), windows.posteriors, strict=True
         ):
             best = int(posterior.argmax())
             axes.barh(
@@ -168,33 +165,17 @@ def draw_course(axes: Axes, result: ClipResult) -> None:
     )
 
 
-def time_shares(windows: Windows, duration_s: float) -> np.ndarray:
-    """Where each window's part of the time begins and ends, (n, 2) seconds.
-
-    Overlapping windows share the time evenly; the first and the last reach as far as they heard
-    or saw.
-    """
-    middles_s = windows.times_s
-    between_s = (middles_s[1:] + middles_s[:-1]) / 2
-    half_s = windows.window_s / 2
-    starts_s = np.maximum(middles_s - half_s, np.concatenate([[0], between_s]))
-    ends_s = np.minimum(middles_s + half_s, np.concatenate([between_s, [duration_s]]))
-    return np.stack([starts_s, np.maximum(starts_s, ends_s)], 1)
-
-
-def unbroken(windows: Windows) -> list[np.ndarray]:
-    """Indices of the windows, split where some are missing in between."""
-    breaks = np.flatnonzero(np.diff(windows.times_s) > 1.5 * windows.window_s) + 1
-    return np.split(np.arange(len(windows.times_s)), breaks)
-
-
 def _hide_spines(axes: Axes) -> None:
     for spine in axes.spines.values():
         spine.set_visible(False)
 
 
 def readable_on(color: str) -> str:
-    """Black or white, whichever stands out from a colour by its luminance."""
+    """Return black or white, whichever stands out from a colour by its luminance.
+
+    >>> readable_on("#f0c808"), readable_on("#0072b2")
+    ('black', 'white')
+    """
     red, green, blue = (int(color[i : i + 2], 16) / 255 for i in (1, 3, 5))
     return "black" if 0.299 * red + 0.587 * green + 0.114 * blue > 0.5 else "white"
 

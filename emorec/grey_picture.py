@@ -15,7 +15,7 @@ import av.sidedata.sidedata
 import cv2
 import numpy as np
 
-__all__ = ["FrameBatch", "GreyPicture", "upright_size"]
+__all__ = ["FrameBatch", "GreyPicture", "display_matrix", "turned", "upright_size"]
 
 _DISPLAY_MATRIX = av.sidedata.sidedata.Type.DISPLAYMATRIX
 # Pixel formats whose first plane is 8-bit luma; all others go through swscale.
@@ -93,7 +93,7 @@ class GreyPicture:
         return max(1, round(height * scale)), max(1, round(width * scale))
 
 
-def _display_matrix(frame: av.VideoFrame) -> tuple[int, int, int, int]:
+def display_matrix(frame: av.VideoFrame) -> tuple[int, int, int, int]:
     """The file's demand how to show its frames, as signs: x' = ax + cy, y' = bx + dy.
 
     Returns:
@@ -110,21 +110,28 @@ def _display_matrix(frame: av.VideoFrame) -> tuple[int, int, int, int]:
 
 def upright_size(frame: av.VideoFrame) -> tuple[int, int]:
     """Width and height of a frame when it is shown the way the file wants it."""
-    return (frame.width, frame.height) if _display_matrix(frame)[0] else (frame.height, frame.width)
+    return (frame.width, frame.height) if display_matrix(frame)[0] else (frame.height, frame.width)
+
+
+def turned(plane: np.ndarray, matrix: tuple[int, int, int, int]) -> np.ndarray:
+    """Show a plane (height, width) the way a `display_matrix` demands."""
+    a, b, c, d = matrix
+    if not a:
+        plane = cv2.transpose(plane)
+    flip_x, flip_y = a + c < 0, b + d < 0
+    if flip_x or flip_y:
+        plane = cv2.flip(plane, -1 if flip_x and flip_y else int(flip_x))
+    return plane
 
 
 def _upright_grey(frame: av.VideoFrame, out: np.ndarray) -> None:
     """Write the full-range luma of a frame, turned upright, into `out` (height, width) uint8."""
-    a, b, c, d = _display_matrix(frame)
+    matrix = display_matrix(frame)
     luma, is_limited = _luma(frame)
-    stored_shape = out.shape if a else out.shape[::-1]
+    stored_shape = out.shape if matrix[0] else out.shape[::-1]
     if luma.shape != stored_shape:
         luma = cv2.resize(luma, stored_shape[::-1], interpolation=cv2.INTER_AREA)
-    if not a:
-        luma = cv2.transpose(luma)
-    flip_x, flip_y = a + c < 0, b + d < 0
-    if flip_x or flip_y:
-        luma = cv2.flip(luma, -1 if flip_x and flip_y else int(flip_x))
+    luma = turned(luma, matrix)
     if is_limited:
         cv2.LUT(luma, _FULL_RANGE_OF, dst=out)
     else:

@@ -11,7 +11,6 @@ three knows of faces, voices or emotions.
 
 from __future__ import annotations
 
-import errno
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,11 +20,13 @@ import av
 import numpy as np
 
 from emorec.grey_picture import FrameBatch, GreyPicture, upright_size
+from emorec.media_error import MediaError
 from emorec.mono_sound import MonoSound, SoundBlock
 
 __all__ = [
     "ClipInfo",
     "ClipReader",
+    "CopyReader",
     "FrameBatch",
     "MediaError",
     "SoundBlock",
@@ -40,29 +41,6 @@ _FRAMES_TO_FIRST_PICTURE = 500
 _FORMATS_WITHOUT_LENGTH = {"aac", "ac3", "amr", "h264", "hevc", "m4v", "mp3", "mpeg", "mpegts"}
 _SHORTEST_LOSS_S = 0.5
 _MOST_DAMAGE = 1000
-
-
-class MediaError(Exception):
-    """A file that cannot be read as a clip.
-
-    Attributes:
-        path: The file.
-        reason: What is wrong with it.
-        remedy: What its owner can do.
-
-    >>> print(MediaError("a.mp4", "the file is empty", "copy or record it again"))
-    a.mp4: the file is empty. Remedy: copy or record it again.
-    """
-
-    def __init__(self, path: str | Path, reason: str, remedy: str):
-        # All three go to Exception, so that the error survives pickling between processes.
-        super().__init__(str(path), reason, remedy)
-        self.path = Path(path)
-        self.reason = reason
-        self.remedy = remedy
-
-    def __str__(self) -> str:
-        return f"{self.path}: {self.reason}. Remedy: {self.remedy}."
 
 
 @dataclass(frozen=True)
@@ -158,6 +136,40 @@ class ClipReader:
             source.note_early_end(max(self._picture.end_s, self._sound.end_s))
 
 
+class CopyReader:
+    """Reads a clip that another one is made from: frames decoded, sound as it is stored.
+
+    Iterating yields `av.VideoFrame` and `av.Packet` objects, once. The file is open until the
+    iteration ends.
+
+    Attributes:
+        info: What the clip holds.
+        start_s: Time stamp at which the clip starts.
+        video: The stream of the frames, None without a picture.
+        audio: The stream of the packets, None without sound.
+        first_frame: The first frame, None without a picture.
+
+    Raises:
+        MediaError: When the file cannot be read as a clip.
+    """
+
+    def __init__(self, path: str | Path):
+        self._source = _SourceOfPackets(path, "video", "audio")
+        self.info = self._source.describe()
+        self.start_s = self._source.start_s
+        self.video = self._source.video if self.info.has_picture else None
+        self.audio = self._source.audio
+        self.first_frame = self._source.first_frame
+
+    def close(self) -> None:
+        """Close a file that is not read to its end."""
+        self._source.__exit__()
+
+    def __iter__(self) -> Iterator[av.VideoFrame | av.Packet]:
+        with self._source as source:
+            yield from source.frames()
+
+
 def read_sound(path: str | Path, sample_rate_hz: int) -> np.ndarray:
     """Read a whole sound track; no picture is decoded.
 
@@ -227,6 +239,11 @@ class _Source:
         rate = self.video and (self.video.average_rate or self.video.guessed_rate)
         return float(rate) if rate else None
 
+    @property
+    def first_frame(self) -> av.VideoFrame | None:
+        """The first picture, as long as no frame has been asked for."""
+        return next((frame for frame in self._head if isinstance(frame, av.VideoFrame)), None)
+
     def describe(self) -> ClipInfo:
         """What the clip holds, as far as the first decoded frames and the header tell."""
         if not self._head:
@@ -236,7 +253,7 @@ class _Source:
                 "no picture and no sound in it can be decoded",
                 "the recording may have been cut off; copy or record it again",
             )
-        first = next((frame for frame in self._head if isinstance(frame, av.VideoFrame)), None)
+        first = self.first_frame
         audio = self.audio.codec_context if self.audio else None
         width, height = upright_size(first) if first else (0, 0)
         return ClipInfo(
@@ -278,7 +295,7 @@ class _Source:
                 packet = next(packets, None)
                 if packet is None:
                     return
-                frames = packet.decode()
+                frames = self._decoded(packet)
             except av.FFmpegError:
                 # One bad packet costs little; a file that only fails is left soon.
                 self._damaged += 1
@@ -286,6 +303,9 @@ class _Source:
                     return
                 continue
             yield from frames
+
+    def _decoded(self, packet: av.Packet) -> list:
+        return packet.decode()
 
     def _decode_to_first_picture(self) -> list[av.VideoFrame | av.AudioFrame]:
         head: list[av.VideoFrame | av.AudioFrame] = []
@@ -296,6 +316,15 @@ class _Source:
             if len(head) >= _FRAMES_TO_FIRST_PICTURE:
                 break
         return head
+
+
+class _SourceOfPackets(_Source):
+    """An open file whose picture is decoded and whose sound is left as it is stored."""
+
+    def _decoded(self, packet: av.Packet) -> list:
+        if packet.stream.type == "audio":
+            return [packet] if packet.size else []
+        return packet.decode()
 
 
 def _open(path: Path) -> av.container.InputContainer:
@@ -316,28 +345,8 @@ def _open(path: Path) -> av.container.InputContainer:
             "its content is no known video or sound format, or its end is missing",
             "play it in a media player; if that fails too, copy, export or record it again",
         ) from error
-    except OSError as error:
-        raise MediaError(path, *_REASONS.get(error.errno, _unknown_failure(error))) from error
-    except (av.FFmpegError, ValueError) as error:
-        raise MediaError(path, *_unknown_failure(error)) from error
-
-
-_REASONS = {
-    errno.ENOENT: ("there is no such file", "check the name and the folder"),
-    errno.ENOTDIR: ("there is no such file", "check the name and the folder"),
-    errno.ELOOP: (
-        "it is a symbolic link that leads back to itself",
-        "remove the link and name the clip itself",
-    ),
-    errno.EACCES: ("you are not allowed to read it", "give yourself the right to read it"),
-    errno.EPERM: ("you are not allowed to read it", "give yourself the right to read it"),
-    errno.ENAMETOOLONG: ("its name is too long", "rename it"),
-}
-
-
-def _unknown_failure(error: Exception) -> tuple[str, str]:
-    reason = getattr(error, "strerror", None) or str(error)
-    return f"it cannot be opened ({reason})", "check that it plays in a media player"
+    except (OSError, av.FFmpegError, ValueError) as error:
+        raise MediaError.because_of(path, error) from error
 
 
 def _picture_stream(container: av.container.InputContainer) -> av.VideoStream | None:

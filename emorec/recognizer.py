@@ -189,6 +189,7 @@ class Recognizer:
             windows=self._windows(found, duration_s),
             notes=notes,
             faces_used=faces_used,
+            face_track=picture.track.finish(),
             duration_s=duration_s,
         )
 

@@ -32,6 +32,7 @@ __all__ = [
     "EMOTION_COLORS",
     "OutputError",
     "ResultWriter",
+    "check_writable",
     "plot_clip",
     "print_table",
     "results_table",
@@ -153,7 +154,7 @@ class ResultWriter:
         for folder in (timeline_folder, plot_folder):
             _check_folder(folder)
         for path in (json_path, csv_path):
-            _check_file(path)
+            check_writable(path)
         self._csv = None
         if csv_path is not None:
             # Names that are no valid text are written escaped rather than not at all.
@@ -244,8 +245,12 @@ def _check_folder(folder: Path | None) -> None:
         raise OutputError(folder, reason, "name a folder in which you may write") from error
 
 
-def _check_file(path: Path | None) -> None:
-    """Try whether a file can be written, without touching what it holds."""
+def check_writable(path: Path | None) -> None:
+    """Try whether a file can be written, without touching what it holds.
+
+    Raises:
+        OutputError: When it cannot.
+    """
     if path is None:
         return
     existed = os.path.lexists(path)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from emorec.emotions import COMMON7, RAVDESS8, fold
+from emorec.face_track import FaceTrack
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,6 +69,7 @@ class ClipResult:
         reason: Why there is no verdict, else "".
         remedy: What helps, else "".
         faces_used: A handful of faces, in order of time.
+        face_track: Where the followed face was over time, None without a verdict.
         duration_s: Length of what was decoded.
     """
 
@@ -79,6 +81,7 @@ class ClipResult:
     reason: str = ""
     remedy: str = ""
     faces_used: list[FaceUsed] = field(default_factory=list)
+    face_track: FaceTrack | None = None
     duration_s: float = 0.0
 
     @classmethod

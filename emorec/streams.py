@@ -16,6 +16,7 @@ from emorec import geometry, speech
 from emorec.crops import crop_face
 from emorec.emotions import COMMON7, fold
 from emorec.engines import Network
+from emorec.face_track import FaceTrackRecorder
 from emorec.faces import FaceTracker
 from emorec.landmarks import LandmarkPredictor
 from emorec.media import FrameBatch, SoundBlock
@@ -308,6 +309,7 @@ class PictureStream:
 
     Attributes:
         end_s: Time at which the picture ended so far.
+        track: Where the face was.
     """
 
     def __init__(
@@ -316,7 +318,7 @@ class PictureStream:
         landmarks: LandmarkPredictor,
         frame_rate_hz: float,
     ):
-        self.end_s = 0.0
+        self.end_s, self.track = 0.0, FaceTrackRecorder()
         self._frame_s = 1 / frame_rate_hz
         self._tracker = FaceTracker()
         self._pace = Pace(geometry.FRAME_RATE_HZ)
@@ -331,6 +333,7 @@ class PictureStream:
             if not self._pace.is_due(time_s):
                 continue
             box = self._tracker.update(time_s, frame)
+            self.track.add(time_s, box, frame.shape)
             if box is not None:
                 self._has_face = True
                 self._face.add(time_s, frame, box)

@@ -1,0 +1,63 @@
+"""What a stream says at any moment, between and around its windows."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from emorec.emotions import COMMON7
+from emorec.result import Windows
+
+__all__ = ["posteriors_at", "shares", "unbroken"]
+
+_GAP = 1.5  # of the window's length: so far apart, two windows have nothing between them
+
+
+def posteriors_at(windows: Windows, times_s: np.ndarray) -> np.ndarray:
+    """Return the posterior at each of some times: even change from window to window.
+
+    Args:
+        windows: What a stream says over time.
+        times_s: (n,) times.
+
+    Returns:
+        (n, 7) float64, NaN where no window is near.
+
+    >>> ends = Windows(np.array([1.0, 2.0]), np.eye(7, dtype=np.float32)[:2], 1.0)
+    >>> posteriors_at(ends, np.array([1.25, 9.0]))[:, :2].tolist()
+    [[0.75, 0.25], [nan, nan]]
+    """
+    times_s, middles_s = np.asarray(times_s, np.float64), windows.times_s
+    if not len(middles_s):
+        return np.full((len(times_s), len(COMMON7)), np.nan)
+    after = np.searchsorted(middles_s, times_s).clip(max=len(middles_s) - 1)
+    before = np.maximum(after - 1, 0)
+    between_s = middles_s[after] - middles_s[before]
+    share = (times_s - middles_s[before]) / np.where(between_s > 0, between_s, 1)
+    share = np.where(between_s > 0, share, 1).clip(0, 1)
+    nearest = np.where(share >= 0.5, after, before)
+    is_inside = (share > 0) & (share < 1) & (between_s <= _GAP * windows.window_s)
+    share = np.where(is_inside, share, nearest == after)[:, np.newaxis]
+    values = (1 - share) * windows.posteriors[before] + share * windows.posteriors[after]
+    is_near = np.abs(times_s - middles_s[nearest]) <= windows.window_s / 2 + 1e-6
+    values[~(is_inside | is_near)] = np.nan
+    return values
+
+
+def unbroken(windows: Windows) -> list[np.ndarray]:
+    """Return the indices of the windows, split where some are missing in between."""
+    breaks = np.flatnonzero(np.diff(windows.times_s) > _GAP * windows.window_s) + 1
+    return np.split(np.arange(len(windows.times_s)), breaks)
+
+
+def shares(windows: Windows, duration_s: float) -> np.ndarray:
+    """Return where each window's part of the time begins and ends, (n, 2) seconds.
+
+    Overlapping windows share the time evenly; the first and the last reach as far as they heard
+    or saw.
+    """
+    middles_s = windows.times_s
+    between_s = (middles_s[1:] + middles_s[:-1]) / 2
+    half_s = windows.window_s / 2
+    starts_s = np.maximum(middles_s - half_s, np.concatenate([[0], between_s]))
+    ends_s = np.minimum(middles_s + half_s, np.concatenate([between_s, [duration_s]]))
+    return np.stack([starts_s, np.maximum(starts_s, ends_s)], 1)
