@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from emorec import clip_html
 from emorec.app_store import LONGEST_S, Store, Stored, too_long
 from emorec.media import MediaError
-from emorec.report import ResultWriter, printable, write_timeline
+from emorec.report import OutputError, ResultWriter, printable, write_timeline
 from emorec.result import ClipResult
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ class ClipDesk:
     def __init__(self, recognizer: Recognizer, store: Store):
         self._recognizer = recognizer
         self._store = store
+        self._results: dict[str, ClipResult] = {}
 
     def read(self, page: str, tokens: Sequence[str], report: Report) -> Iterator[str]:
         """Read clips one after the other.
@@ -52,6 +53,7 @@ class ClipDesk:
         for clip in clips:
             step = _Steps(report, len(results), len(clips), self._is_wanted(page))
             result = self._recognizer.classify_safely(clip.path, step.reading(clip))
+            self._remember(clip, result)
             results.append(replace(result, path=Path(clip.name)))
             if len(results) < len(clips):
                 yield self._show(page, clips, results)
@@ -71,37 +73,50 @@ class ClipDesk:
         Returns:
             HTML with the links to the videos.
         """
-        from emorec.annotate import annotate
-
-        clips = self._clips(page, tokens)
-        parts = []
-        for number, clip in enumerate(clips):
-            report(number / len(clips), f"Drawing {clip.name}")
-            name = f"{Path(clip.name).stem}-annotated.mp4"
-            made = self._store.new(page, name, "video/mp4")
-            # The encoder takes the kind of file from its name.
-            drawn = made.path.with_name(f"{made.token}.mp4")
-            try:
-                annotate(clip.path, drawn, self._recognizer)
-                drawn.rename(made.path)
-            except MediaError as error:
-                parts.append(
-                    f'<p role="alert">{html.escape(clip.name)}: {html.escape(error.reason)}. '
-                    f"What helps: {html.escape(error.remedy)}.</p>"
-                )
-                continue
-            finally:
-                drawn.unlink(missing_ok=True)
-            self._store.keep(page, made)
-            parts.append(
-                f'<video class="em-player" controls playsinline preload="metadata" '
-                f'src="{_address("clip", page, made)}"></video><p>{_link(page, made)}</p>'
-            )
+        clips = [clip for clip in self._clips(page, tokens) if clip.token in self._results]
+        parts = [
+            self._draw(page, clip, _share_of(report, number, len(clips), f"Drawing {clip.name}"))
+            for number, clip in enumerate(clips)
+        ]
         return "".join(parts) or '<p role="alert">These clips are no longer here.</p>'
+
+    def _draw(self, page: str, clip: Stored, tell: Callable[[float], None]) -> str:
+        from emorec.annotate import write_annotated
+        from emorec.media import CopyReader
+        from emorec.video_writer import name_for
+
+        result = self._results[clip.token]
+        if result.emotion is None:
+            return ""
+        reader = CopyReader(clip.path)
+        reader.close()
+        name = name_for(clip.name, reader.info.audio_codec)
+        media_type = "video/mp4" if name.endswith(".mp4") else "video/x-matroska"
+        made = self._store.new(page, name, media_type)
+        # The encoder takes the kind of video from the name.
+        drawn = made.path.with_name(made.token + Path(name).suffix)
+        try:
+            write_annotated(result, drawn, on_progress=tell)
+            drawn.rename(made.path)
+        except (MediaError, OutputError) as error:
+            words = html.escape(f"{clip.name}: {_without_path(error)}")
+            return f'<p role="alert">{words}</p>'
+        finally:
+            drawn.unlink(missing_ok=True)
+        self._store.keep(page, made)
+        return (
+            f'<video class="em-player" controls playsinline preload="metadata" '
+            f'src="{_address("clip", page, made)}"></video><p>{_link(page, made)}</p>'
+        )
 
     def _clips(self, page: str, tokens: Sequence[str]) -> list[Stored]:
         found = (self._store.find(page, str(token)) for token in tokens)
         return [clip for clip in found if clip is not None and clip.path.exists()]
+
+    def _remember(self, clip: Stored, result: ClipResult) -> None:
+        """Keep a result for as long as its clip is there, for the annotated video."""
+        self._results = {t: r for t, r in self._results.items() if r.path.exists()}
+        self._results[clip.token] = result
 
     def _is_wanted(self, page: str) -> Callable[[], bool]:
         return lambda: self._store.is_open(page)
@@ -163,6 +178,23 @@ class _Steps:
 
         self._report(self._done / self._total, f"Reading {clip.name}")
         return watch
+
+
+def _share_of(report: Report, number: int, total: int, what: str) -> Callable[[float], None]:
+    """Return what is told the share of one clip of several, and reports that of all."""
+    told_s = [0.0]
+
+    def tell(share: float) -> None:
+        if time.monotonic() - told_s[0] >= _SHORTEST_STEP_S:
+            told_s[0] = time.monotonic()
+            report((number + share) / total, what)
+
+    return tell
+
+
+def _without_path(error: Exception) -> str:
+    """An error's words less the name of the file, which means nothing to a visitor."""
+    return str(error).split(": ", 1)[-1]
 
 
 def _view(page: str, clip: Stored, result: ClipResult) -> str:

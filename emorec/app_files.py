@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
@@ -19,9 +20,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.websockets import WebSocket
 
-__all__ = ["WEB_FOLDER", "file_routes"]
-
-from pathlib import Path
+__all__ = ["WEB_FOLDER", "clip_name", "file_routes", "sweep_for_ever"]
 
 WEB_FOLDER = Path(__file__).with_name("web")
 """Scripts and styles of the page."""

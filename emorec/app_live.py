@@ -23,9 +23,10 @@ from emorec.emotions import COMMON7
 if TYPE_CHECKING:
     from starlette.websockets import WebSocket
 
+    from emorec.live import LiveCounts, LiveEngine, LiveVerdict
     from emorec.recognizer import Recognizer
 
-__all__ = ["LiveDesk", "unpack"]
+__all__ = ["LiveDesk", "entry", "unpack"]
 
 HEADER_BYTES = 16
 FRAME, SOUND = 1, 2
@@ -74,7 +75,7 @@ def unpack(message: bytes) -> tuple:
     raise ValueError("a message of an unknown kind")
 
 
-def entry(verdict, counts) -> dict:
+def entry(verdict: LiveVerdict, counts: LiveCounts) -> dict:
     """Return what the page is told of a verdict."""
     return {
         "emotions": COMMON7,
@@ -85,8 +86,8 @@ def entry(verdict, counts) -> dict:
         },
         "face_box": None if verdict.face_box is None else [float(v) for v in verdict.face_box],
         "notes": list(verdict.notes),
-        "latency_ms": round(1000 * verdict.latency_s),
-        "dropped": int(getattr(counts, "dropped", 0)),
+        "latency_ms": round(1000 * verdict.latency_s) if verdict.latency_s >= 0 else None,
+        "dropped": counts.dropped,
     }
 
 
@@ -135,7 +136,7 @@ class LiveDesk:
                 await asyncio.shield(asyncio.to_thread(engine.close))
 
 
-def _push(engine, message: bytes) -> None:
+def _push(engine: LiveEngine, message: bytes) -> None:
     kind, content, *rest = unpack(message)
     if kind == "frame":
         engine.push_frame(content, *rest)
@@ -143,7 +144,7 @@ def _push(engine, message: bytes) -> None:
         engine.push_sound(content, *rest)
 
 
-async def _tell(socket: WebSocket, engine) -> None:
+async def _tell(socket: WebSocket, engine: LiveEngine) -> None:
     told = None
     while True:
         await asyncio.sleep(_VERDICT_EVERY_S)

@@ -56,19 +56,24 @@ def build_page(desk: ClipDesk, models: Path) -> gr.Blocks:
             with gr.Tab("Clip", id="clip"):
                 _clip_tab(desk)
             with gr.Tab("Live", id="live"):
-                gr.HTML("<emorec-live></emorec-live>")
+                _html("<emorec-live></emorec-live>")
             with gr.Tab("About", id="about"):
                 _about_tab(models)
     page.queue(default_concurrency_limit=READERS_AT_ONCE, max_size=None, api_open=False)
     return page
 
 
+def _html(value: str = "", **settings) -> gr.HTML:
+    """An element that our own style sheet dresses, without Gradio's style for prose."""
+    return gr.HTML(value, apply_default_css=False, **settings)
+
+
 def _clip_tab(desk: ClipDesk) -> None:
-    intake = gr.HTML("<emorec-intake></emorec-intake>", js_on_load=_ON_INTAKE, elem_id="em-intake")
-    found = gr.HTML(elem_id="em-found", min_height=0)
+    intake = _html("<emorec-intake></emorec-intake>", js_on_load=_ON_INTAKE, elem_id="em-intake")
+    found = _html(elem_id="em-found", min_height=0)
     last = gr.State(None)
     draw = gr.Button("Make the annotated video", visible=False, elem_id="em-draw")
-    drawn = gr.HTML(elem_id="em-drawn")
+    drawn = _html(elem_id="em-drawn")
 
     def read(event: gr.EventData, progress: gr.Progress = gr.Progress()):  # noqa: B008
         sent = {"page": str(event.page), "tokens": [str(token) for token in event.tokens]}
@@ -98,7 +103,7 @@ def _reporter(progress: gr.Progress):
 
 def _about_tab(models: Path) -> None:
     facts = app_about.cards(models)
-    gr.HTML(f"<h2>How often it is right</h2>{app_about.about_html(facts)}")
+    _html(f"<h2>How often it is right</h2>{app_about.about_html(facts)}")
     gr.Markdown(f"## Limits\n\n{app_about.limits_markdown(facts)}")
     gr.Markdown(f"## Privacy\n\n{app_about.PRIVACY}")
     gr.Markdown(f"## Licences\n\n{app_about.licence_markdown(models.resolve().parent)}")

@@ -223,8 +223,9 @@ def too_long(duration_s: float | None = None) -> str:
 
 def _too_large(size: int) -> str:
     return (
-        f"It is too large ({size / 1e6:,.0f} MB): a clip may have {LARGEST_BYTES / 1e6:.0f} MB. Cut "
-        "it or save it smaller, or use the command line, which has no such limit: emorec classify."
+        f"It is too large ({size / 1e6:,.0f} MB): a clip may have {LARGEST_BYTES / 1e6:.0f} MB. "
+        "Cut it or save it smaller, or use the command line, which has no such limit: emorec "
+        "classify."
     )
 
 

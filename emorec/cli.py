@@ -1,4 +1,4 @@
-"""The command line: ``emorec classify``, ``annotate``, ``data`` and ``app``."""
+"""The command line: ``emorec classify``, ``annotate``, ``live``, ``app`` and ``data``."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from emorec import __version__
+from emorec.app_command import add_app
 
 EXIT_OK, EXIT_SOME_WITHOUT_VERDICT, EXIT_WRONG_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
 
@@ -38,6 +39,23 @@ exit status:
   2  wrong usage, a model that cannot be loaded, or a video that cannot be written
 """
 
+_LIVE_EXAMPLES = """examples:
+  emorec live                                 the first camera and the system's microphone
+  emorec live --camera 1 --no-microphone
+  emorec live --no-camera --microphone "USB Audio"
+  emorec live --file clip.mp4 --record timeline.csv
+  emorec live --file clip.mp4 --loop
+
+A microphone needs sounddevice: pip install "emorec[live]". Ctrl-C ends; what is recorded until
+then stays. Nothing that is seen or heard is kept or sent anywhere.
+
+exit status:
+  0  the file ended or Ctrl-C was pressed, and there was a verdict
+  1  there was neither a voice nor a face
+  2  wrong usage, no camera and no microphone, a file or model that cannot be read, or an output
+     that cannot be written
+"""
+
 _DATA_EXAMPLES = """examples:
   emorec data --verify                        what is there, what is missing, what mends it
   emorec data ravdess                         the speech sound of RAVDESS (215 MB)
@@ -54,24 +72,6 @@ exit status:
   0  all is there
   1  something is missing or damaged, or could not be fetched
   2  wrong usage
-"""
-
-
-_APP_EXAMPLES = """examples:
-  emorec app                                  opens the page in the browser
-  emorec app --port 8000 --no-browser
-  emorec app --host 0.0.0.0 --password-file password.txt
-
-The page needs: pip install -r requirements-app.txt
-It listens on 127.0.0.1, where only this machine reaches it. With --host others reach it too, and
-have to give a password: from --password-file, from the variable EMOREC_APP_PASSWORD, or typed when
-asked. What they send then crosses the network unencrypted, and browsers allow camera and
-microphone only on this machine or over https; an encrypted tunnel gives both:
-  ssh -L 7860:127.0.0.1:7860 THIS_MACHINE     then open http://127.0.0.1:7860 over there
-
-exit status:
-  0  ended by Ctrl-C
-  2  wrong usage, a package or a model that is missing, or a port that is taken
 """
 
 
@@ -115,41 +115,10 @@ def _parser() -> argparse.ArgumentParser:
     add("--models", type=Path, default=None, metavar="FOLDER", help="where the models lie (Models)")
     classify.set_defaults(run=_classify)
     _add_annotate(commands)
+    _add_live(commands)
     _add_data(commands)
-    _add_app(commands)
+    add_app(commands)
     return parser
-
-
-def _add_app(commands) -> None:
-    app = commands.add_parser(
-        "app",
-        help="open the web page: clips, live view, and what is known of the models",
-        description="Serves a web page on this machine: clips, live view, and what is known of "
-        "the models. Nothing that is sent to it leaves the machine.",
-        epilog=_APP_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    add = app.add_argument
-    add("--port", type=_port, default=7860, metavar="N", help="port; 0: any free one (7860)")
-    add("--no-browser", action="store_true", help="do not open the browser")
-    add("--host", default="127.0.0.1", metavar="ADDRESS", help="address to listen on (127.0.0.1)")
-    add("--password-file", type=Path, metavar="FILE", help="file with the page's password")
-    add("--keep", type=float, default=60, metavar="S", help="how long clips outlive their tab (60)")
-    add("--models", type=Path, default=None, metavar="FOLDER", help="where the models lie (Models)")
-    app.set_defaults(run=_app)
-
-
-def _port(text: str) -> int:
-    port = int(text)
-    if not 0 <= port <= 65_535:
-        raise argparse.ArgumentTypeError("must be a number from 0 to 65535")
-    return port
-
-
-def _app(options: argparse.Namespace) -> int:
-    from emorec.app import run
-
-    return run(options)
 
 
 def _add_annotate(commands) -> None:
@@ -167,6 +136,47 @@ def _add_annotate(commands) -> None:
     add("--engine", choices=("onnx", "keras"), default="onnx", help="what runs the networks (onnx)")
     add("--models", type=Path, default=None, metavar="FOLDER", help="where the models lie (Models)")
     annotate.set_defaults(run=_annotate)
+
+
+def _add_live(commands) -> None:
+    live = commands.add_parser(
+        "live",
+        help="read the emotion of a person in front of the camera",
+        description="Shows what voice and face say now, from camera and microphone or a file.",
+        epilog=_LIVE_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add, pictures = live.add_argument, live.add_mutually_exclusive_group()
+    pictures.add_argument("--camera", type=_number, default=0, metavar="N", help="which camera (0)")
+    pictures.add_argument("--no-camera", action="store_true", help="the voice alone")
+    pictures.add_argument("--file", type=Path, metavar="CLIP", help="play a file at its own speed")
+    sounds = live.add_mutually_exclusive_group()
+    sounds.add_argument("--microphone", metavar="NAME", help="name, part of it, or number")
+    sounds.add_argument("--no-microphone", action="store_true", help="the face alone")
+    add("--loop", action="store_true", help="play the file again and again")
+    add("--record", type=Path, metavar="FILE", help="write the timeline as CSV, as it comes")
+    add("--engine", choices=("onnx", "keras"), default="onnx", help="what runs the networks (onnx)")
+    add("--models", type=Path, default=None, metavar="FOLDER", help="where the models lie (Models)")
+    live.set_defaults(run=_live, parser=live)
+
+
+def _live(options: argparse.Namespace) -> int:
+    if options.file is None and options.loop:
+        options.parser.error("--loop goes with --file")
+    if options.file is not None and (options.microphone or options.no_microphone):
+        options.parser.error("--file brings its own sound: leave the microphone out")
+    if options.no_camera and options.no_microphone:
+        options.parser.error("without camera and microphone there is nothing to look at")
+    from emorec import live_command
+
+    return live_command.run(options, _load)
+
+
+def _number(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError("must be 0 or more")
+    return number
 
 
 def _add_data(commands) -> None:

@@ -12,10 +12,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from emorec.clip_plot import EMOTION_COLORS, TITLES, readable_on, time_shares, unbroken
+from emorec.clip_plot import EMOTION_COLORS, TITLES, readable_on
 from emorec.emotions import COMMON7
 from emorec.report import printable
 from emorec.result import STREAMS, ClipResult, Windows
+from emorec.window_values import shares, unbroken
 
 __all__ = ["bars", "legend", "notes_list", "results_table_html", "timeline", "verdict", "words_for"]
 
@@ -92,8 +93,8 @@ def _pairs(posterior: np.ndarray):
 def _bar(name: str, probability: float, is_best: bool) -> str:
     best = ' class="em-best"' if is_best else ""
     return (
-        f'<li{best}><span class="em-name">{name}</span><span class="em-track"><span class="em-fill" '
-        f'style="width:{100 * probability:.1f}%;background:{EMOTION_COLORS[name]}"></span></span>'
+        f'<li{best}><span class="em-name">{name}</span><span class="em-track">'
+        f'<span class="em-fill" style="width:{100 * probability:.1f}%;background:{EMOTION_COLORS[name]}"></span></span>'
         f'<span class="em-share">{probability:.0%}</span></li>'
     )
 
@@ -125,7 +126,8 @@ def timeline(result: ClipResult) -> str:
         f'<emorec-timeline data-duration="{duration_s:.3f}" data-said="{said}">'
         f'<div class="em-tracks" role="slider" tabindex="0" aria-label="Place in the clip" '
         f'aria-valuemin="0" aria-valuemax="{duration_s:.1f}" aria-valuenow="0">{rows}'
-        f'<div class="em-row em-course"><span class="em-label">{TITLES["fused"]}</span>{course}</div>'
+        f'<div class="em-row em-course"><span class="em-label">{TITLES["fused"]}</span>'
+        f"{course}</div>"
         '<div class="em-row em-over"><span class="em-label"></span><div class="em-playing">'
         f'<div class="em-head"></div></div></div></div>'
         f'<div class="em-row em-axis"><span class="em-label"></span><div>{ticks}</div></div>'
@@ -138,7 +140,7 @@ def _strip(windows: Windows | None, duration_s: float, stream: str) -> str:
     if windows is not None:
         scale = _WIDTH / duration_s
         for (start_s, end_s), posterior in zip(
-            time_shares(windows, duration_s), windows.posteriors, strict=True
+            shares(windows, duration_s), windows.posteriors, strict=True
         ):
             best = int(posterior.argmax())
             marks += (
@@ -148,8 +150,8 @@ def _strip(windows: Windows | None, duration_s: float, stream: str) -> str:
             )
     return (
         f'<div class="em-row"><span class="em-label">{TITLES[stream]}</span>'
-        f'<svg viewBox="0 0 {_WIDTH} 10" preserveAspectRatio="none" aria-hidden="true">{marks}</svg>'
-        "</div>"
+        f'<svg viewBox="0 0 {_WIDTH} 10" preserveAspectRatio="none" aria-hidden="true">'
+        f"{marks}</svg></div>"
     )
 
 
@@ -186,7 +188,7 @@ def _said(result: ClipResult) -> dict:
     """Stream -> [[from_s, to_s, emotion, percent], ...], for the line under the timeline."""
     said = {}
     for stream, windows in result.windows.items():
-        spans = time_shares(windows, result.duration_s)
+        spans = shares(windows, result.duration_s)
         said[TITLES[stream]] = [
             [round(float(s), 2), round(float(e), 2), COMMON7[int(p.argmax())], round(100 * p.max())]
             for (s, e), p in zip(spans, windows.posteriors.astype(float), strict=True)

@@ -225,13 +225,32 @@ class FaceTracker:
             (4,) int32: x, y, width, height of the face in pixels of the frame, or None.
         """
         if self._box is not None:
-            is_matched = self._match(frame)
+            corner = self._match(frame)
+            is_matched = corner is not None
+            if is_matched:
+                self._box[:2] = corner
             if not is_matched or time_s >= self._tried_s + self.redetect_s:
                 self._confirm(time_s, frame, is_matched)
         if time_s >= self._surveyed_s + self._survey_interval_s():
             self._survey(time_s, frame)
         self._keep_account(time_s)
         return None if self._box is None else np.rint(self._box).astype(np.int32)
+
+    def look(self, frame: np.ndarray) -> np.ndarray | None:
+        """Tell where the face is in a frame between two updates; what is known stays as it is.
+
+        Args:
+            frame: (height, width) uint8, grey, of the size of those before.
+
+        Returns:
+            (4,) int32: x, y, width, height of the face; where it was last when it is not found
+            again, None when no face is followed.
+        """
+        if self._box is None:
+            return None
+        corner = self._match(frame)
+        box = self._box if corner is None else np.concatenate([corner, self._box[2:]])
+        return np.rint(box).astype(np.int32)
 
     @property
     def notes(self) -> list[str]:
@@ -248,22 +267,21 @@ class FaceTracker:
             notes.append(f"{self.most_faces} faces; the largest was followed")
         return notes
 
-    def _match(self, frame: np.ndarray) -> bool:
-        """Move the box to where the face's last picture fits best; False where it fits nowhere."""
+    def _match(self, frame: np.ndarray) -> np.ndarray | None:
+        """Find the x, y of the box where the face's last picture fits best, None if nowhere."""
         window, corner = cut_out(frame, self._box, _MATCH_MARGIN)
         scale = _TEMPLATE_PX / self._box[2]
         height, width = (round(side * scale) for side in window.shape)
         if min(height, width) < _TEMPLATE_PX:
-            return False
+            return None
         # Linear, since it reads few of the pixels; averaging them all makes the match no better.
         window = cv2.resize(window, (width, height), interpolation=cv2.INTER_LINEAR)
         scores = cv2.matchTemplate(window, self._template, cv2.TM_CCOEFF_NORMED)
         _, best, _, (column, row) = cv2.minMaxLoc(scores)
         if best < _LOWEST_MATCH:
-            return False
+            return None
         offset = _peak_offset(scores[row], column), _peak_offset(scores[:, column], row)
-        self._box[:2] = corner + np.add((column, row), offset) / scale
-        return True
+        return corner + np.add((column, row), offset) / scale
 
     def _confirm(self, time_s: float, frame: np.ndarray, is_matched: bool) -> None:
         """Let the cascade look around the box; give the face up after too long without a hit."""

@@ -21,7 +21,8 @@ FEATURES = 2 * POINTS + len(HEAD_CHANNELS)
 _LEFT_EYE, _RIGHT_EYE = slice(36, 42), slice(42, 48)
 # A window is judged when at least this share of it lies near frames where the face was found.
 _LEAST_SEEN = 0.5
-_NEAR_S = 0.25
+NEAR_S = 0.25
+"""How far from a frame with a face the face still counts as seen."""
 
 MIRROR = np.concatenate(
     [
@@ -76,15 +77,29 @@ def resample(
     times_s, points = times_s[seen], points[seen]
     if not len(times_s):
         return times_s, points
-    frames = int((times_s[-1] - times_s[0]) * frame_rate_hz + 1e-6) + 1
+    frames = frames_between(times_s[0], times_s[-1], frame_rate_hz)
     even_s = times_s[0] + np.arange(frames) / frame_rate_hz
+    return even_s, _interpolate(times_s, points, even_s)
+
+
+def frames_between(first_s: float, last_s: float, frame_rate_hz: float = FRAME_RATE_HZ) -> int:
+    """Return how many even frames there are from one time to another, both included.
+
+    >>> frames_between(0.0, 0.2), frames_between(0.0, 0.19)
+    (4, 3)
+    """
+    return int((last_s - first_s) * frame_rate_hz + 1e-6) + 1
+
+
+def _interpolate(times_s: np.ndarray, points: np.ndarray, even_s: np.ndarray) -> np.ndarray:
+    """Points at other times, linearly between those that are there; float32 (n, 68, 2)."""
     after = np.clip(np.searchsorted(times_s, even_s), 1, max(1, len(times_s) - 1))
     before = after - 1
     after = np.minimum(after, len(times_s) - 1)
     span_s = np.maximum(times_s[after] - times_s[before], 1e-9)
     share = np.clip((even_s - times_s[before]) / span_s, 0, 1)[:, None, None]
     even = points[before] * (1 - share) + points[after] * share
-    return even_s, even.astype(np.float32)
+    return even.astype(np.float32)
 
 
 def align(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -193,13 +208,35 @@ def cut_windows(
     return Windows(np.array(centres_s), np.stack(features))
 
 
+def cut_window(times_s: Sequence[float], points: np.ndarray, start_s: float) -> np.ndarray | None:
+    """Cut one window out of a track that is still growing, as `cut_windows` cuts them all.
+
+    Args:
+        times_s: (frames,) seconds, ascending, of frames with a face.
+        points: (frames, 68, 2) pixels.
+        start_s: Where the window starts; not after the last frame. Where the track ends too
+            early, its last frame is repeated.
+
+    Returns:
+        float32 (WINDOW_FRAMES, FEATURES); None when for most of it no face was found.
+    """
+    times_s, points = np.asarray(times_s, float), np.asarray(points, np.float32)
+    frames = min(WINDOW_FRAMES, frames_between(start_s, times_s[-1]))
+    even_s = start_s + np.arange(frames) / FRAME_RATE_HZ
+    if _near_a_face(even_s, times_s, points).mean() < _LEAST_SEEN:
+        return None
+    shape, head = align(_interpolate(times_s, points, even_s))
+    held = np.minimum(np.arange(WINDOW_FRAMES), frames - 1)
+    return join_features(shape[held], relative_head(head[held]))
+
+
 def _near_a_face(even_s: np.ndarray, times_s: np.ndarray, points: np.ndarray) -> np.ndarray:
     """Tell for each even time whether a frame with a face is close, bool (n,)."""
     found_s = times_s[np.isfinite(points).all((1, 2))]
     after = np.clip(np.searchsorted(found_s, even_s), 0, len(found_s) - 1)
     before = np.maximum(after - 1, 0)
     gap_s = np.minimum(np.abs(found_s[after] - even_s), np.abs(even_s - found_s[before]))
-    return gap_s <= _NEAR_S
+    return gap_s <= NEAR_S
 
 
 def average_log(posteriors: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import av
 import numpy as np
 
-__all__ = ["MonoSound", "SoundBlock"]
+__all__ = ["MonoSound", "Resampler", "SoundBlock"]
 
 _SHORTEST_BLOCK_S = 0.5
 _SHORTEST_HOLE_S, _LONGEST_HOLE_S = 0.1, 10.0
@@ -104,6 +104,34 @@ class MonoSound:
             start_s = (self._start_s or 0.0) + self._given / self._rate_hz
             self._given += samples.size
             yield SoundBlock(start_s, samples)
+
+
+class Resampler:
+    """Brings mono sound to one rate, block by block, whatever rate it comes at.
+
+    Args:
+        sample_rate_hz: Rate at which the sound is wanted.
+    """
+
+    def __init__(self, sample_rate_hz: int):
+        self._rate_hz = sample_rate_hz
+        self._source_rate_hz: int | None = None
+        self._resampler: av.AudioResampler | None = None
+
+    def push(self, samples: np.ndarray, source_rate_hz: int) -> np.ndarray:
+        """Take the next samples, (n,) float32; return those that are ready, (m,) float32.
+
+        A few milliseconds stay behind for the next block.
+        """
+        if source_rate_hz == self._rate_hz:
+            return samples
+        if source_rate_hz != self._source_rate_hz:
+            self._source_rate_hz = source_rate_hz
+            self._resampler = av.AudioResampler("flt", "mono", self._rate_hz)
+        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples)[np.newaxis], "flt", "mono")
+        frame.sample_rate = source_rate_hz
+        pieces = [piece.to_ndarray()[0] for piece in self._resampler.resample(frame)]
+        return np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
 
 
 def _mixed(frame: av.AudioFrame) -> np.ndarray:

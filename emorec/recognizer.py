@@ -169,7 +169,7 @@ class Recognizer:
                 watch(max(voice.end_s, picture.end_s))
         seen, faces_used = picture.finish()
         found = {"voice": voice.finish(), **seen}
-        found = {s: self._personal(s, findings) for s, findings in found.items() if findings}
+        found = {s: self._personal_findings(s, f) for s, f in found.items() if f}
         origin = [MADE_UP] if reader.info.comment == MADE_UP else []
         notes = [*origin, *reader.notes, *voice.notes, *picture.notes]
         duration_s = max(voice.end_s, picture.end_s)
@@ -185,7 +185,7 @@ class Recognizer:
         return ClipResult(
             Path(path),
             "ok",
-            posteriors=self._pooled(found),
+            posteriors=self._joined({s: findings.pooled for s, findings in found.items()}),
             windows=self._windows(found, duration_s),
             notes=notes,
             faces_used=faces_used,
@@ -230,24 +230,43 @@ class Recognizer:
                 "report it with the clip, if you may share that",
             )
 
-    def _personal(self, stream: str, findings: Findings) -> Findings:
-        """Fold to the classes of the fusion, and take the speaker's bias out where it is known."""
-        classes = self._fusion.classes
-        pooled = fold(findings.pooled, findings.classes, classes)
-        posteriors = fold(findings.posteriors, findings.classes, classes)
-        if stream in self._biases:
-            pooled = without_bias(pooled, self._biases[stream])
-            posteriors = without_bias(posteriors, self._biases[stream])
-        return replace(findings, classes=classes, pooled=pooled, posteriors=posteriors)
+    def combine(self, posteriors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Join what the streams say of one moment, or of a whole recording.
 
-    def _pooled(self, found: dict[str, Findings]) -> dict[str, np.ndarray]:
-        """What each stream says of the whole clip, and all of them together, over COMMON7."""
-        posteriors = {
-            stream: fold(findings.pooled, findings.classes, COMMON7)
-            for stream, findings in found.items()
+        Args:
+            posteriors: Stream -> (classes of its network,); an absent stream is left out.
+
+        Returns:
+            Stream or "fused" -> (7,) float32 over COMMON7; empty where no stream is there.
+        """
+        personal = {
+            stream: self._personal(stream, posterior, self.networks[stream].spec.classes)
+            for stream, posterior in posteriors.items()
         }
-        fused = self._fuse({stream: findings.pooled for stream, findings in found.items()})
-        return {**posteriors, "fused": fused}
+        return self._joined(personal) if personal else {}
+
+    def _personal_findings(self, stream: str, findings: Findings) -> Findings:
+        """Apply `_personal` to all that a stream found."""
+        return replace(
+            findings,
+            classes=self._fusion.classes,
+            pooled=self._personal(stream, findings.pooled, findings.classes),
+            posteriors=self._personal(stream, findings.posteriors, findings.classes),
+        )
+
+    def _personal(self, stream: str, posteriors: np.ndarray, classes: tuple) -> np.ndarray:
+        """Fold to the classes of the fusion, and take the speaker's bias out where it is known."""
+        folded = fold(posteriors, classes, self._fusion.classes)
+        bias = self._biases.get(stream)
+        return folded if bias is None else without_bias(folded, bias)
+
+    def _joined(self, posteriors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Add the fused posterior to those of the streams; from the fusion's classes to COMMON7."""
+        folded = {
+            stream: fold(posterior, self._fusion.classes, COMMON7).astype(np.float32)
+            for stream, posterior in posteriors.items()
+        }
+        return {**folded, "fused": self._fuse(posteriors)}
 
     def _windows(self, found: dict[str, Findings], duration_s: float) -> dict[str, Windows]:
         """What each stream says over time, and all of them together on an even grid."""

@@ -25,6 +25,7 @@ from emorec.emotions import COMMON7
 from emorec.result import STREAMS, ClipResult
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
     from matplotlib.figure import Figure
 
@@ -38,6 +39,9 @@ __all__ = [
     "results_table",
     "table_row",
 ]
+
+TIMELINE_COLUMNS = ("time_s", "stream", *COMMON7)
+"""Head of every timeline."""
 
 _ROWS_WITHOUT_TERMINAL = 200  # columns of the printed table when it goes to a file or a pipe
 _LONGEST_STEM_BYTES = 200
@@ -198,13 +202,17 @@ def write_timeline(result: ClipResult, path: Path) -> None:
     """Write the timeline of a clip as CSV: time_s, stream, one column per emotion."""
     with path.open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file)
-        rows.writerow(["time_s", "stream", *COMMON7])
+        rows.writerow(TIMELINE_COLUMNS)
         for stream in (*STREAMS, "fused"):
             windows = result.windows.get(stream)
             if windows is not None:
                 for time_s, posterior in zip(windows.times_s, windows.posteriors, strict=True):
-                    values = (f"{probability:.4f}" for probability in posterior)
-                    rows.writerow([f"{time_s:.3f}", stream, *values])
+                    rows.writerow(timeline_row(time_s, stream, posterior))
+
+
+def timeline_row(time_s: float, stream: str, posterior: np.ndarray) -> list[str]:
+    """Return a row of a timeline below `TIMELINE_COLUMNS`."""
+    return [f"{time_s:.3f}", stream, *(f"{probability:.4f}" for probability in posterior)]
 
 
 def _short(value):

@@ -228,7 +228,12 @@ class SlidingWindows:
         end = self._kept_from + len(self._kept)
         covered = self._next_start - self._hop + self._length if self._next_start else 0
         if end > covered:
-            yield self._window(max(0, end - self._length))
+            yield self.last()
+
+    def last(self) -> Window:
+        """Return the window that ends with the last sample; shorter while little was heard."""
+        end = self._kept_from + len(self._kept)
+        return self._window(max(0, end - self._length))
 
     def _window(self, start: int) -> Window:
         first = start - self._kept_from

@@ -215,7 +215,8 @@ class Live extends HTMLElement {
     const verdict = this.querySelector(".em-live-verdict");
     verdict.textContent = fused ? `${told.emotions[best]} ${Math.round(100 * fused[best])}%` : "Listening and looking …";
     this.outline(told.face_box, fused ? COLORS[told.emotions[best]] : "#fff");
-    const facts = [...told.notes, `answer after ${told.latency_ms} ms`];
+    const facts = [...told.notes];
+    if (told.latency_ms !== null) facts.push(`answer after ${told.latency_ms} ms`);
     if (told.dropped + this.skipped) facts.push(`${told.dropped + this.skipped} frames left out`);
     this.querySelector(".em-notes-live").textContent = facts.join(" · ");
     this.dataset.verdicts = Number(this.dataset.verdicts ?? 0) + 1;

@@ -62,7 +62,7 @@ class Timeline extends HTMLElement {
     this.head.style.left = `${100 * this.at / this.duration}%`;
     const parts = Object.entries(this.said).map(([stream, spans]) => {
       const span = spans.find(([from, to]) => from <= this.at && this.at < to);
-      return span && `${stream}: ${span[2]} ${span[3]} %`;
+      return span && `${stream}: ${span[2]} ${span[3]}%`;
     });
     const text = `${this.at.toFixed(1)} s · ${parts.filter(Boolean).join(" · ") || "nothing was read here"}`;
     if (this.now.textContent !== text) {
