@@ -77,6 +77,8 @@ def _serve(options: Namespace, password: str | None, listening: socket.socket) -
             access_log=False,
             timeout_graceful_shutdown=_PATIENCE_S,
             ws_max_size=4_000_000,
+            # Packing thirty pictures a second would cost more than all the rest.
+            ws_per_message_deflate=False,
             server_header=False,
         )
         server = uvicorn.Server(config)

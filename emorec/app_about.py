@@ -14,9 +14,20 @@ import pandas as pd
 
 from emorec import evaluation, model_folder
 from emorec.clip_plot import EMOTION_COLORS, TITLES
+from emorec.model_card import further_metrics
 from emorec.recognizer import MODEL_FOLDERS
 
-__all__ = ["PRIVACY", "ModelFacts", "about_html", "cards", "recall_intervals"]
+__all__ = [
+    "PRIVACY",
+    "ModelFacts",
+    "about_html",
+    "card_markdown",
+    "cards",
+    "licence_markdown",
+    "limits_markdown",
+    "recall_intervals",
+    "recalls_html",
+]
 
 PRIVACY = (
     "Everything is computed on the machine that runs this page. Clips, camera and microphone go "
@@ -109,31 +120,45 @@ def _card(path: Path) -> tuple[str, dict[str, str]]:
 
 
 def about_html(facts: list[ModelFacts]) -> str:
-    """Return the overview: accuracy of each stream, then recall of each emotion in each stream."""
+    """Return the accuracy of each stream, with its interval."""
     if not facts:
         return "<p>The models in use came without their evidence: nothing is known of them.</p>"
-    rows = "".join(map(_accuracy_row, facts))
+    rows = "".join(
+        _accuracy_row(name, metrics) for model in facts for name, metrics in _measured(model)
+    )
     return (
         '<div class="em-table" tabindex="0" role="region" aria-label="Accuracy by stream"><table>'
         '<thead><tr><th scope="col">Stream</th><th scope="col">Right in 100</th>'
         '<th scope="col">95 % interval</th><th scope="col">Measured on</th></tr></thead>'
         f"<tbody>{rows}</tbody></table></div>"
-        "<h3>By emotion</h3><p>Of 100 clips in which this emotion was acted (or shown), so many "
-        "were read so. The thin line is the 95 % interval.</p>"
+    )
+
+
+def recalls_html(facts: list[ModelFacts]) -> str:
+    """Return recall of each emotion in each stream, with its interval."""
+    return (
+        "<p>Of 100 clips in which this emotion was acted (or shown), so many were read so. The "
+        "thin line is the 95 % interval.</p>"
         f'<div class="em-panels">{"".join(map(_recall_panel, facts))}</div>'
     )
 
 
-def _accuracy_row(facts: ModelFacts) -> str:
-    low, high = facts.metrics["intervals_95"]["accuracy"]
-    unit = facts.metrics["bootstrapped_over"]
-    size = f"{facts.metrics['clips']:,} clips"
-    if unit == "speaker":
-        size += f" of {facts.metrics['units']} speakers"
-    measured_on = re.split(r"[;:.](?:\s|$)", facts.metrics["protocol"])[0]
+def _measured(facts: ModelFacts) -> list[tuple[str, Mapping]]:
+    """What a model was measured on, and what came out: its metrics, and further ones."""
+    title = TITLES[facts.stream]
+    further = further_metrics(facts.metrics).items()
+    return [(title, facts.metrics), *((f"{title} ({key})", more) for key, more in further)]
+
+
+def _accuracy_row(name: str, metrics: Mapping) -> str:
+    low, high = metrics["intervals_95"]["accuracy"]
+    size = f"{metrics['clips']:,} clips"
+    if metrics.get("bootstrapped_over") == "speaker":
+        size += f" of {metrics['units']} speakers"
+    measured_on = re.split(r"[;:.](?:\s|$)", metrics["protocol"])[0]
     return (
-        f'<tr><th scope="row">{TITLES[facts.stream]}</th>'
-        f"<td><strong>{100 * facts.metrics['scores']['accuracy']:.1f}</strong></td>"
+        f'<tr><th scope="row">{html.escape(name)}</th>'
+        f"<td><strong>{100 * metrics['scores']['accuracy']:.1f}</strong></td>"
         f"<td>{100 * low:.1f} – {100 * high:.1f}</td>"
         f"<td>{html.escape(measured_on)}; {size}</td></tr>"
     )

@@ -14,6 +14,7 @@ import gradio as gr
 
 from emorec import app_about
 from emorec.app_clip import ClipDesk
+from emorec.results import deployed_line
 
 __all__ = ["HEAD", "build_page", "theme"]
 
@@ -72,7 +73,7 @@ def _clip_tab(desk: ClipDesk) -> None:
     intake = _html("<emorec-intake></emorec-intake>", js_on_load=_ON_INTAKE, elem_id="em-intake")
     found = _html(elem_id="em-found", min_height=0)
     last = gr.State(None)
-    draw = gr.Button("Make the annotated video", visible=False, elem_id="em-draw")
+    draw = gr.Button("Make the annotated video", visible=False, elem_id="em-draw", scale=0)
     drawn = _html(elem_id="em-drawn")
 
     def read(event: gr.EventData, progress: gr.Progress = gr.Progress()):  # noqa: B008
@@ -103,7 +104,11 @@ def _reporter(progress: gr.Progress):
 
 def _about_tab(models: Path) -> None:
     facts = app_about.cards(models)
-    _html(f"<h2>How often it is right</h2>{app_about.about_html(facts)}")
+    gr.Markdown("## How often it is right")
+    _html(app_about.about_html(facts))
+    gr.Markdown(deployed_line(models))
+    gr.Markdown("### By emotion")
+    _html(app_about.recalls_html(facts))
     gr.Markdown(f"## Limits\n\n{app_about.limits_markdown(facts)}")
     gr.Markdown(f"## Privacy\n\n{app_about.PRIVACY}")
     gr.Markdown(f"## Licences\n\n{app_about.licence_markdown(models.resolve().parent)}")

@@ -94,7 +94,8 @@ def _bar(name: str, probability: float, is_best: bool) -> str:
     best = ' class="em-best"' if is_best else ""
     return (
         f'<li{best}><span class="em-name">{name}</span><span class="em-track">'
-        f'<span class="em-fill" style="width:{100 * probability:.1f}%;background:{EMOTION_COLORS[name]}"></span></span>'
+        f'<span class="em-fill" style="width:{100 * probability:.1f}%;'
+        f'background:{EMOTION_COLORS[name]}"></span></span>'
         f'<span class="em-share">{probability:.0%}</span></li>'
     )
 

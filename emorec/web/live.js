@@ -3,7 +3,9 @@
 import { mediaProblem, openMedia, socketAddress } from "./identity.js";
 
 const LONGER_SIDE = 640;
-const SHORTEST_PAUSE_MS = 1000 / 30 - 5;
+// Between two frames: as short as the answers allow, for frames left out were sent for nothing.
+const SHORTEST_PAUSE_MS = 35;
+const LONGEST_PAUSE_MS = 120;
 const MOST_WAITING_BYTES = 1_000_000;
 const FRAME = 1;
 const SOUND = 2;
@@ -59,7 +61,8 @@ class Live extends HTMLElement {
     this.button.start.disabled = true;
     this.say("Asking for camera and microphone …");
     this.tracks = { video: null, audio: null };
-    this.sent = this.skipped = 0;
+    this.sent = this.skipped = this.leftOut = 0;
+    this.pause = SHORTEST_PAUSE_MS;
     const problem = await this.fillIn();
     if (!this.tracks.video && !this.tracks.audio) {
       this.button.start.disabled = false;
@@ -135,7 +138,7 @@ class Live extends HTMLElement {
     if (this.video.requestVideoFrameCallback) this.video.requestVideoFrameCallback(next);
     else setTimeout(next, 40);
     const now = performance.now();
-    if (now - (this.grabbedAt ?? 0) < SHORTEST_PAUSE_MS || !this.video.videoWidth) return;
+    if (now - (this.grabbedAt ?? 0) < this.pause || !this.video.videoWidth) return;
     this.grabbedAt = now;
     const scale = Math.min(1, LONGER_SIDE / Math.max(this.video.videoWidth, this.video.videoHeight));
     const width = Math.round(this.video.videoWidth * scale);
@@ -217,7 +220,12 @@ class Live extends HTMLElement {
     this.outline(told.face_box, fused ? COLORS[told.emotions[best]] : "#fff");
     const facts = [...told.notes];
     if (told.latency_ms !== null) facts.push(`answer after ${told.latency_ms} ms`);
-    if (told.dropped + this.skipped) facts.push(`${told.dropped + this.skipped} frames left out`);
+    const leftOut = told.dropped + this.skipped;
+    this.pause = leftOut > this.leftOut
+      ? Math.min(this.pause * 1.25, LONGEST_PAUSE_MS)
+      : Math.max(this.pause * 0.98, SHORTEST_PAUSE_MS);
+    this.leftOut = leftOut;
+    if (leftOut) facts.push(`${leftOut} frames left out`);
     this.querySelector(".em-notes-live").textContent = facts.join(" · ");
     this.dataset.verdicts = Number(this.dataset.verdicts ?? 0) + 1;
   }
