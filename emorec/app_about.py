@@ -33,8 +33,8 @@ PRIVACY = (
     "Everything is computed on the machine that runs this page. Clips, camera and microphone go "
     "nowhere else; nothing is fetched from the internet, nothing is counted, no cookie is set "
     "(except one that remembers the password, where the page asks for one). A clip lies in a "
-    "folder that only the owner of this program may open, and is deleted when you close the tab. "
-    "The live view keeps nothing."
+    "folder that only the owner of this program may open, and is deleted soon after you "
+    "close the tab. The live view keeps nothing."
 )
 
 _RESAMPLES, _SEED = 1000, 0
@@ -159,7 +159,7 @@ def _accuracy_row(name: str, metrics: Mapping) -> str:
     return (
         f'<tr><th scope="row">{html.escape(name)}</th>'
         f"<td><strong>{100 * metrics['scores']['accuracy']:.1f}</strong></td>"
-        f"<td>{100 * low:.1f} – {100 * high:.1f}</td>"
+        f'<td class="em-number">{100 * low:.1f} – {100 * high:.1f}</td>'
         f"<td>{html.escape(measured_on)}; {size}</td></tr>"
     )
 

@@ -111,7 +111,10 @@ def _about_tab(models: Path) -> None:
     _html(app_about.recalls_html(facts))
     gr.Markdown(f"## Limits\n\n{app_about.limits_markdown(facts)}")
     gr.Markdown(f"## Privacy\n\n{app_about.PRIVACY}")
-    gr.Markdown(f"## Licences\n\n{app_about.licence_markdown(models.resolve().parent)}")
+    gr.Markdown(
+        f"## Licences\n\n{app_about.licence_markdown(models.resolve().parent)}",
+        elem_classes="em-prose",
+    )
     gr.Markdown("## The models in use")
     for model in facts:
         with gr.Accordion(model.title, open=False):
