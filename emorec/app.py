@@ -100,14 +100,13 @@ def make_app(recognizer: Recognizer, models: Path, store: Store, password: str |
         store: Keeps what is sent.
         password: Asked for once per browser, None asks for none.
     """
-    import gradio as gr
     from fastapi import FastAPI
 
     from emorec.app_clip import ClipDesk
     from emorec.app_files import file_routes, sweep_for_ever
     from emorec.app_guard import Guard
     from emorec.app_live import LiveDesk
-    from emorec.app_page import HEAD, build_page, theme
+    from emorec.app_page import HEAD, build_page, quiet_gradio, theme
 
     @contextlib.asynccontextmanager
     async def lifespan(_):
@@ -119,7 +118,7 @@ def make_app(recognizer: Recognizer, models: Path, store: Store, password: str |
     outer.router.routes += file_routes(store, secrets.token_hex(8))
     outer.router.routes += LiveDesk(recognizer).routes()
     page = build_page(ClipDesk(recognizer, store), models)
-    gr.mount_gradio_app(
+    quiet_gradio().mount_gradio_app(
         outer,
         page,
         "/",

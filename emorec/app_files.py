@@ -8,16 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from starlette.requests import ClientDisconnect
-from starlette.responses import FileResponse, JSONResponse, Response
-from starlette.routing import Mount, Route, WebSocketRoute
-from starlette.staticfiles import StaticFiles
-from starlette.websockets import WebSocketDisconnect
-
 from emorec.app_store import LARGEST_BYTES, Store, Stored, StoreError, check_clip
 
 if TYPE_CHECKING:
     from starlette.requests import Request
+    from starlette.responses import Response
     from starlette.websockets import WebSocket
 
 __all__ = ["WEB_FOLDER", "clip_name", "file_routes", "sweep_for_ever"]
@@ -38,6 +33,9 @@ def file_routes(store: Store, server: str) -> list:
         store: Where files are kept.
         server: What tells this run of the server from the next; a page notices the change.
     """
+    from starlette.routing import Mount, Route, WebSocketRoute
+    from starlette.staticfiles import StaticFiles
+
     desk = _Files(store, server)
     return [
         Route("/emorec/upload/{page}", desk.upload, methods=["POST"]),
@@ -55,6 +53,8 @@ class _Files:
 
     async def upload(self, request: Request) -> Response:
         """Take a clip: the body is the file, `X-Clip-Name` what its owner calls it."""
+        from starlette.responses import JSONResponse
+
         page = request.path_params["page"]
         length = request.headers.get("content-length", "")
         try:
@@ -65,6 +65,9 @@ class _Files:
             return JSONResponse({"problem": str(error)}, 422)
 
     async def _receive(self, request: Request, page: str, stored: Stored) -> Response:
+        from starlette.requests import ClientDisconnect
+        from starlette.responses import JSONResponse, Response
+
         kept = False
         try:
             size = 0
@@ -88,22 +91,28 @@ class _Files:
 
     async def show(self, request: Request) -> Response:
         """Give a page its clip for the player."""
-        stored = self._store.find(**request.path_params)
-        if stored is None or not stored.path.exists():
-            return Response(status_code=404)
-        return FileResponse(stored.path, media_type=stored.media_type, headers=_INERT)
+        return self._give(request, None)
 
     async def download(self, request: Request) -> Response:
         """Give a page a file to keep."""
         stored = self._store.find(**request.path_params)
+        return self._give(request, stored and stored.name)
+
+    def _give(self, request: Request, name: str | None) -> Response:
+        """Answer with a file, under a name where it is to be kept."""
+        from starlette.responses import FileResponse, Response
+
+        stored = self._store.find(**request.path_params)
         if stored is None or not stored.path.exists():
             return Response("This file is gone: its page was closed.", 404)
         return FileResponse(
-            stored.path, media_type=stored.media_type, filename=stored.name, headers=_INERT
+            stored.path, media_type=stored.media_type, filename=name, headers=_INERT
         )
 
     async def stay(self, socket: WebSocket) -> None:
         """Stay connected with a page; when it goes, so do its files."""
+        from starlette.websockets import WebSocketDisconnect
+
         page = socket.path_params["page"]
         try:
             self._store.connect(page)

@@ -15,8 +15,6 @@ import struct
 from typing import TYPE_CHECKING
 
 import numpy as np
-from starlette.routing import WebSocketRoute
-from starlette.websockets import WebSocketDisconnect
 
 from emorec.emotions import COMMON7
 
@@ -104,10 +102,14 @@ class LiveDesk:
 
     def routes(self) -> list:
         """Return the routes of the live tab."""
+        from starlette.routing import WebSocketRoute
+
         return [WebSocketRoute("/emorec/live", self.view)]
 
     async def view(self, socket: WebSocket) -> None:
         """Serve one live view, from its opening to its end."""
+        from starlette.websockets import WebSocketDisconnect
+
         from emorec.live import LiveEngine
 
         await socket.accept()

@@ -1,22 +1,15 @@
 """The web page: three tabs of Gradio, and elements of our own where Gradio has none."""
 
-from __future__ import annotations
+# No `from __future__ import annotations`: Gradio looks at the annotations of what it calls.
 
 import os
 from pathlib import Path
-
-# Gradio reads these as it is imported; it is to tell nobody of its use.
-os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
-os.environ["HF_HUB_OFFLINE"] = "1"
-
-import gradio as gr
 
 from emorec import app_about
 from emorec.app_clip import ClipDesk
 from emorec.results import deployed_line
 
-__all__ = ["HEAD", "build_page", "theme"]
+__all__ = ["HEAD", "build_page", "quiet_gradio", "theme"]
 
 READERS_AT_ONCE = 2
 
@@ -35,8 +28,19 @@ element.addEventListener("emorec-clips", event => trigger("submit", event.detail
 """
 
 
-def theme() -> gr.themes.Base:
+def quiet_gradio():
+    """Import Gradio, which is to tell nobody of its use; it reads these as it is imported."""
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    import gradio
+
+    return gradio
+
+
+def theme():
     """Return the look: fonts of the machine, none from outside."""
+    gr = quiet_gradio()
     return gr.themes.Default(
         primary_hue="blue",
         font=["system-ui", "sans-serif"],
@@ -44,13 +48,17 @@ def theme() -> gr.themes.Base:
     )
 
 
-def build_page(desk: ClipDesk, models: Path) -> gr.Blocks:
+def build_page(desk: ClipDesk, models: Path):
     """Lay out the page.
 
     Args:
         desk: Reads the clips.
         models: The models' folder, which the About tab is read from.
+
+    Returns:
+        A `gradio.Blocks`.
     """
+    gr = quiet_gradio()
     with gr.Blocks(title="emorec", analytics_enabled=False, fill_width=False) as page:
         gr.Markdown(_INTRO, elem_id="em-intro")
         with gr.Tabs():
@@ -64,12 +72,13 @@ def build_page(desk: ClipDesk, models: Path) -> gr.Blocks:
     return page
 
 
-def _html(value: str = "", **settings) -> gr.HTML:
+def _html(value: str = "", **settings):
     """An element that our own style sheet dresses, without Gradio's style for prose."""
-    return gr.HTML(value, apply_default_css=False, **settings)
+    return quiet_gradio().HTML(value, apply_default_css=False, **settings)
 
 
 def _clip_tab(desk: ClipDesk) -> None:
+    gr = quiet_gradio()
     intake = _html("<emorec-intake></emorec-intake>", js_on_load=_ON_INTAKE, elem_id="em-intake")
     found = _html(elem_id="em-found", min_height=0)
     last = gr.State(None)
@@ -98,11 +107,12 @@ def _clip_tab(desk: ClipDesk) -> None:
     draw.click(annotate, last, drawn, api_visibility="private", **shared)
 
 
-def _reporter(progress: gr.Progress):
+def _reporter(progress):
     return lambda share, what: progress(share, desc=what)
 
 
 def _about_tab(models: Path) -> None:
+    gr = quiet_gradio()
     facts = app_about.cards(models)
     gr.Markdown("## How often it is right")
     _html(app_about.about_html(facts))

@@ -44,7 +44,7 @@ def words_for(result: ClipResult) -> str:
     """Say a verdict in words.
 
     Example:
-        >>> posterior = np.array([0, 0, 0, 0.9, 0, 0, 0.1], np.float32)
+        >>> posterior = np.array([0, 0, 0, 0.95, 0, 0, 0.05], np.float32)
         >>> words_for(ClipResult("a", "ok", {"voice": posterior, "fused": posterior}))
         'Almost certainly happy, next surprise. The voice says happy.'
     """
