@@ -51,7 +51,7 @@ def run(options: Namespace) -> int:
         _check_extras()
         password = _password(options)
         listening = _listen(options.host, options.port)
-        with listening:
+        with listening, contextlib.suppress(KeyboardInterrupt):
             _serve(options, password, listening)
     except (AppError, ModelError) as error:
         print(f"emorec: {error}", file=sys.stderr)
@@ -183,6 +183,8 @@ def _listen(host: str, port: int) -> socket.socket:
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((host, port))
+        # At once, so that a browser that comes before everything is loaded waits for it.
+        listening.listen(128)
     except (OSError, OverflowError) as error:
         listening.close()
         reason = getattr(error, "strerror", None) or str(error)

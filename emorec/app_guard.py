@@ -39,6 +39,7 @@ _HEADERS = {
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
     "permissions-policy": "camera=(self), microphone=(self)",
+    "cache-control": "no-cache",  # scripts of another version would not understand this server
 }
 
 _OUTSIDE_TAG = re.compile(

@@ -133,9 +133,9 @@ class LiveDesk:
         except ValueError as error:
             await socket.close(1003, str(error))
         finally:
-            self._views -= 1
             if engine is not None:
                 await asyncio.shield(asyncio.to_thread(engine.close))
+            self._views -= 1
 
 
 def _push(engine: LiveEngine, message: bytes) -> None:

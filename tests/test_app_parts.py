@@ -2,8 +2,11 @@
 
 import asyncio
 import json
+import os
 import stat
 import struct
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -295,6 +298,22 @@ def test_about_says_what_the_evidence_says():
 def test_models_without_evidence_are_said_to_be_unknown(tmp_path):
     assert app_about.cards(tmp_path) == []
     assert "nothing is known" in app_about.about_html([])
+
+
+# What leaves the machine
+
+
+def test_the_networks_report_their_use_to_nobody(tmp_path):
+    """ONNX Runtime would keep an identity and what it is to report in these folders."""
+    home, temporary = tmp_path / "home", tmp_path / "temporary"
+    home.mkdir()
+    temporary.mkdir()
+    environment = {**os.environ, "HOME": str(home), "TMPDIR": str(temporary)}
+    for name in ("ORT_DISABLE_TELEMETRY", "XDG_CACHE_HOME", "CI"):
+        environment.pop(name, None)
+    code = f"from emorec import Recognizer; Recognizer.load({str(REPOSITORY / 'Models')!r})"
+    subprocess.run([sys.executable, "-c", code], env=environment, cwd=REPOSITORY, check=True)
+    assert [*home.rglob("*"), *temporary.rglob("*")] == []
 
 
 # The live view's messages
