@@ -12,6 +12,7 @@ import psutil
 import pytest
 from app_server import CLIPS, REPOSITORY, TIMEOUT_MS, Server, why_not
 
+from emorec.app_live import MOST_VIEWS
 from emorec.emotions import COMMON7
 from emorec.media import probe
 
@@ -193,21 +194,23 @@ def test_live_views_are_limited_and_their_engines_end(server):
 
     address = server.url.replace("http:", "ws:") + "emorec/live"
 
-    def opened():
-        """A view that was answered; None where too many are open, or still closing."""
-        socket = connect(address)
-        socket.send(struct.pack("<B3xHHd", 1, 64, 48, 0.0) + bytes(64 * 48))
-        return None if "problem" in json.loads(socket.recv(60)) else socket
+    views = []
+
+    def one_more():
+        """Open a view, and tell whether it was answered rather than turned away."""
+        view = connect(address)
+        view.send(struct.pack("<B3xHHd", 1, 64, 48, 0.0) + bytes(64 * 48))
+        if "problem" in json.loads(view.recv(60)):
+            return False
+        views.append(view)
+        return True
 
     for _ in range(2):  # the second time, every engine of the first has ended
-        sockets = []
-        wait_for(
-            lambda views=sockets: views.append(opened()) or len(list(filter(None, views))) == 4
-        )
-        assert opened() is None
-        sockets[-1].send(b"nonsense")
-        for socket in filter(None, sockets):
-            socket.close()
+        wait_for(lambda: one_more() and len(views) == MOST_VIEWS)
+        assert not one_more()
+        views[0].send(b"nonsense")
+        while views:
+            views.pop().close()
 
 
 def test_two_tabs_keep_apart_and_a_closed_one_leaves_nothing(server, open_page, short_clip):
