@@ -7,7 +7,7 @@ APP_READY := $(VENV)/app-ready
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo app app-ready test lint notebooks bench results slides train train-voice train-face train-geometry train-fusion train-javased train-frames examples lock clean
+.PHONY: help demo app app-ready test lint notebooks bench results slides train train-voice train-face train-geometry train-fusion train-javased train-frames examples demo-video lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
@@ -59,6 +59,9 @@ train-voice train-face train-geometry train-fusion train-javased train-frames: t
 
 examples: $(READY) ## Draw the clips in DEMO/Examples again
 	$(BIN)/python -m emorec.avatar examples DEMO/Examples
+
+demo-video: $(READY) ## Draw DEMO/ER_DEMO.mp4 and its still picture again, from a made-up clip
+	$(BIN)/python -m emorec.demo_video
 
 lock: $(READY) ## Make requirements.txt anew from the ranges in pyproject.toml
 	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --upgrade \

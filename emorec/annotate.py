@@ -21,7 +21,7 @@ from emorec.overlay_layout import SIDES, layout_for
 from emorec.recognizer import Recognizer, read_ahead
 from emorec.report import OutputError, check_writable
 from emorec.result import ClipResult
-from emorec.video_writer import CONTAINERS, VideoWriter, fits, name_for
+from emorec.video_writer import CONTAINERS, VideoWriter, fits, suffix_for
 
 __all__ = ["annotate", "output_path", "write_annotated"]
 
@@ -82,10 +82,16 @@ def output_path(path: str | Path, out: str | Path, side: str = "bars") -> Path:
     if side not in SIDES:
         raise ValueError(f"side {side!r} is unknown: choose from {', '.join(SIDES)}")
     reader = CopyReader(path)
+    sound, out = reader.audio, Path(out)
+    # The codec's own name; a decoder may be called otherwise.
+    codec = sound.codec_context.codec.canonical_name if sound is not None else None
     reader.close()
-    codec, out = reader.info.audio_codec, Path(out)
+    best = suffix_for(codec)
+    if best is None:
+        remedy = "convert the clip's sound first, to aac for instance"
+        raise OutputError(out, f"no kind of video can hold the clip's sound ({codec})", remedy)
     if out.is_dir():
-        out = out / name_for(path, codec)
+        out = out / f"{Path(path).stem}_annotated{best}"
     suffix = out.suffix.lower()
     if suffix not in CONTAINERS:
         known = ", ".join(CONTAINERS)
@@ -94,7 +100,7 @@ def output_path(path: str | Path, out: str | Path, side: str = "bars") -> Path:
         raise OutputError(out, "it is the clip itself", "choose another name")
     if not fits(suffix, codec):
         reason = f"the clip's sound ({codec}), which is copied as it is, does not fit into {suffix}"
-        raise OutputError(out, reason, f"name it {out.stem}.mkv")
+        raise OutputError(out, reason, f"name it {out.stem}{best}")
     if not out.parent.is_dir():
         raise OutputError(out, "there is no such folder", f"make the folder {out.parent} first")
     check_writable(out)

@@ -4,6 +4,7 @@ python -m emorec.demo
 """
 
 import argparse
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -19,6 +20,8 @@ from emorec.model_folder import write_atomically
 NOTEBOOK = REPOSITORY / "DEMO" / "ER_FullClip_DEMO.ipynb"
 COLUMNS = ["file", "truth", "emotion", "confidence", "voice", "face", "geometry", "reason"]
 
+_PLAYER_LINK = re.compile(r'(<(?:video|audio)\b[^>]* src=")\./')
+
 
 def run_notebook(notebook: Path, results_folder: Path) -> None:
     """Execute a notebook where it stands; leave it, run, and as HTML in `results_folder`.
@@ -31,12 +34,22 @@ def run_notebook(notebook: Path, results_folder: Path) -> None:
     client = NotebookClient(content, timeout=None, kernel_name="python3", resources=work)
     # TensorFlow's start-up messages would bury the table; errors are raised all the same.
     client.execute(stderr=subprocess.DEVNULL)
+    move_links(content)
     page, _ = HTMLExporter().from_notebook_node(content)
     write_atomically(results_folder / notebook.name, lambda name: nbformat.write(content, name))
     write_atomically(
         results_folder / f"{notebook.stem}.html",
         lambda name: Path(name).write_text(page, encoding="utf-8"),
     )
+
+
+def move_links(content: nbformat.NotebookNode) -> None:
+    """Let the players of an executed notebook find their clips from the folder below."""
+    for cell in content.cells:
+        for output in cell.get("outputs", []):
+            html = output.get("data", {}).get("text/html")
+            if html is not None:
+                output.data["text/html"] = _PLAYER_LINK.sub(r"\1../", html)
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ __all__ = ["FaceTrack", "FaceTrackRecorder"]
 
 # Between two looked-at frames the box moves evenly; further away nothing is known of it.
 _LONGEST_REACH_S = 0.25
+_SMOOTHING = (1, 2, 3, 2, 1)  # weights of a frame and its neighbours
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,18 @@ class FaceTrack:
             box = self.boxes[nearest]
         is_far = abs(time_s - self.times_s[nearest]) > _LONGEST_REACH_S
         return None if is_far or np.isnan(box).any() else box
+
+    def smoothed(self) -> FaceTrack:
+        """Return the track without the small jumps from one detection to the next, for the eye."""
+        there = np.isfinite(self.boxes).all(1)
+        reach = len(_SMOOTHING) // 2
+        boxes = np.pad(np.where(there[:, np.newaxis], self.boxes, 0), ((reach, reach), (0, 0)))
+        counted = np.pad(there.astype(np.float32), reach)[:, np.newaxis]
+        sums = sum(w * boxes[i : i + len(there)] for i, w in enumerate(_SMOOTHING))
+        weights = sum(w * counted[i : i + len(there)] for i, w in enumerate(_SMOOTHING))
+        nothing = np.full_like(self.boxes, np.nan)
+        is_known = np.broadcast_to(there[:, np.newaxis], self.boxes.shape)
+        return FaceTrack(self.times_s, np.divide(sums, weights, out=nothing, where=is_known))
 
 
 class FaceTrackRecorder:

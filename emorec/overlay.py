@@ -10,15 +10,13 @@ from emorec.emotions import COMMON7
 from emorec.lettering import Lettering, line_height, text_width
 from emorec.overlay_layout import Layout, Rect
 from emorec.result import ClipResult
-from emorec.window_values import posteriors_at
+from emorec.window_values import means_over, posteriors_at
 
 __all__ = ["Overlay", "clock_text"]
 
 _GROUND, _TRACK, _INK, _SOFT, _FAINT = "#16181c", "#2b2f36", "#f4f4f4", "#aab0ba", "#666c76"
 _PLAYHEAD = "#ffffff"
 _BLACK, _WHITE = "#000000", "#ffffff"
-# An hour has more windows than a strip has columns: so many moments share one.
-_MOMENTS_PER_COLUMN = 4
 
 
 class Overlay:
@@ -33,6 +31,8 @@ class Overlay:
     def __init__(self, result: ClipResult, layout: Layout, space: ColourSpace):
         self.layout = layout
         self._result, self._space = result, space
+        track = result.face_track
+        self._face_track = track.smoothed() if track is not None else None
         self._letters = Lettering(space)
         self._colors = [space.yuv(EMOTION_COLORS[name]) for name in COMMON7]
         self._track, self._playhead = space.yuv(_TRACK), space.yuv(_PLAYHEAD)
@@ -79,8 +79,7 @@ class Overlay:
 
     def _draw_face(self, canvas: Planes, time_s: float, posterior: np.ndarray | None) -> None:
         """Frame the face in the colour of what all streams say now, and name it."""
-        track = self._result.face_track
-        box = track.at(time_s) if track is not None else None
+        box = self._face_track.at(time_s) if self._face_track is not None else None
         if box is None:
             return
         area = self.layout.picture
@@ -157,11 +156,12 @@ class Overlay:
             there = stream in self._result.windows
             ink = (_SOFT if is_column else _INK) if there else _FAINT
             self._write(base, TITLES[stream], place, ink, small_px if is_column else px)
-            for bar in layout.bars[stream]:
-                base.fill(*bar, self._track)
-            if not there:
-                bar = layout.bars[stream][3]
-                self._write(base, "none", (bar.x0 + bar.x0 % 2, bar.y0), _SOFT, small_px, _TRACK)
+            if there:
+                for bar in layout.bars[stream]:
+                    base.fill(*bar, self._track)
+            else:
+                x, y, _, _ = layout.bars[stream][3]
+                self._write(base, "none", (x + x % 2, y), _FAINT, small_px)
         for stream, place in layout.strip_labels.items():
             title = TITLES[stream] if len(layout.strips) > 1 else "Over time"
             self._write(base, title, place, _SOFT, small_px)
@@ -187,13 +187,9 @@ class Overlay:
         if windows is None:
             return
         columns = strip.x1 - strip.x0
-        moments = (np.arange(columns * _MOMENTS_PER_COLUMN) + 0.5) / _MOMENTS_PER_COLUMN
-        posteriors = posteriors_at(windows, moments / columns * self._result.duration_s)
-        posteriors = posteriors.reshape(columns, _MOMENTS_PER_COLUMN, -1)
-        there = np.isfinite(posteriors[..., 0])
-        means = np.nansum(posteriors, 1) / np.maximum(there.sum(1), 1)[:, np.newaxis]
+        means = means_over(windows, self._result.duration_s, columns)
         track = np.array(self._track, np.float64)
-        for column in np.flatnonzero(there.any(1)):
+        for column in np.flatnonzero(np.isfinite(means[:, 0])):
             best = int(means[column].argmax())
             strength = 0.25 + 0.75 * means[column, best]
             shade = (1 - strength) * track + strength * np.array(self._colors[best])

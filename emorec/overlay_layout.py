@@ -121,16 +121,17 @@ def _bars_beside(width: int, height: int, text_px: int) -> Layout:
         x += column_px + round(0.7 * unit)
     right = x - round(0.7 * unit)
     line, small_line = line_height(text_px), line_height(small_px)
-    # Heights from top to bottom, all but the rows of the table.
+    strip_step, strip_px = _even(max(1.15 * unit, small_line)), _even(0.8 * unit)
+    # Heights from top to bottom; the table takes what is left, up to a limit.
     parts = {
         "caption": small_line + unit * 0.3,
         "verdict": unit * 2.5,
         "gap": unit * 1.1,
-        "headings": small_line + unit * 0.3,
+        "headings": small_line + unit * 0.5,
         "table": 7 * unit * 1.5,
         "gap below": unit * 0.8,
         "clock": line + unit * 0.2,
-        "strips": len(_ORDER) * unit * 1.15,
+        "strips": len(_ORDER) * strip_step,
         "gap at notes": unit * 0.5,
         "notes": small_line * 2,
     }
@@ -142,12 +143,11 @@ def _bars_beside(width: int, height: int, text_px: int) -> Layout:
     for name, part_px in parts.items():
         tops[name] = _even_down(top)
         top += part_px
-    row_px = parts["table"] / 7
-    rows = [_even_down(tops["table"] + i * row_px) for i in range(7)]
+    row_px = _even_down(parts["table"] / 7)
+    rows = [tops["table"] + i * row_px for i in range(7)]
     bar_px = _even(0.58 * row_px)
-    centred = _even_down((bar_px - line) / 2)
-    strip_px = _even(0.8 * unit)
-    strip_rows = [_even_down(tops["strips"] + i * 1.15 * unit) for i in range(len(_ORDER))]
+    centred = _even_near((bar_px - line) / 2)
+    strip_rows = [tops["strips"] + i * strip_step for i in range(len(_ORDER))]
     picture_y = _even_down((canvas_height - height) / 2)
     return Layout(
         width=_even(right + unit),
@@ -166,7 +166,7 @@ def _bars_beside(width: int, height: int, text_px: int) -> Layout:
             s: Rect(bars_x, y, right, y + strip_px) for s, y in zip(_ORDER, strip_rows, strict=True)
         },
         strip_labels={
-            s: (_even(left), y + _even_down((strip_px - small_line) / 2))
+            s: (_even(left), y + _even_near((strip_px - small_line) / 2))
             for s, y in zip(_ORDER, strip_rows, strict=True)
         },
         clock=(right, tops["clock"]),
@@ -192,9 +192,10 @@ def _strip_under(width: int, height: int, text_px: int) -> Layout:
     verdict_y = _even(height + 0.7 * unit)
     verdict_px = _even(2.1 * unit)
     names_y = _even(verdict_y + verdict_px + 0.5 * unit)
-    rows_y = [_even(names_y + line + (0.1 + 1.4 * i) * unit) for i in range(len(_ORDER))]
+    row_px = _even(1.4 * unit)
+    rows_y = [names_y + line + _even(0.1 * unit) + i * row_px for i in range(len(_ORDER))]
     bar_px = _even(0.85 * unit)
-    centred = _even_down((bar_px - line) / 2)
+    centred = _even_near((bar_px - line) / 2)
     strip_y = _even(rows_y[-1] + bar_px + 0.9 * unit)
     strip_px = _even(1.1 * unit)
     verdict_right = _even(left + 11 * unit)
@@ -219,7 +220,7 @@ def _strip_under(width: int, height: int, text_px: int) -> Layout:
         },
         percents=[(_even(x + bar_width + 0.3 * unit), rows_y[0] + centred) for x in cells_x],
         strips={"fused": Rect(cells_x[0], strip_y, right, strip_y + strip_px)},
-        strip_labels={"fused": (left, strip_y + _even_down((strip_px - small_line) / 2))},
+        strip_labels={"fused": (left, strip_y + _even_near((strip_px - small_line) / 2))},
         clock=(right, verdict_y),
         notes=Rect(caption_x, verdict_y + small_line, right - clock_px, verdict_y + 2 * small_line),
     )
@@ -241,3 +242,7 @@ def _even(length: float) -> int:
 def _even_down(length: float) -> int:
     whole = int(length // 1)
     return whole - whole % 2
+
+
+def _even_near(length: float) -> int:
+    return 2 * round(length / 2)

@@ -129,6 +129,16 @@ class ClipResult:
         columns = ["time_s", "stream", *COMMON7]
         return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
 
+    def __repr__(self) -> str:
+        found = f"{self.emotion} {self.confidence:.0%}" if self.emotion else self.reason
+        return f"<ClipResult {str(self.path)!r}: {self.status}, {found}>"
+
+    def _repr_html_(self) -> str:
+        """What Jupyter shows: a player, bars, the timeline and notes."""
+        from emorec.result_html import render
+
+        return render(self)
+
     @property
     def truth(self) -> str | None:
         """The acted emotion, one of COMMON7, where a RAVDESS file name tells it."""

@@ -16,7 +16,7 @@ import av
 from emorec.colour_picture import ColourSpace, Planes
 from emorec.report import OutputError
 
-__all__ = ["CONTAINERS", "VideoWriter", "fits", "name_for"]
+__all__ = ["CONTAINERS", "VideoWriter", "fits", "suffix_for"]
 
 CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
 """What the name of an output may end in, and the format that it stands for."""
@@ -37,7 +37,7 @@ def fits(suffix: str, audio_codec: str | None) -> bool:
         suffix: One of `CONTAINERS`.
         audio_codec: FFmpeg's name of the codec, None for no sound.
 
-    >>> fits(".mp4", "aac"), fits(".mp4", "wmav2"), fits(".mkv", "wmav2")
+    >>> fits(".mp4", "aac"), fits(".mp4", "wmav2"), fits(".mkv", "cook")
     (True, False, True)
     """
     if audio_codec is None:
@@ -46,14 +46,15 @@ def fits(suffix: str, audio_codec: str | None) -> bool:
         return audio_codec in container.supported_codecs
 
 
-def name_for(path: str | Path, audio_codec: str | None) -> str:
-    """Name the annotated video of a clip, after the container that holds its sound best.
+def suffix_for(audio_codec: str | None) -> str | None:
+    """Choose the container that holds a sound track best, None where none does.
 
-    >>> name_for("holiday.webm", "opus"), name_for("old.wmv", "wmav2")
-    ('holiday_annotated.mp4', 'old_annotated.mkv')
+    >>> suffix_for("opus"), suffix_for("wmav2"), suffix_for("pcm_mulaw"), suffix_for("cook")
+    ('.mp4', None, '.mov', '.mkv')
     """
-    is_usual = audio_codec is None or audio_codec in _USUAL_IN_MP4
-    return f"{Path(path).stem}_annotated{'.mp4' if is_usual else '.mkv'}"
+    if audio_codec is None or audio_codec in _USUAL_IN_MP4:
+        return ".mp4"
+    return next((suffix for suffix in (".mkv", ".mov") if fits(suffix, audio_codec)), None)
 
 
 class VideoWriter:
@@ -88,14 +89,15 @@ class VideoWriter:
         comment: str = "",
     ):
         self._path = path
-        self._unfinished = path.with_name(f".{path.stem[:100]}.{os.getpid()}.part")
+        self._unfinished = path.with_name(f".{path.stem[:60]}.{os.getpid()}-{id(self):x}.part")
         self._size, self._time_base = size, time_base
         self._start = round(Fraction(start_s) / time_base)
+        self._durations: dict[int, int] = {}  # of the frames in the encoder, by time stamp
         self._last_pts: int | None = None
         self._last_dts: int | None = None
         form = CONTAINERS[path.suffix.lower()]
         # The index goes to the front, so that a browser plays before all is there.
-        options = {} if form == "matroska" else {"movflags": "+faststart"}
+        options = {"movflags": "+faststart"} if form in ("mp4", "mov") else {}
         try:
             self._container = av.open(f"file:{self._unfinished}", "w", format=form, options=options)
         except (OSError, av.FFmpegError) as error:
@@ -115,7 +117,7 @@ class VideoWriter:
     def __exit__(self, kind, error, _) -> None:
         try:
             if kind is None:
-                self._container.mux(self._video.encode(None))
+                self._mux(self._video.encode(None))
                 self._container.close()
                 self._unfinished.replace(self._path)
         except (OSError, av.FFmpegError) as failure:
@@ -143,8 +145,9 @@ class VideoWriter:
             # Two frames at one time cannot be stored; broken files have such.
             pts = self._last_pts + 1
         self._last_pts = pts
-        frame.pts, frame.time_base, frame.duration = pts, self._time_base, duration
-        self._container.mux(self._video.encode(frame))
+        frame.pts, frame.time_base = pts, self._time_base
+        self._durations[pts] = duration
+        self._mux(self._video.encode(frame))
 
     def add_sound(self, packet: av.Packet) -> None:
         """Copy a packet of the source's sound."""
@@ -162,6 +165,12 @@ class VideoWriter:
         self._last_dts = dts
         packet.stream = self._sound
         self._container.mux(packet)
+
+    def _mux(self, packets: list[av.Packet]) -> None:
+        for packet in packets:
+            # The encoder forgets it, and of the last frame nothing else tells the length.
+            packet.duration = self._durations.pop(packet.pts, 0)
+            self._container.mux(packet)
 
     def _add_video(self, space: ColourSpace, frame_rate_hz: float | None) -> av.VideoStream:
         rate = Fraction(frame_rate_hz).limit_denominator(1001) if frame_rate_hz else _FALLBACK_RATE

@@ -7,8 +7,9 @@ import numpy as np
 from emorec.emotions import COMMON7
 from emorec.result import Windows
 
-__all__ = ["posteriors_at", "shares", "unbroken"]
+__all__ = ["at_most", "means_over", "posteriors_at", "shares", "unbroken"]
 
+_MOMENTS = 4  # that are looked at in each part of a clip
 _GAP = 1.5  # of the window's length: so far apart, two windows have nothing between them
 
 
@@ -41,6 +42,39 @@ def posteriors_at(windows: Windows, times_s: np.ndarray) -> np.ndarray:
     is_near = np.abs(times_s - middles_s[nearest]) <= windows.window_s / 2 + 1e-6
     values[~(is_inside | is_near)] = np.nan
     return values
+
+
+def means_over(windows: Windows, duration_s: float, columns: int) -> np.ndarray:
+    """Return the mean posterior in each of some equal parts of a clip.
+
+    Args:
+        windows: What a stream says over time.
+        duration_s: Length of the clip.
+        columns: Number of parts.
+
+    Returns:
+        (columns, 7) float64, NaN where there is nothing.
+    """
+    moments = (np.arange(columns * _MOMENTS) + 0.5) / (columns * _MOMENTS)
+    posteriors = posteriors_at(windows, moments * duration_s).reshape(columns, _MOMENTS, -1)
+    counts = np.isfinite(posteriors[..., :1]).sum(1)
+    sums = np.nansum(posteriors, 1)
+    return np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0)
+
+
+def at_most(windows: Windows, count: int, duration_s: float) -> Windows:
+    """Return the windows as they are, or, where there are too many, means over fewer, longer ones.
+
+    >>> hour = Windows(np.arange(7200) / 2, np.full((7200, 7), 1 / 7), 0.5)
+    >>> fewer = at_most(hour, 240, 3600.0)
+    >>> len(fewer.times_s), fewer.window_s
+    (240, 15.0)
+    """
+    if len(windows.times_s) <= count:
+        return windows
+    means, part_s = means_over(windows, duration_s, count), duration_s / count
+    there = np.isfinite(means[:, 0])
+    return Windows((np.flatnonzero(there) + 0.5) * part_s, means[there], part_s)
 
 
 def unbroken(windows: Windows) -> list[np.ndarray]:

@@ -17,6 +17,7 @@ from emorec.avatar.clip import (
     take_frames,
     take_path,
     write_clip,
+    write_scene,
     write_sound,
 )
 from emorec.avatar.expression import EXPRESSIONS, Expression, Pose
@@ -43,5 +44,6 @@ __all__ = [
     "take_frames",
     "take_path",
     "write_clip",
+    "write_scene",
     "write_sound",
 ]

@@ -240,13 +240,37 @@ def write_clip(
     Raises:
         ValueError: If the size is odd, or actor or take do not exist.
     """
+    return write_scene(path, actor, [take], size)
+
+
+def write_scene(
+    path: Path | str, actor: int, takes: Iterable[Take], size: tuple[int, int] = REFERENCE_SIZE
+) -> Path:
+    """Make one clip of several takes of one actor, played one after the other.
+
+    Args:
+        path: The MP4 file to write; its folder is made where it is missing.
+        actor: Actor number, which decides looks and voice.
+        takes: What the actor plays.
+        size: Width and height of the picture, both even.
+
+    Returns:
+        The path. The file appears only when it is complete.
+
+    Raises:
+        ValueError: If the size is odd, or actor or take do not exist.
+    """
     if size[0] % 2 or size[1] % 2:
         raise ValueError(f"size {size[0]}x{size[1]} is odd: H.264 needs even width and height")
-    take_path(actor, take)  # raises where the take does not exist
+    takes = list(takes)
+    for take in takes:
+        take_path(actor, take)  # raises where the take does not exist
     person = make_actor(actor)
-    speech = _speak(person, take)
-    frames = take_frames(person, take, speech, size)
-    return _finish(Path(path), lambda part: _write_movie(part, frames, speech.sound, size))
+    speeches = [_speak(person, take) for take in takes]
+    parts = zip(takes, speeches, strict=True)
+    frames = (frame for take, speech in parts for frame in take_frames(person, take, speech, size))
+    sound = np.concatenate([speech.sound for speech in speeches])
+    return _finish(Path(path), lambda part: _write_movie(part, frames, sound, size))
 
 
 def write_sound(path: Path | str, actor: int, take: Take) -> Path:

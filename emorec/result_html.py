@@ -1,0 +1,193 @@
+"""A result as a piece of HTML: player, bars, timeline, notes; what Jupyter shows of it.
+
+No script and no font is loaded, and colours follow the page's own ink, so that it reads in light
+and dark notebooks and with no internet.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import mimetypes
+import os
+from html import escape
+from pathlib import Path
+from urllib.parse import quote
+
+import numpy as np
+
+from emorec.clip_plot import EMOTION_COLORS, TITLES, readable_on
+from emorec.emotions import COMMON7
+from emorec.report import printable
+from emorec.result import STREAMS, ClipResult, FaceUsed
+from emorec.window_values import at_most, shares
+
+__all__ = ["EMBED_AT_MOST_BYTES", "render"]
+
+EMBED_AT_MOST_BYTES = 64_000
+"""Larger clips are linked and not put into the page: a notebook of ten would weigh megabytes."""
+
+_ORDER = ("fused", *STREAMS)
+_JPEG_QUALITY = 80
+_MOST_SEGMENTS = 240  # of a strip: an hour has thousands of windows
+_STYLE = """
+.emorec{font:14px/1.4 system-ui,sans-serif;max-width:60em;margin:.4em 0 1.6em}
+.emorec .top{display:flex;flex-wrap:wrap;gap:1.2em;align-items:flex-start}
+.emorec .media{width:280px;max-width:100%}
+.emorec .media video,.emorec .media audio{width:100%;border-radius:4px}
+.emorec .facts{flex:1;min-width:20em}
+.emorec .verdict{display:inline-block;padding:.15em .7em;border-radius:4px;font-weight:700}
+.emorec .soft{opacity:.7}
+.emorec table.bars{border-collapse:collapse;width:100%;margin:.5em 0 0;font-size:13px}
+.emorec table.bars th,.emorec table.bars td{border:0;padding:1px 8px 1px 0;text-align:left;
+ background:none;font-weight:400;white-space:nowrap}
+.emorec .track{display:inline-block;width:calc(100% - 3.2em);height:.8em;vertical-align:middle;
+ background:rgba(128,128,128,.22)}
+.emorec .fill{display:block;height:100%}
+.emorec .percent{display:inline-block;width:2.9em;text-align:right}
+.emorec .faces{display:flex;flex-wrap:wrap;gap:4px;margin-top:.6em}
+.emorec .faces img{width:56px;height:56px;display:block;border-bottom:4px solid}
+.emorec svg{display:block;width:100%;height:7.4em;margin-top:.6em}
+.emorec svg text{fill:currentColor;font-size:11px}
+.emorec ul{margin:.4em 0 0;padding-left:1.2em}
+"""
+
+
+def render(result: ClipResult, embed_at_most_bytes: int = EMBED_AT_MOST_BYTES) -> str:
+    """Return a result as HTML that can stand in any page.
+
+    Args:
+        result: What was found, or why nothing was.
+        embed_at_most_bytes: Larger clips are linked, by their path from the working folder.
+
+    Returns:
+        One `<div>`; file names and notes are escaped.
+
+    >>> "&lt;b&gt;.mp4" in render(ClipResult.failed("<b>.mp4", "the file is empty", "record it"))
+    True
+    """
+    name = escape(printable(result.path.name))
+    head = f"<style>{_STYLE}</style><div class='emorec'><div><b>{name}</b>"
+    if result.emotion is None:
+        why = escape(f"{result.status}: {result.reason}. Remedy: {result.remedy}.")
+        return f"{head}</div><div>{why}</div>{_notes(result)}</div>"
+    color = EMOTION_COLORS[result.emotion]
+    truth = f" · acted: {escape(result.truth)}" if result.truth else ""
+    facts = (
+        f"<span class='verdict' style='background:{color};color:{readable_on(color)}'>"
+        f"{result.emotion} {result.confidence:.0%}</span> "
+        f"<span class='soft'>{result.duration_s:.1f} s{truth}</span>"
+    )
+    return (
+        f"{head}</div><div class='top'>{_media(result, embed_at_most_bytes)}"
+        f"<div class='facts'>{facts}{_bars(result)}</div></div>"
+        f"{_timeline(result)}{_notes(result)}</div>"
+    )
+
+
+def _media(result: ClipResult, embed_at_most_bytes: int) -> str:
+    """The player, and the faces that the verdict rests on."""
+    faces = "".join(_face(face) for face in result.faces_used)
+    faces = f"<div class='faces'>{faces}</div>" if faces else ""
+    source = _source(result.path, embed_at_most_bytes)
+    if source is None:
+        return f"<div class='media'><span class='soft'>the file is gone</span>{faces}</div>"
+    element = "audio" if "no picture" in result.notes else "video"
+    return (
+        f"<div class='media'><{element} controls preload='metadata' src=\"{source}\"></{element}>"
+        f"{faces}</div>"
+    )
+
+
+def _source(path: Path, embed_at_most_bytes: int) -> str | None:
+    """The clip as a data address or a relative link, None where it is not there."""
+    try:
+        if path.stat().st_size <= embed_at_most_bytes:
+            kind = mimetypes.guess_type(path.name)[0] or "video/mp4"
+            return f"data:{kind};base64,{base64.b64encode(path.read_bytes()).decode()}"
+    except OSError:
+        return None
+    # Bytes, since a file name need not be valid text; "./" keeps a colon from making a scheme.
+    link = quote(os.fsencode(os.path.relpath(path)))
+    return escape(link if link.startswith(".") else f"./{link}")
+
+
+def _face(face: FaceUsed) -> str:
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.fromarray(face.picture).save(buffer, "JPEG", quality=_JPEG_QUALITY)
+    data = base64.b64encode(buffer.getvalue()).decode()
+    text = f"{face.time_s:.1f} s: {face.emotion} {face.confidence:.0%}"
+    return (
+        f"<img style='border-color:{EMOTION_COLORS[face.emotion]}' title='{text}' alt='{text}' "
+        f"src='data:image/jpeg;base64,{data}'>"
+    )
+
+
+def _bars(result: ClipResult) -> str:
+    """A table: rows are emotions, columns streams."""
+    streams = [stream for stream in _ORDER if stream in result.posteriors]
+    headings = "".join(f"<th class='soft'>{TITLES[stream]}</th>" for stream in streams)
+    rows = "".join(
+        f"<tr><th>{name}</th>"
+        + "".join(_bar(result.posteriors[stream], i) for stream in streams)
+        + "</tr>"
+        for i, name in enumerate(COMMON7)
+    )
+    column = f"<col style='width:{90 / len(streams):.0f}%'>"
+    columns = "<col style='width:10%'>" + len(streams) * column
+    return f"<table class='bars'>{columns}<tr><th></th>{headings}</tr>{rows}</table>"
+
+
+def _bar(posterior: np.ndarray, emotion: int) -> str:
+    share = float(posterior[emotion])
+    text = f"{share:.0%}"
+    text = f"<b>{text}</b>" if emotion == int(posterior.argmax()) else text
+    color = EMOTION_COLORS[COMMON7[emotion]]
+    return (
+        f"<td><span class='track'><span class='fill' style='width:{100 * share:.1f}%;"
+        f"background:{color}'></span></span><span class='percent'>{text}</span></td>"
+    )
+
+
+def _timeline(result: ClipResult) -> str:
+    """One strip per stream: its likeliest emotion over time, the surer the stronger."""
+    duration_s = max(result.duration_s, 1e-3)
+    parts = []
+    for row, stream in enumerate(_ORDER):
+        top = 21 * row
+        parts.append(
+            f"<text x='0' y='{top + 12}'>{TITLES[stream]}</text>"
+            f"<svg x='10%' y='{top}' width='90%' height='16'>"
+            "<rect width='100%' height='16' fill='rgba(128,128,128,.22)'/>"
+        )
+        windows = result.windows.get(stream)
+        if windows is not None:
+            windows = at_most(windows, _MOST_SEGMENTS, result.duration_s)
+            spans = shares(windows, result.duration_s)
+            parts += [
+                _segment(start_s / duration_s, end_s / duration_s, posterior, start_s, end_s)
+                for (start_s, end_s), posterior in zip(spans, windows.posteriors, strict=True)
+            ]
+        parts.append("</svg>")
+    parts.append(
+        f"<text x='10%' y='98'>0 s</text>"
+        f"<text x='100%' y='98' text-anchor='end'>{result.duration_s:.1f} s</text>"
+    )
+    return f"<svg role='img' aria-label='over time'>{''.join(parts)}</svg>"
+
+
+def _segment(start: float, end: float, posterior: np.ndarray, start_s: float, end_s: float) -> str:
+    best = int(posterior.argmax())
+    color, opacity = EMOTION_COLORS[COMMON7[best]], 0.25 + 0.75 * posterior[best]
+    text = f"{start_s:.1f}–{end_s:.1f} s: {COMMON7[best]} {posterior[best]:.0%}"
+    return (
+        f"<rect x='{100 * start:.2f}%' width='{100 * max(end - start, 0):.2f}%' height='16' "
+        f"fill='{color}' fill-opacity='{opacity:.2f}'><title>{text}</title></rect>"
+    )
+
+
+def _notes(result: ClipResult) -> str:
+    notes = "".join(f"<li>{escape(printable(note))}</li>" for note in result.notes)
+    return f"<ul class='soft'>{notes}</ul>" if notes else ""
