@@ -83,8 +83,8 @@ def measure(clip: Path, models: Path, rounds: int, minutes: int) -> dict:
             loop_clip(clip, path, seconds)
         return {
             "emorec": __version__,
-            "machine": _machine(),
-            "clip": _clip_facts(clip),
+            "machine": machine_facts(),
+            "clip": clip_facts(clip),
             "classify_to_bare_decoding": {
                 "clip": _ratio(recognizer, clip, rounds),
                 "one_minute": _ratio(recognizer, minute, 1),
@@ -225,7 +225,8 @@ def _quietly(command: list[str]) -> str:
     return done.stdout
 
 
-def _machine() -> dict:
+def machine_facts() -> dict:
+    """Tell what a measurement ran on: processor, load and versions."""
     processor = platform.processor()
     if Path("/proc/cpuinfo").is_file():
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
@@ -241,7 +242,8 @@ def _machine() -> dict:
     }
 
 
-def _clip_facts(clip: Path) -> dict:
+def clip_facts(clip: Path) -> dict:
+    """Tell what a measurement ran over."""
     info = probe(clip)
     return {
         "name": clip.name,

@@ -46,7 +46,7 @@ _LIVE_EXAMPLES = """examples:
   emorec live --file clip.mp4 --record timeline.csv
   emorec live --file clip.mp4 --loop
 
-A microphone needs sounddevice: pip install "emorec[live]". Ctrl-C ends; what is recorded until
+A microphone needs sounddevice: pip install sounddevice. Ctrl-C ends; what is recorded until
 then stays. Nothing that is seen or heard is kept or sent anywhere.
 
 exit status:

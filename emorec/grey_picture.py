@@ -99,7 +99,9 @@ def display_matrix(frame: av.VideoFrame) -> tuple[int, int, int, int]:
     Returns:
         a, b, c, d; only quarter turns and mirrorings are told apart.
     """
-    side_data = frame.side_data.get(_DISPLAY_MATRIX)
+    # Not `frame.side_data`, after which the frame refers to itself, and keeps its megabytes until
+    # Python collects cycles.
+    side_data = av.sidedata.sidedata.SideDataContainer(frame).get(_DISPLAY_MATRIX)
     if side_data is None:
         return 1, 0, 0, 1
     a, b, _, c, d = np.frombuffer(side_data, np.int32)[:5].tolist()

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from emorec.live_streams import LivePicture, LiveVoice
-from emorec.speech import VOICE
 
 if TYPE_CHECKING:
     from emorec.recognizer import Recognizer
@@ -188,7 +187,7 @@ class LiveEngine:
     @property
     def sample_rate_hz(self) -> int:
         """Rate at which sound is judged."""
-        return VOICE.sample_rate_hz
+        return self._voice.sample_rate_hz
 
     @property
     def notes(self) -> list[str]:
@@ -387,7 +386,7 @@ class _Waiting:
         """Wait until nothing waits and nobody works; False where that takes too long."""
         with self._changed:
             return self._changed.wait_for(
-                lambda: not self._items and not self._is_working, timeout_s
+                lambda: self.is_closed or not (self._items or self._is_working), timeout_s
             )
 
     def close(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import csv
+import os
 import signal
 import sys
 import time
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Recorder", "run"]
 
-_EXIT_OK, _EXIT_NOTHING, _EXIT_WRONG = 0, 1, 2
+_EXIT_OK, _EXIT_NOTHING, _EXIT_WRONG, _EXIT_INTERRUPTED = 0, 1, 2, 130
 _TICK_S = 0.1
 _LONGEST_FIRST_TRY_S = 15.0
 
@@ -50,6 +51,9 @@ def run(options: argparse.Namespace, load: Callable[[argparse.Namespace], Recogn
             sources = _sources(options, engine)
         except (ModelError, MediaError, OutputError) as error:
             return _refuse(str(error))
+        except KeyboardInterrupt:
+            _say("interrupted before it began")
+            return _EXIT_INTERRUPTED
         stack.callback(signal.signal, signal.SIGTERM, signal.getsignal(signal.SIGTERM))
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
@@ -65,8 +69,9 @@ def run(options: argparse.Namespace, load: Callable[[argparse.Namespace], Recogn
         except OutputError as error:
             return _refuse(str(error))
         except BrokenPipeError:
-            # The reader of the pipe has gone, which ends the view as Ctrl-C does.
-            sys.stdout = None
+            # The reader of the pipe has gone, which ends the view as Ctrl-C does. What is left
+            # goes nowhere, or Python would complain of it when it ends.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _say_the_end(engine)
 
 
@@ -172,8 +177,7 @@ def _say_the_end(engine: LiveEngine) -> int:
     if counts.taken:
         median, late = (1000 * s for s in (counts.latency_median_s, counts.latency_p95_s))
         line += f"; from frame to verdict {median:.0f} ms, 95 % within {late:.0f} ms"
-    if sys.stdout is not None:
-        print(line, flush=True)
+    print(line, flush=True)
     return _EXIT_OK if summary else _EXIT_NOTHING
 
 

@@ -27,6 +27,7 @@ __all__ = ["CameraSource", "FileSource", "MicrophoneSource", "Source", "SourceEr
 RETRY_S = 3.0
 """Time from one attempt to open a device to the next."""
 
+_LONGEST_GOODBYE_S = 5.0
 _PIECES_AHEAD = 3
 _FRAMES_PER_BATCH = 8
 _SOUND_PIECE_S = 0.1
@@ -69,7 +70,8 @@ class Source(ABC):
 
     def __exit__(self, *_) -> None:
         self._stopped.set()
-        self._thread.join()
+        # A driver may sleep on a camera that is gone; what it brings later is ignored.
+        self._thread.join(_LONGEST_GOODBYE_S)
 
     @property
     def has_ended(self) -> bool:
@@ -281,7 +283,7 @@ class MicrophoneSource(Source):
         try:
             import sounddevice
         except ImportError as error:
-            remedy = 'pip install "emorec[live]"'
+            remedy = "pip install sounddevice"
             raise SourceError(self._name, "sounddevice is not installed", remedy) from error
         except OSError as error:
             remedy = "install it (apt install libportaudio2, or brew install portaudio)"

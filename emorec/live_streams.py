@@ -75,6 +75,7 @@ class LiveVoice:
         posterior: (classes,) of the last window; None before the first and in silence.
         is_silent: Whether the last window was silent.
         end_s: Time at which the sound ended so far.
+        sample_rate_hz: Rate at which it judges; sound may come at any.
     """
 
     def __init__(self, network: Network):
@@ -82,15 +83,15 @@ class LiveVoice:
         self.is_silent = False
         self.end_s = 0.0
         self._network = network
-        self._rate_hz = speech.VOICE.sample_rate_hz
+        self.sample_rate_hz = speech.VOICE.sample_rate_hz
         self._make_input = speech.voice_input
         self._pooled = Pooled()
         self._begin(0.0)
 
     def _begin(self, start_s: float) -> None:
         """Begin at a time, with nothing heard."""
-        self._cutter = speech.SlidingWindows(self._rate_hz, hop_s=VOICE_HOP_S)
-        self._resampler = Resampler(self._rate_hz)
+        self._cutter = speech.SlidingWindows(self.sample_rate_hz, hop_s=VOICE_HOP_S)
+        self._resampler = Resampler(self.sample_rate_hz)
         self._waiting: list[speech.Window] = []
         self._start_s, self._heard = start_s, 0
         self._judged = self._covered = 0  # where the last window ended, and the last pooled one
@@ -103,18 +104,18 @@ class LiveVoice:
             sample_rate_hz: Its rate.
             time_s: Time of its first sample.
         """
-        hole_s = time_s - (self._start_s + self._heard / self._rate_hz)
+        hole_s = time_s - (self._start_s + self._heard / self.sample_rate_hz)
         if not self._heard or hole_s > _LONGEST_HOLE_S or hole_s < -_SHORTEST_HOLE_S:
             self.judge()
             self._pooled = self._pooled_to_the_end()
             self._begin(time_s)
         elif hole_s > _SHORTEST_HOLE_S:
-            self._hear(np.zeros(round(hole_s * self._rate_hz), np.float32))
+            self._hear(np.zeros(round(hole_s * self.sample_rate_hz), np.float32))
         self._hear(self._resampler.push(samples, sample_rate_hz))
 
     def _hear(self, samples: np.ndarray) -> None:
         self._heard += samples.size
-        self.end_s = self._start_s + self._heard / self._rate_hz
+        self.end_s = self._start_s + self._heard / self.sample_rate_hz
         self._waiting.extend(self._cutter.push(samples))
 
     def judge(self) -> None:
@@ -125,8 +126,8 @@ class LiveVoice:
                 self._pool(window)
         if waiting and not _is_pooled(waiting[-1]):
             self._judge(waiting[-1])
-        is_short = self._heard < speech.WINDOW_S * self._rate_hz
-        if is_short and self._heard >= self._judged + VOICE_HOP_S * self._rate_hz:
+        is_short = self._heard < speech.WINDOW_S * self.sample_rate_hz
+        if is_short and self._heard >= self._judged + VOICE_HOP_S * self.sample_rate_hz:
             self._judged = self._heard
             self._judge(self._cutter.last())
 
@@ -139,7 +140,7 @@ class LiveVoice:
 
     def _pooled_to_the_end(self) -> Pooled:
         """What was pooled, joined with what is heard since: the last window of a clip."""
-        if self._heard < max(SHORTEST_SOUND_S * self._rate_hz, self._covered + 1):
+        if self._heard < max(SHORTEST_SOUND_S * self.sample_rate_hz, self._covered + 1):
             return self._pooled
         window = self._cutter.last()
         posterior = self._posterior(window)
@@ -149,7 +150,7 @@ class LiveVoice:
 
     def _pool(self, window: speech.Window) -> None:
         self._judge(window)
-        self._covered = round(window.start_s * self._rate_hz) + window.samples.size
+        self._covered = round(window.start_s * self.sample_rate_hz) + window.samples.size
         if self.posterior is not None:
             self._pooled = self._pooled.joined(self.posterior, speech.loudness(window.samples))
 
@@ -158,7 +159,7 @@ class LiveVoice:
         self.is_silent = self.posterior is None
 
     def _posterior(self, window: speech.Window) -> np.ndarray | None:
-        if is_silent(window.samples, self._rate_hz):
+        if is_silent(window.samples, self.sample_rate_hz):
             return None
         batch = self._make_input(window.samples)[np.newaxis].astype(np.float32)
         return self._network.predict(batch)[0]

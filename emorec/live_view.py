@@ -31,7 +31,9 @@ __all__ = ["FrameRate", "LineView", "TerminalView", "Window", "has_window", "pan
 
 _COLUMNS = (*STREAMS, "fused")
 _WIDEST_BAR, _NARROWEST_BAR = 24, 5
-_SIDE_BY_SIDE = 9 + 4 * 4 + 4 * 6  # columns of a terminal that all but the bars take
+_NUMBER, _GAP = 4, 2
+# What all but the bars take of a terminal: the frame, the emotions' names, numbers and gaps.
+_BESIDE_BARS = 4 + 8 + _GAP + len(_COLUMNS) * (_NUMBER + _GAP)
 _PICTURE_AFTER_S = 2.4
 
 
@@ -113,32 +115,33 @@ def panel(
 def _headline(verdict: LiveVerdict) -> Text:
     from rich.text import Text
 
-    line = Text(f"{verdict.time_s:7.1f} s   ", style="dim")
+    line = Text().append(f"{verdict.time_s:7.1f} s   ", style="dim")
     if "fused" not in verdict.probabilities:
         return line.append("no verdict", style="dim")
     emotion, confidence = strongest(verdict.probabilities["fused"])
-    line.append(f" {emotion} ", style=f"bold {_ink_on(EMOTION_COLORS[emotion])}")
-    line.stylize(f"on {EMOTION_COLORS[emotion]}", len(line) - len(emotion) - 2)
-    return line.append(f"  {100 * confidence:.0f} %", style="bold not dim")
+    colour = EMOTION_COLORS[emotion]
+    line.append(f" {emotion} ", style=f"bold {_ink_on(colour)} on {colour}")
+    return line.append(f"  {100 * confidence:.0f} %", style="bold")
 
 
 def _ink_on(colour: str) -> str:
     red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
-    return "black" if 0.299 * red + 0.587 * green + 0.114 * blue > 120 else "white"
+    return "#000000" if 0.299 * red + 0.587 * green + 0.114 * blue > 120 else "#ffffff"
 
 
 def _bars(verdict: LiveVerdict, width: int) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    room = (width - 4 - _SIDE_BY_SIDE) // len(_COLUMNS)
+    room = (width - _BESIDE_BARS) // len(_COLUMNS)
     bar_width = min(max(room, _NARROWEST_BAR), _WIDEST_BAR)
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    table = Table(box=None, padding=(0, _GAP, 0, 0), pad_edge=False)
     table.add_column("", no_wrap=True)
     for stream in _COLUMNS:
         is_there = stream in verdict.probabilities
         style = "bold" if stream == "fused" and is_there else "" if is_there else "dim"
-        table.add_column(Text(TITLES[stream], style), no_wrap=True, width=bar_width + 5)
+        title = TITLES[stream] if len(TITLES[stream]) <= bar_width + _NUMBER else stream
+        table.add_column(Text(title, style), no_wrap=True, width=bar_width + _NUMBER)
     for i, emotion in enumerate(COMMON7):
         cells = []
         for stream in _COLUMNS:
@@ -148,7 +151,9 @@ def _bars(verdict: LiveVerdict, width: int) -> Table:
             posterior = verdict.probabilities[stream]
             cell = Text(bar(posterior[i], bar_width), style=EMOTION_COLORS[emotion])
             style = "bold" if i == int(posterior.argmax()) else "dim"
-            cells.append(cell.append(f"{100 * posterior[i]:4.0f}", style=f"default {style}"))
+            cells.append(
+                cell.append(f"{100 * posterior[i]:{_NUMBER}.0f}", style=f"default {style}")
+            )
         table.add_row(emotion, *cells)
     return table
 
@@ -265,10 +270,14 @@ def draw(frame: np.ndarray, verdict: LiveVerdict) -> np.ndarray:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Draw the terminal view of a clip, as it is after some seconds, as an SVG picture."""
+    """Draw the terminal view of a clip, as it is after some seconds, as an SVG picture.
+
+    Every frame is waited for, so that the bars are the same on a busy machine.
+    """
     from rich.console import Console
 
-    from emorec.live_sources import FileSource
+    from emorec.live_sources import in_order
+    from emorec.media import ClipReader, FrameBatch
     from emorec.recognizer import Recognizer, default_models_folder
 
     parser = argparse.ArgumentParser(prog="python -m emorec.live_view", description=main.__doc__)
@@ -276,12 +285,21 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("picture", type=Path, help="the SVG file to write")
     options = parser.parse_args(arguments)
     with LiveEngine(Recognizer.load(default_models_folder())) as engine:
-        rate = FrameRate()
-        with FileSource(engine, options.clip):
-            while engine.now_s() < _PICTURE_AFTER_S:
-                frames_per_s = rate.update(engine.counts.taken, time.monotonic())
-                time.sleep(0.1)
-        view = panel(engine.verdict(), engine.counts, frames_per_s, 100)
+        reader = ClipReader(options.clip, sample_rate_hz=engine.sample_rate_hz)
+        engine.tell("origin", reader.info.comment)
+        kinds = reader.info.has_picture, reader.info.has_sound
+        start_s = time.monotonic()
+        for due_s, piece in in_order(reader, *kinds, engine.sample_rate_hz):
+            if due_s > _PICTURE_AFTER_S:
+                break
+            if isinstance(piece, FrameBatch):
+                engine.push_frame(piece.frames[0], due_s)
+            else:
+                engine.push_sound(piece.samples, engine.sample_rate_hz, piece.start_s)
+            engine.drain()
+        counts = engine.counts
+        rate = counts.taken / (time.monotonic() - start_s)
+        view = panel(engine.verdict(), counts, rate, 100)
     with Path(os.devnull).open("w") as nowhere:
         console = Console(record=True, width=100, file=nowhere, force_terminal=True)
         console.print(view)

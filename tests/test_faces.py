@@ -88,6 +88,15 @@ def test_a_moving_face_is_followed():
     assert tracker.most_faces == 1
 
 
+def test_looking_between_two_updates_changes_nothing():
+    tracker, boxes = follow([scene((1, 200, 200, 80))] * 2)
+    moved = tracker.look(scene((1, 200, 212, 75)))
+    np.testing.assert_allclose(moved[:2] - boxes[-1][:2], [12, -5], atol=2)
+    assert tracker.look(EMPTY).tolist() == boxes[-1].tolist()
+    np.testing.assert_array_equal(tracker.update(2 * FRAME_S, scene((1, 200, 200, 80))), boxes[-1])
+    assert FaceTracker().look(EMPTY) is None
+
+
 def test_a_small_face_is_followed():
     _, boxes = follow([scene((3, 100, 200, 100))] * 10)
     assert all(box is not None for box in boxes)

@@ -116,6 +116,22 @@ def test_windows_are_half_a_second_apart(rng):
     assert windows.time_s[0] == pytest.approx(22 / 15)
 
 
+@pytest.mark.parametrize("frames", [20, 90, 200])
+def test_windows_cut_one_by_one_are_those_cut_at_once(rng, frames):
+    times_s, track = 1.5 + np.arange(frames) / 30, make_track(rng, frames)
+    windows = geometry.cut_windows(times_s, track)
+    even = geometry.frames_between(times_s[0], times_s[-1])
+    step = round(geometry.HOP_S * geometry.FRAME_RATE_HZ)
+    starts = geometry.window_starts(even, geometry.WINDOW_FRAMES, step)
+    for start, features in zip(starts, windows.features, strict=True):
+        start_s = times_s[0] + start / geometry.FRAME_RATE_HZ
+        # What lies long before the window is no longer needed.
+        kept = times_s > start_s - 0.3
+        alone = geometry.cut_window(times_s[kept], track[kept], start_s)
+        np.testing.assert_allclose(alone, features, atol=1e-4)
+    assert geometry.cut_window(times_s[[0, -1]], track[[0, -1]], times_s[0]) is None or frames < 30
+
+
 def test_windows_without_a_face_are_left_out(rng):
     track = make_track(rng, 600)
     track[150:450] = np.nan

@@ -1,5 +1,6 @@
 """Decoding: real and made clips, every kind of bad file, and memory that stays flat."""
 
+import gc
 import itertools
 import os
 import pickle
@@ -7,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from conftest import made_frames, made_tone, write_clip
@@ -406,3 +408,16 @@ def test_odd_real_clips(emorec_data):
         assert frames.max() > 200, path.name
         assert sound.std() > 1e-3, path.name
         assert reader.notes == [], path.name
+
+
+def test_decoded_frames_are_let_go_at_once(tmp_path):
+    """A frame that refers to itself would keep its megabytes until Python collects cycles."""
+    path = write_clip(tmp_path / "clip.mp4", made_frames(50), None, turn_deg=90)
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in read_frames(path):
+            pass
+        assert not [thing for thing in gc.get_objects() if isinstance(thing, av.VideoFrame)]
+    finally:
+        gc.enable()
