@@ -3,10 +3,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
+APP_READY := $(VENV)/app-ready
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint notebooks bench results slides train train-voice train-face train-geometry train-fusion train-javased train-frames examples demo-video lock clean
+.PHONY: help demo app app-ready test lint notebooks bench results slides train train-voice train-face train-geometry train-fusion train-javased train-frames examples demo-video lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
@@ -17,6 +18,16 @@ $(READY): requirements.txt pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
+
+# The page is optional: its packages come on top, and may replace a version of requirements.txt.
+$(APP_READY): requirements-app.txt $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-app.txt
+	@touch $@
+
+app-ready: $(APP_READY)
+
+app: $(APP_READY) ## Open the web page (emorec app)
+	$(BIN)/emorec app
 
 demo: $(READY) ## Read the clips in DEMO/Examples; results go to DEMO/Results
 	$(BIN)/python -m emorec.demo
@@ -55,6 +66,11 @@ demo-video: $(READY) ## Draw DEMO/ER_DEMO.mp4 and its still picture again, from 
 lock: $(READY) ## Make requirements.txt anew from the ranges in pyproject.toml
 	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --upgrade \
 		--custom-compile-command "make lock" --output-file requirements.txt
+	mkdir -p build && cp requirements.txt build/all.txt
+	$(BIN)/uv pip compile pyproject.toml --extra dev --extra app --extra browser --universal \
+		--python-version 3.11 --no-annotate --no-header --output-file build/all.txt --quiet
+	{ echo "# What the web page and its browser tests need beyond requirements.txt; made by \`make lock\`."; \
+		grep -vxFf requirements.txt build/all.txt; } > requirements-app.txt
 
 clean: ## Remove the environment and everything that is made again
 	rm -rf $(VENV) DEMO/Results build *.egg-info .pytest_cache .ruff_cache

@@ -5,6 +5,12 @@
 'happy'
 """
 
+import os
+
+# ONNX Runtime (1.29 and later) reports its use to its maker unless this is set before it is loaded.
+# Nothing that is read here, and nothing about it, is to leave the machine.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
 __version__ = "0.1.0"
 __all__ = ["ClipResult", "MediaError", "ModelError", "Recognizer"]
 

@@ -1,4 +1,4 @@
-"""The command line: classify, annotate, live and data; see ``emorec --help``."""
+"""The command line: ``emorec classify``, ``annotate``, ``live``, ``app`` and ``data``."""
 
 from __future__ import annotations
 
@@ -9,20 +9,35 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from emorec import __version__
+from emorec.app_command import add_app
 
 EXIT_OK, EXIT_SOME_WITHOUT_VERDICT, EXIT_WRONG_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
 
 _EXAMPLES = """examples:
   emorec classify clip.mp4
   emorec classify recordings/ 'more/**/*.wav' --csv results.csv
-  emorec classify recordings/ --jobs 4 --json results.json --timeline timelines/ --plots plots/
   emorec classify recordings/ --voice-model voice_random_forest
+  emorec classify recordings/ --jobs 4 --json results.json --timeline timelines/ --plots plots/
   emorec classify -- -a-name-that-begins-with-a-dash.mp4
 
 exit status:
   0  every clip got a verdict
   1  some clips got none; the table says why
   2  wrong usage, a model that cannot be loaded, or an output that cannot be written
+"""
+
+_ANNOTATE_EXAMPLES = """examples:
+  emorec annotate clip.mp4 -o annotated.mp4
+  emorec annotate interview.mkv -o interview_annotated.mkv --side strip
+  emorec annotate holiday.webm -o videos/          writes videos/holiday_annotated.mp4
+
+The clip's picture keeps its size, and the canvas grows by the bars. The sound is copied as it is;
+where mp4 cannot hold it, name an .mkv file.
+
+exit status:
+  0  the video is written
+  1  the clip cannot be read, or there is neither a voice nor a face in it
+  2  wrong usage, a model that cannot be loaded, or a video that cannot be written
 """
 
 _LIVE_EXAMPLES = """examples:
@@ -40,20 +55,6 @@ exit status:
   1  there was neither a voice nor a face
   2  wrong usage, no camera and no microphone, a file or model that cannot be read, or an output
      that cannot be written
-"""
-
-_ANNOTATE_EXAMPLES = """examples:
-  emorec annotate clip.mp4 -o annotated.mp4
-  emorec annotate interview.mkv -o interview_annotated.mkv --side strip
-  emorec annotate holiday.webm -o videos/          writes videos/holiday_annotated.mp4
-
-The clip's picture keeps its size, and the canvas grows by the bars. The sound is copied as it is;
-where mp4 cannot hold it, name an .mkv file.
-
-exit status:
-  0  the video is written
-  1  the clip cannot be read, or there is neither a voice nor a face in it
-  2  wrong usage, a model that cannot be loaded, or a video that cannot be written
 """
 
 _DATA_EXAMPLES = """examples:
@@ -111,14 +112,37 @@ def _parser() -> argparse.ArgumentParser:
     add("--timeline", type=Path, metavar="FOLDER", help="write one CSV over time per clip")
     add("--plots", type=Path, metavar="FOLDER", help="write one picture per clip")
     add("--jobs", type=_jobs, default=1, metavar="N", help="clips at once; -1: one a core (1)")
+    _add_models(classify)
+    classify.set_defaults(run=_classify)
+    _add_annotate(commands)
+    _add_live(commands)
+    _add_data(commands)
+    add_app(commands)
+    return parser
+
+
+def _add_models(command: argparse.ArgumentParser) -> None:
+    """Add what says which models judge."""
+    add = command.add_argument
     add("--engine", choices=("onnx", "keras"), default="onnx", help="what runs the networks (onnx)")
     add("--voice-model", default="", metavar="NAME", help="another voice model: name or folder")
     add("--models", type=Path, default=None, metavar="FOLDER", help="where the models lie (Models)")
-    classify.set_defaults(run=_classify)
-    _add_live(commands)
-    _add_annotate(commands)
-    _add_data(commands)
-    return parser
+
+
+def _add_annotate(commands) -> None:
+    annotate = commands.add_parser(
+        "annotate",
+        help="write a clip's video with face box, verdict and moving bars",
+        description="Writes a video of the clip with the face box, the verdict and moving bars.",
+        epilog=_ANNOTATE_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = annotate.add_argument
+    add("path", metavar="CLIP", help="the clip")
+    add("-o", "--out", type=Path, required=True, help="the video (.mp4, .mov, .mkv), or a folder")
+    add("--side", choices=("bars", "strip"), default="bars", help="bars beside or under (bars)")
+    _add_models(annotate)
+    annotate.set_defaults(run=_annotate)
 
 
 def _add_live(commands) -> None:
@@ -138,8 +162,7 @@ def _add_live(commands) -> None:
     sounds.add_argument("--no-microphone", action="store_true", help="the face alone")
     add("--loop", action="store_true", help="play the file again and again")
     add("--record", type=Path, metavar="FILE", help="write the timeline as CSV, as it comes")
-    add("--engine", choices=("onnx", "keras"), default="onnx", help="what runs the networks (onnx)")
-    add("--models", type=Path, default=None, metavar="FOLDER", help="where the models lie (Models)")
+    _add_models(live)
     live.set_defaults(run=_live, parser=live)
 
 
@@ -160,23 +183,6 @@ def _number(text: str) -> int:
     if number < 0:
         raise argparse.ArgumentTypeError("must be 0 or more")
     return number
-
-
-def _add_annotate(commands) -> None:
-    annotate = commands.add_parser(
-        "annotate",
-        help="write a clip's video with face box, verdict and moving bars",
-        description="Writes a video of the clip with the face box, the verdict and moving bars.",
-        epilog=_ANNOTATE_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    add = annotate.add_argument
-    add("path", metavar="CLIP", help="the clip")
-    add("-o", "--out", type=Path, required=True, help="the video (.mp4, .mov, .mkv), or a folder")
-    add("--side", choices=("bars", "strip"), default="bars", help="bars beside or under (bars)")
-    add("--engine", choices=("onnx", "keras"), default="onnx", help="what runs the networks (onnx)")
-    add("--models", type=Path, default=None, metavar="FOLDER", help="where the models lie (Models)")
-    annotate.set_defaults(run=_annotate)
 
 
 def _add_data(commands) -> None:

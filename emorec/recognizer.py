@@ -5,7 +5,7 @@ The clip is decoded once, on a thread of its own, while the streams judge what w
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -147,8 +147,15 @@ class Recognizer:
             )
         return Recognizer(*parts, biases, self._notes)
 
-    def classify(self, path: str | Path) -> ClipResult:
+    def classify(
+        self, path: str | Path, watch: Callable[[float], None] | None = None
+    ) -> ClipResult:
         """Read the emotion of one clip.
+
+        Args:
+            path: The clip.
+            watch: Called with the seconds read so far, after every piece; what it raises ends the
+                work.
 
         Raises:
             MediaError: When the file cannot be read as a clip.
@@ -167,6 +174,8 @@ class Recognizer:
                 picture.add(piece)
             else:
                 voice.add(piece)
+            if watch is not None:
+                watch(max(voice.end_s, picture.end_s))
         seen, faces_used = picture.finish()
         found = {"voice": voice.finish(), **seen}
         found = {s: self._personal_findings(s, f) for s, f in found.items() if f}
@@ -207,7 +216,7 @@ class Recognizer:
             there.
         """
         if n_jobs == 1:
-            yield from map(self._classify_safely, paths)
+            yield from map(self.classify_safely, paths)
             return
         from joblib import Parallel, delayed
 
@@ -215,9 +224,12 @@ class Recognizer:
         work = (delayed(_classify_in_worker)(self._origin, biases, str(path)) for path in paths)
         yield from Parallel(n_jobs=n_jobs, return_as="generator")(work)
 
-    def _classify_safely(self, path: str | Path) -> ClipResult:
+    def classify_safely(
+        self, path: str | Path, watch: Callable[[float], None] | None = None
+    ) -> ClipResult:
+        """Read the emotion of one clip; where that fails, the result says why."""
         try:
-            return self.classify(path)
+            return self.classify(path, watch)
         except MediaError as error:
             return ClipResult.failed(path, error.reason, error.remedy)
         except Exception as error:  # one odd clip must not end the work on a thousand others
@@ -362,4 +374,4 @@ def _classify_in_worker(
 ) -> ClipResult:
     recognizer = _worker_recognizer(*origin)
     recognizer._biases = biases
-    return recognizer._classify_safely(path)
+    return recognizer.classify_safely(path)

@@ -1,0 +1,267 @@
+// <emorec-live>: sends the camera's grey frames and the microphone's sound, shows the verdicts.
+// The form of the messages is described in app_live.py.
+import { mediaProblem, openMedia, socketAddress } from "./identity.js";
+
+const LONGER_SIDE = 640;
+// Between two frames: as short as the answers allow, for frames left out were sent for nothing.
+const SHORTEST_PAUSE_MS = 35;
+const LONGEST_PAUSE_MS = 120;
+const MOST_WAITING_BYTES = 1_000_000;
+const FRAME = 1;
+const SOUND = 2;
+const STREAMS = { voice: "Voice", face: "Face", geometry: "Geometry", fused: "All together" };
+const COLORS = {
+  angry: "#d55e00", disgust: "#009e73", fear: "#8f5aa8", happy: "#f0c808",
+  neutral: "#a8a8a8", sad: "#0072b2", surprise: "#6ec5f0",
+};
+
+const seconds = () => performance.now() / 1000;
+
+class Live extends HTMLElement {
+  connectedCallback() {
+    if (this.firstChild) return;
+    const rows = Object.keys(COLORS).map(name => `
+      <li data-emotion="${name}"><span class="em-name">${name}</span>
+        <span class="em-track"><span class="em-fill" style="width:0;background:${COLORS[name]}"></span></span>
+        <span class="em-share"></span></li>`).join("");
+    const panels = Object.entries(STREAMS).map(([stream, title]) => `
+      <section class="em-panel" data-stream="${stream}"><h4>${title}</h4>
+        <ul class="em-bars">${rows}</ul></section>`).join("");
+    this.innerHTML = `
+      <div class="em-actions">
+        <button type="button" class="em-button em-first" data-do="start">Start camera and microphone</button>
+        <button type="button" class="em-button" data-do="stop" hidden>Stop</button>
+      </div>
+      <p class="em-status" role="status">Nothing is recorded or kept; it goes to the program on this machine alone.</p>
+      <div class="em-view" hidden>
+        <p class="em-live-verdict" aria-live="off"></p>
+        <div class="em-live-grid">
+          <div class="em-stage em-mirrored"><video muted autoplay playsinline></video><canvas></canvas></div>
+          <div class="em-panels">${panels}</div>
+        </div>
+        <p class="em-status em-notes-live"></p>
+      </div>`;
+    this.video = this.querySelector("video");
+    this.over = this.querySelector("canvas");
+    this.button = { start: this.querySelector("[data-do=start]"), stop: this.querySelector("[data-do=stop]") };
+    this.button.start.onclick = () => this.start();
+    this.button.stop.onclick = () => this.stop("Stopped.");
+    this.onDevices = () => this.fillIn();
+  }
+
+  disconnectedCallback() {
+    this.stop("");
+  }
+
+  say(text) {
+    this.querySelector("[role=status]").textContent = text;
+  }
+
+  async start() {
+    this.button.start.disabled = true;
+    this.say("Asking for camera and microphone …");
+    this.tracks = { video: null, audio: null };
+    this.sent = this.skipped = this.leftOut = 0;
+    this.pause = SHORTEST_PAUSE_MS;
+    const problem = await this.fillIn();
+    if (!this.tracks.video && !this.tracks.audio) {
+      this.button.start.disabled = false;
+      this.say(problem);
+      return;
+    }
+    const socket = this.socket = new WebSocket(socketAddress("emorec/live"));
+    socket.binaryType = "arraybuffer";
+    socket.onmessage = message => this.show(JSON.parse(message.data));
+    socket.onclose = () => { if (this.socket === socket) this.stop(this.problem ?? "The connection to emorec was lost. Start again."); };
+    navigator.mediaDevices.addEventListener("devicechange", this.onDevices);
+    this.problem = null;
+    this.querySelector(".em-view").hidden = false;
+    this.button.start.hidden = true;
+    this.button.stop.hidden = false;
+    this.button.stop.focus();
+    this.watching = setInterval(() => {
+      // In another tab of the page nobody sees it: camera and microphone are let go.
+      if (!this.offsetParent) this.stop("Stopped, because you left this tab.");
+    }, 500);
+  }
+
+  // Opens what is missing of camera and microphone: both at first, later what was unplugged.
+  async fillIn() {
+    const missing = ["video", "audio"].filter(kind => !this.tracks[kind]);
+    let problem = "";
+    const wish = { video: { width: { ideal: 640 }, frameRate: { ideal: 30 } }, audio: true };
+    const attempts = missing.length === 2 ? [missing, ["video"], ["audio"]] : missing.map(kind => [kind]);
+    for (const kinds of attempts) {
+      if (kinds.some(kind => this.tracks[kind])) continue;
+      try {
+        const stream = await openMedia(Object.fromEntries(kinds.map(kind => [kind, wish[kind]])));
+        for (const track of stream.getTracks()) await this.use(track);
+      } catch (error) {
+        problem = mediaProblem(error);
+      }
+    }
+    this.sayWhatIsThere();
+    return problem;
+  }
+
+  sayWhatIsThere() {
+    const { video, audio } = this.tracks;
+    if (video && audio) this.say("Camera and microphone are read. Nothing is kept.");
+    else if (video) this.say("There is no microphone: the voice is missing. It is used as soon as there is one.");
+    else if (audio) this.say("There is no camera: face and geometry are missing. It is used as soon as there is one.");
+    else this.say("Camera and microphone have stopped. Plug one in, or stop and start again.");
+  }
+
+  async use(track) {
+    this.tracks[track.kind] = track;
+    track.onended = () => {
+      this.tracks[track.kind] = null;
+      if (track.kind === "video") this.box = null;
+      this.sayWhatIsThere();
+      this.fillIn();
+    };
+    const stream = new MediaStream([track]);
+    if (track.kind === "video") {
+      this.video.srcObject = stream;
+      await this.video.play().catch(() => {});
+      this.grabbing = (this.grabbing ?? 0) + 1;
+      this.grab(this.grabbing);
+    } else {
+      await this.listen(stream);
+    }
+  }
+
+  // One frame after the other, as the camera delivers them; none is queued behind a slow network.
+  grab(turn) {
+    if (turn !== this.grabbing || !this.tracks?.video) return;
+    const next = () => this.grab(turn);
+    if (this.video.requestVideoFrameCallback) this.video.requestVideoFrameCallback(next);
+    else setTimeout(next, 40);
+    const now = performance.now();
+    if (now - (this.grabbedAt ?? 0) < this.pause || !this.video.videoWidth) return;
+    this.grabbedAt = now;
+    const scale = Math.min(1, LONGER_SIDE / Math.max(this.video.videoWidth, this.video.videoHeight));
+    const width = Math.round(this.video.videoWidth * scale);
+    const height = Math.round(this.video.videoHeight * scale);
+    if (!this.ready()) return;
+    const picture = this.picture ??= document.createElement("canvas");
+    if (picture.width !== width || picture.height !== height) Object.assign(picture, { width, height });
+    const context = this.context ??= picture.getContext("2d", { willReadFrequently: true });
+    context.drawImage(this.video, 0, 0, width, height);
+    const pixels = context.getImageData(0, 0, width, height).data;
+    const message = new Uint8Array(16 + width * height);
+    const head = new DataView(message.buffer);
+    head.setUint8(0, FRAME);
+    head.setUint16(4, width, true);
+    head.setUint16(6, height, true);
+    head.setFloat64(8, now / 1000, true);
+    for (let from = 0, to = 16; to < message.length; from += 4, to++) {
+      message[to] = (77 * pixels[from] + 150 * pixels[from + 1] + 29 * pixels[from + 2]) >> 8;
+    }
+    this.size = [width, height];
+    this.socket.send(message);
+    this.sent++;
+  }
+
+  ready() {
+    if (this.socket?.readyState !== WebSocket.OPEN) return false;
+    if (this.socket.bufferedAmount < MOST_WAITING_BYTES) return true;
+    this.skipped++;
+    return false;
+  }
+
+  async listen(stream) {
+    this.sound?.close();
+    const sound = this.sound = new AudioContext();
+    await sound.audioWorklet.addModule(new URL("live_worklet.js", import.meta.url));
+    const collector = new AudioWorkletNode(sound, "emorec-collector", { numberOfOutputs: 0 });
+    sound.createMediaStreamSource(stream).connect(collector);
+    await sound.resume();
+    let begins = null;
+    collector.port.onmessage = ({ data }) => {
+      const length = data.length / sound.sampleRate;
+      // Counted from the samples, so that no jitter gets in; set right after an interruption.
+      if (begins === null || Math.abs(begins + length - seconds()) > 0.3) begins = seconds() - length;
+      if (this.socket?.readyState === WebSocket.OPEN) {
+        const message = new ArrayBuffer(16 + 4 * data.length);
+        const head = new DataView(message);
+        head.setUint8(0, SOUND);
+        head.setUint32(4, sound.sampleRate, true);
+        head.setFloat64(8, begins, true);
+        new Float32Array(message, 16).set(data);
+        this.socket.send(message);
+      }
+      begins += length;
+    };
+  }
+
+  show(told) {
+    if (told.problem) {
+      this.problem = told.problem;
+      return;
+    }
+    for (const [stream] of Object.entries(STREAMS)) {
+      const panel = this.querySelector(`[data-stream=${stream}]`);
+      const posterior = told.probabilities[stream];
+      panel.style.opacity = posterior ? 1 : 0.35;
+      panel.title = posterior ? "" : "not there";
+      told.emotions.forEach((name, index) => {
+        const share = posterior?.[index] ?? 0;
+        const row = panel.querySelector(`[data-emotion=${name}]`);
+        row.classList.toggle("em-best", Boolean(posterior) && share === Math.max(...posterior));
+        row.querySelector(".em-fill").style.width = `${100 * share}%`;
+        row.querySelector(".em-share").textContent = posterior ? `${Math.round(100 * share)}%` : "";
+      });
+    }
+    const fused = told.probabilities.fused;
+    const best = fused ? fused.indexOf(Math.max(...fused)) : -1;
+    const verdict = this.querySelector(".em-live-verdict");
+    verdict.textContent = fused ? `${told.emotions[best]} ${Math.round(100 * fused[best])}%` : "Listening and looking …";
+    this.outline(told.face_box, fused ? COLORS[told.emotions[best]] : "#fff");
+    const facts = [...told.notes];
+    if (told.latency_ms !== null) facts.push(`answer after ${told.latency_ms} ms`);
+    const leftOut = told.dropped + this.skipped;
+    this.pause = leftOut > this.leftOut
+      ? Math.min(this.pause * 1.25, LONGEST_PAUSE_MS)
+      : Math.max(this.pause * 0.98, SHORTEST_PAUSE_MS);
+    this.leftOut = leftOut;
+    if (leftOut) facts.push(`${leftOut} frames left out`);
+    this.querySelector(".em-notes-live").textContent = facts.join(" · ");
+    this.dataset.verdicts = Number(this.dataset.verdicts ?? 0) + 1;
+  }
+
+  outline(box, color) {
+    const { over, size } = this;
+    if (!size) return;
+    if (over.width !== size[0] || over.height !== size[1]) [over.width, over.height] = size;
+    const context = over.getContext("2d");
+    context.clearRect(0, 0, ...size);
+    if (!box) return;
+    context.strokeStyle = color;
+    context.lineWidth = 4;
+    context.strokeRect(box[0], box[1], box[2], box[2]);
+  }
+
+  stop(text) {
+    clearInterval(this.watching);
+    navigator.mediaDevices?.removeEventListener("devicechange", this.onDevices);
+    const socket = this.socket;
+    this.socket = null;
+    socket?.close();
+    for (const track of Object.values(this.tracks ?? {})) {
+      if (track) track.onended = null;
+      track?.stop();
+    }
+    this.tracks = { video: null, audio: null };
+    this.sound?.close();
+    this.sound = null;
+    if (!this.button) return;
+    this.video.srcObject = null;
+    this.querySelector(".em-view").hidden = true;
+    this.button.stop.hidden = true;
+    Object.assign(this.button.start, { hidden: false, disabled: false });
+    if (text) this.say(text);
+  }
+}
+
+customElements.define("emorec-live", Live);
