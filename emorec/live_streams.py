@@ -22,6 +22,7 @@ from emorec.landmarks import LandmarkPredictor
 from emorec.mono_sound import Resampler
 from emorec.pace import Pace
 from emorec.streams import FACES_PER_S, SHORTEST_SOUND_S, is_silent, judge_faces
+from emorec.voice_inputs import input_of
 
 __all__ = ["LivePicture", "LiveVoice", "Pooled"]
 
@@ -83,8 +84,8 @@ class LiveVoice:
         self.is_silent = False
         self.end_s = 0.0
         self._network = network
-        self.sample_rate_hz = speech.VOICE.sample_rate_hz
-        self._make_input = speech.voice_input
+        heard = input_of(network.spec)
+        self.sample_rate_hz, self._make_input = heard.sample_rate_hz, heard.make
         self._pooled = Pooled()
         self._begin(0.0)
 
