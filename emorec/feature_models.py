@@ -188,7 +188,7 @@ RECIPES = {
         "Four-layer CNN on 162 means",
         _OUMA,
         "means_162",
-        NeuralNetwork(networks.build_cnn4_162, 8),
+        NeuralNetwork(networks.build_cnn4_162, 25),
         ("noise",),
         False,
         0.25,
