@@ -16,13 +16,14 @@ from emorec.clip_plot import EMOTION_COLORS, TITLES, readable_on
 from emorec.emotions import COMMON7
 from emorec.report import printable
 from emorec.result import STREAMS, ClipResult, Windows
-from emorec.window_values import shares, unbroken
+from emorec.window_values import at_most, shares, unbroken
 
 __all__ = ["bars", "legend", "notes_list", "results_table_html", "timeline", "verdict", "words_for"]
 
 _WIDTH, _COURSE_HEIGHT = 1000, 100
 _SAYS = {"voice": "the voice", "face": "the face", "geometry": "how the face moves"}
 _MOST_TICKS = 6
+_MOST_SPANS = 400  # of a stream: ten minutes have more windows than a screen has room for
 
 
 def verdict(result: ClipResult) -> str:
@@ -139,6 +140,7 @@ def timeline(result: ClipResult) -> str:
 def _strip(windows: Windows | None, duration_s: float, stream: str) -> str:
     marks = ""
     if windows is not None:
+        windows = at_most(windows, _MOST_SPANS, duration_s)
         scale = _WIDTH / duration_s
         for (start_s, end_s), posterior in zip(
             shares(windows, duration_s), windows.posteriors, strict=True
@@ -188,7 +190,8 @@ def _ticks_s(duration_s: float) -> np.ndarray:
 def _said(result: ClipResult) -> dict:
     """Stream -> [[from_s, to_s, emotion, percent], ...], for the line under the timeline."""
     said = {}
-    for stream, windows in result.windows.items():
+    for stream, every_window in result.windows.items():
+        windows = at_most(every_window, _MOST_SPANS, result.duration_s)
         spans = shares(windows, result.duration_s)
         said[TITLES[stream]] = [
             [round(float(s), 2), round(float(e), 2), COMMON7[int(p.argmax())], round(100 * p.max())]
