@@ -24,7 +24,10 @@ Reads emotion from a speaking person's voice and face. It was trained on actors,
 and is not fit for decisions about people; see *About*."""
 
 _ON_INTAKE = """
-element.addEventListener("emorec-clips", event => trigger("submit", event.detail));
+element.addEventListener("emorec-clips", event => {
+  event.preventDefault();
+  trigger("submit", event.detail);
+});
 """
 
 

@@ -184,7 +184,8 @@ def _course(windows: Windows, duration_s: float) -> str:
 def _ticks_s(duration_s: float) -> np.ndarray:
     steps = (0.5, 1, 2, 5, 10, 20, 30, 60, 120)
     step_s = next((s for s in steps if duration_s / s < _MOST_TICKS), 300)
-    return np.arange(0, duration_s, step_s)
+    # One at the very end would have no room for its number.
+    return np.arange(0, 0.96 * duration_s, step_s)
 
 
 def _said(result: ClipResult) -> dict:

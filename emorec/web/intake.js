@@ -84,8 +84,14 @@ class Intake extends HTMLElement {
     this.busy(false);
     if (tokens.length) {
       const detail = { page: pageId, tokens };
-      this.dispatchEvent(new CustomEvent("emorec-clips", { detail, bubbles: true }));
+      this.deliver(detail);
     }
+  }
+
+  // Gradio may still be setting up its ear; who hears it prevents the default.
+  deliver(detail) {
+    const event = new CustomEvent("emorec-clips", { detail, bubbles: true, cancelable: true });
+    if (this.dispatchEvent(event)) setTimeout(() => this.deliver(detail), 200);
   }
 
   send(file, bar) {

@@ -13,7 +13,7 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[2]
 CLIPS = sorted((REPOSITORY / "DEMO" / "Examples").glob("*.mp4"))
-START_S = 120
+START_S = 300
 TIMEOUT_MS = 90_000
 
 # Notes every address that the server's process asks for or connects to.
