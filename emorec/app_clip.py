@@ -81,28 +81,26 @@ class ClipDesk:
         return "".join(parts) or '<p role="alert">These clips are no longer here.</p>'
 
     def _draw(self, page: str, clip: Stored, tell: Callable[[float], None]) -> str:
-        from emorec.annotate import write_annotated
-        from emorec.media import CopyReader
-        from emorec.video_writer import name_for
+        from emorec.annotate import output_path, write_annotated
 
         result = self._results[clip.token]
         if result.emotion is None:
             return ""
-        reader = CopyReader(clip.path)
-        reader.close()
-        name = name_for(clip.name, reader.info.audio_codec)
-        media_type = "video/mp4" if name.endswith(".mp4") else "video/x-matroska"
-        made = self._store.new(page, name, media_type)
-        # The encoder takes the kind of video from the name.
-        drawn = made.path.with_name(made.token + Path(name).suffix)
         try:
-            write_annotated(result, drawn, on_progress=tell)
-            drawn.rename(made.path)
+            suffix = output_path(clip.path, clip.path.parent).suffix
+            media_type = "video/mp4" if suffix == ".mp4" else "video/x-matroska"
+            name = f"{Path(clip.name).stem}_annotated{suffix}"
+            made = self._store.new(page, name, media_type)
+            # The encoder takes the kind of video from the name.
+            drawn = made.path.with_name(made.token + suffix)
+            try:
+                write_annotated(result, drawn, on_progress=tell)
+                drawn.rename(made.path)
+            finally:
+                drawn.unlink(missing_ok=True)
         except (MediaError, OutputError) as error:
             words = html.escape(f"{clip.name}: {_without_path(error)}")
             return f'<p role="alert">{words}</p>'
-        finally:
-            drawn.unlink(missing_ok=True)
         self._store.keep(page, made)
         return (
             f'<video class="em-player" controls playsinline preload="metadata" '
