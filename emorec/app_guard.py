@@ -37,7 +37,7 @@ _HEADERS = {
         "object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
     ),
     "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
+    "referrer-policy": "same-origin",
     "permissions-policy": "camera=(self), microphone=(self)",
     "cache-control": "no-cache",  # scripts of another version would not understand this server
 }

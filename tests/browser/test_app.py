@@ -147,7 +147,7 @@ def test_camera_and_microphone_are_recorded_and_read(server, open_page):
     # A recording of the browser's own states no length; the player has to find it.
     page.wait_for_function("document.querySelector('video.em-player').duration < 60")
     page.click("text=Record the voice only")
-    recorded(page, 1)
+    recorded(page, 3)  # a clip begins with a second of silence
     page.click("text=Stop and read")
     page.wait_for_selector("audio.em-player")
     assert "no picture" in page.inner_text(".em-notes")
@@ -255,6 +255,8 @@ def test_ten_uploads_at_once_are_all_answered(server, open_page, short_clip):
 
 def test_the_keyboard_alone_is_enough(server, open_page, short_clip):
     page = open_page(server.url)
+    # Long before it is needed: the browser is told in the background to hand the chooser over.
+    page.on("filechooser", lambda _: None)
     for _ in range(15):
         page.keyboard.press("Tab")
         if page.evaluate("document.activeElement.textContent") == "Choose clips":
@@ -353,9 +355,11 @@ def test_another_address_needs_the_password(open_page, tmp_path, capfd):
         page.fill("#password", "correct horse")
         page.keyboard.press("Enter")
         page.wait_for_selector("emorec-intake button")
-        # Camera and microphone need a safe address; that is said rather than failing silently.
-        page.click("text=Record with the camera")
-        page.wait_for_selector(".em-problem")
+        # Camera and microphone need a safe address, as which some browsers take all of 127.0.0.0/8;
+        # where it is none, that is said rather than failing silently.
+        if not page.evaluate("window.isSecureContext"):
+            page.click("text=Record with the camera")
+            page.wait_for_selector(".em-problem")
     finally:
         assert server.interrupt() == 0
 
