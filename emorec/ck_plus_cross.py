@@ -9,6 +9,7 @@ without contempt does not have, are dropped. Whether CK+'s crops need scaling is
 corpora's mean faces. Evidence goes to `Models/ck_plus_cross`.
 """
 
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -38,6 +39,14 @@ def mean_face(faces: np.ndarray) -> np.ndarray:
     return (mean + mean[:, ::-1]) / 2
 
 
+def zoomed(face: np.ndarray, zoom: float, shift_px: float) -> np.ndarray:
+    """Show a face (size, size) larger by `zoom` about its middle and further down; same shape."""
+    size = face.shape[0]
+    moved = (1 - zoom) * (size - 1) / 2
+    matrix = np.array([[zoom, 0, moved], [0, zoom, moved + shift_px]])
+    return cv2.warpAffine(face, matrix, (size, size), borderMode=cv2.BORDER_REPLICATE)
+
+
 def best_zoom(source: np.ndarray, target: np.ndarray) -> tuple[float, float, float]:
     """Find the zoom that makes one mean face most like another.
 
@@ -49,14 +58,10 @@ def best_zoom(source: np.ndarray, target: np.ndarray) -> tuple[float, float, flo
         Zoom about the middle (above 1: the source must be shown larger), shift downwards in
         pixels, and the correlation reached.
     """
-    size = source.shape[0]
-    centre = (size - 1) / 2
     found = []
     for zoom in ZOOMS:
         for shift_px in SHIFTS_PX:
-            moved = (1 - zoom) * centre
-            matrix = np.array([[zoom, 0, moved], [0, zoom, moved + shift_px]])
-            shown = cv2.warpAffine(source, matrix, (size, size), borderMode=cv2.BORDER_REPLICATE)
+            shown = zoomed(source, zoom, shift_px)
             alike = np.corrcoef(shown.ravel(), target.ravel())[0, 1]
             found.append((float(alike), float(zoom), float(shift_px)))
     alike, zoom, shift_px = max(found)
@@ -192,10 +197,17 @@ def run(
     )
     chosen = chosen_row(comparison)
     head = chosen["head"]
-    six = to_six(posteriors[head], HEADS[head], frequencies[head] if chosen["is_divided"] else None)
+    answer = partial(
+        to_six,
+        classes=HEADS[head],
+        frequencies=frequencies[head] if chosen["is_divided"] else None,
+    )
+    six = answer(posteriors[head])
     zoom, shift_px, alike = best_zoom(
         mean_face(ck[1]), mean_face(pixels[np.flatnonzero(trained)[:MEAN_FACES]])
     )
+    rescaled = np.stack([zoomed(face, zoom, shift_px) for face in ck[1]])
+    at_zoom = of_faces(ck[0], answer(head_posteriors(network, rescaled)[head]))
     write_table(Path(folder) / "comparison.csv", comparison)
     return write_cross(
         Path(folder),
@@ -209,6 +221,7 @@ def run(
                 "best_zoom": round(zoom, 2),
                 "shift_px": shift_px,
                 "correlation": round(alike, 3),
+                "accuracy_at_best_zoom": scores(at_zoom)["accuracy"],
             },
         },
     )

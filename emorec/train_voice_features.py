@@ -187,8 +187,8 @@ def write_results(
         folder,
         RANDOM + "_split",
         at_random,
-        f"LEAKING random split of RAVDESS rows, {recipe.test_share:.0%} judged, as "
-        f"{recipe.source or 'the feature networks beside it'} does: copies are made before the "
+        f"LEAKING random split of RAVDESS rows, {recipe.test_share:.0%} judged, the "
+        f"protocol of {recipe.source or 'the networks beside it'}: copies are made before the "
         "split, so that copies of a judged take, and its speaker, train",
         f"{recipe.title}, random split (leaks)",
     )
