@@ -182,6 +182,8 @@ def test_the_live_view_shows_verdicts_and_ends_with_its_tab(server, open_page):
     )
     assert page.inner_text(".em-live-verdict").split()[0] in COMMON7
     page.click("role=tab[name=Clip]")
+    # The view looks now and then whether it is seen; back at once, it would not notice.
+    page.wait_for_selector("text=Stopped, because you left this tab.", state="attached")
     page.click("role=tab[name=Live]")
     page.wait_for_selector("text=Stopped, because you left this tab.")
     # Camera alone, and then the tab is closed while the view runs.
