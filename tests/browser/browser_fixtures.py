@@ -47,7 +47,8 @@ def camera_and_microphone(folder: Path) -> list[str]:
     ]
 
 
-@pytest.fixture(scope="session")
+# For one module only: while Playwright runs, no other test of the process may start an event loop.
+@pytest.fixture(scope="module")
 def chromium(tmp_path_factory):
     from playwright.sync_api import sync_playwright
 
@@ -60,7 +61,7 @@ def chromium(tmp_path_factory):
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def server(tmp_path_factory):
     running = Server(tmp_path_factory.mktemp("server"), "--port", "0", "--keep", "1")
     yield running
