@@ -33,8 +33,9 @@ COPIES = 5
 SEED = 1
 EPOCHS = 100
 PATIENCE = 12
-# A pass over five variants of each take is five passes' worth of steps, and a 2D pass is dear.
-PATIENCE_2D_AUGMENTED = 4
+# A 2D pass is dear, and one over five variants of each take is five passes' worth of steps.
+PATIENCE_2D = 8
+PATIENCE_2D_AUGMENTED = 3
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,13 @@ class Rung:
     patience: int = PATIENCE
 
 
+def _alone_2d(published: float, **settings: float) -> Rung:
+    def build(classes):
+        return build_voice_2d(classes, kernel=(3, 3), **settings)
+
+    return Rung(build, False, 1, published, PATIENCE_2D)
+
+
 def _augmented_2d(kernel: tuple[int, int], published: float) -> Rung:
     def build(classes):
         return build_voice_2d(classes, kernel=kernel, l2=1e-4)
@@ -67,8 +75,8 @@ RUNGS = {
     "1d-plain": Rung(build_voice_1d, True, 1, 41),
     "1d-tuned": Rung(lambda n: build_voice_1d(n, dropout=0.3, l2=1e-4), True, 1, None),
     "1d-augmented": Rung(lambda n: build_voice_1d(n, dropout=0.3, l2=1e-4), True, COPIES, 48),
-    "2d-plain": Rung(lambda n: build_voice_2d(n, kernel=(3, 3), dropout=0.0), False, 1, 40),
-    "2d-tuned": Rung(lambda n: build_voice_2d(n, kernel=(3, 3), l2=1e-4), False, 1, 49),
+    "2d-plain": _alone_2d(40, dropout=0.0),
+    "2d-tuned": _alone_2d(49, l2=1e-4),
     "2d-augmented": _augmented_2d((3, 3), 57),
     "2d-3x5": _augmented_2d((3, 5), 59),
 }
