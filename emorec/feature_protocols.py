@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from emorec.splits import RAVDESS_BLOCKS, check_disjoint, is_actor, speaker_folds
+from emorec.splits import RAVDESS_BLOCKS, check_classes, check_disjoint, is_actor, speaker_folds
 from emorec.voice_feature_cache import KINDS
 
 __all__ = ["Split", "by_speaker", "random_split", "training_rows"]
@@ -110,7 +110,7 @@ def by_speaker(
 
     Raises:
         SpeakerLeakError: If a speaker stood on two sides.
-        ValueError: If a class has no take on a training side.
+        MissingClassError: If a class has no take on a training side.
     """
     blocks = list(blocks)
     for fold, known, test in speaker_folds(table["speaker"], blocks):
@@ -118,7 +118,8 @@ def by_speaker(
         train = known & ~watched
         speakers = table["speaker"]
         check_disjoint(train=speakers[train], validation=speakers[watched], test=speakers[test])
-        _check_classes(table["emotion"], train, fold)
+        emotions = table["emotion"]
+        check_classes(sorted(set(emotions)), **{f"training side {fold}": emotions[train]})
         takes = np.flatnonzero(train)
         per_class = 2 * int(np.bincount(codes[takes]).max()) if is_balanced else None
         rows = training_rows(codes, takes, copies, per_class=per_class, seed=seed + fold)
@@ -128,13 +129,3 @@ def by_speaker(
 def _plain(mask: np.ndarray) -> np.ndarray:
     takes = np.flatnonzero(mask)
     return np.stack([takes, np.zeros_like(takes)], 1)
-
-
-def _check_classes(emotions: pd.Series, train: np.ndarray, fold: int) -> None:
-    missing = sorted(set(emotions) - set(emotions[train]))
-    if missing:
-        raise ValueError(
-            f"fold {fold}: no take of {', '.join(missing)} is left to train on, so that the judged "
-            "ones could only be called something else. Remedy: add takes, use other blocks, or "
-            "leave that emotion out of the table."
-        )

@@ -15,8 +15,6 @@ import contextlib
 import hashlib
 import sys
 import tempfile
-import zipfile
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +25,7 @@ import pandas as pd
 from joblib import Parallel, delayed
 from tqdm import tqdm
 
+from emorec.array_cache import UNREADABLE
 from emorec.corpora import REPOSITORY, CorpusMissingError, javased, ravdess
 from emorec.frame_clip import (
     FIRST_FRAME,
@@ -50,7 +49,6 @@ OUTPUT_FOLDER = REPOSITORY / "Datasets"
 
 NETWORK_SIDE_PX = 112
 _ARRAYS = "pixels_112.npz"
-_UNREADABLE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
 
 
 @dataclass(frozen=True)
@@ -283,7 +281,7 @@ def _read_arrays(path: Path, digest: str) -> FrameSet | None:
             if str(file["digest"]) != digest:
                 return None
             return FrameSet(*(file[name] for name in FrameSet.__dataclass_fields__))
-    except _UNREADABLE:
+    except UNREADABLE:
         return None
 
 

@@ -21,6 +21,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from emorec import voice_copies, voice_features
+from emorec.array_cache import kept_or_made
 from emorec.corpora import REPOSITORY, crema_d, savee
 from emorec.corpora.merged import merge_sound_tables
 from emorec.emotions import COMMON7
@@ -28,13 +29,11 @@ from emorec.evaluation import prediction_table, scores
 from emorec.media import read_sound
 from emorec.model_folder import (
     read_predictions,
-    write_atomically,
     write_evidence,
     write_json,
     write_table,
 )
 from emorec.networks.features import build_cnn4_162
-from emorec.sound_cache import StaleCacheError
 from emorec.splits import check_classes, check_disjoint
 from emorec.training import training_clock, training_minutes
 
@@ -106,23 +105,17 @@ def features_once(table: pd.DataFrame, file: Path) -> np.ndarray:
     """Return all takes' features, (takes, kinds, 162) float32; made once and kept in `file`.
 
     Raises:
-        StaleCacheError: If the file holds other takes, kinds or another version.
+        emorec.array_cache.StaleCacheError: If the file holds other takes, kinds or another version.
     """
-    file = Path(file)
     stamp = {"version": VERSION, "kinds": list(KINDS), "clip_id": table["clip_id"].tolist()}
-    if not file.exists():
-        rate = voice_features.SAMPLE_RATE_HZ
-        found = [
-            features_of(read_sound(row.path, rate), row.clip_id)
-            for row in tqdm(table.itertuples(), "features", len(table), disable=None)
-        ]
-        content = {name: np.array(value) for name, value in stamp.items()}
-        write_atomically(file, lambda name: np.savez(name, features=np.stack(found), **content))
-    with np.load(file, allow_pickle=False) as kept:
-        for name, expected in stamp.items():
-            if name not in kept or kept[name].tolist() != expected:
-                raise StaleCacheError(file, f"its {name} is not what is asked for")
-        return kept["features"]
+    kept = kept_or_made(Path(file), stamp, lambda: {"features": _features_of_all(table)})
+    return kept["features"]
+
+
+def _features_of_all(table: pd.DataFrame) -> np.ndarray:
+    rate_hz = voice_features.SAMPLE_RATE_HZ
+    rows = tqdm(table.itertuples(), "features", len(table), disable=None)
+    return np.stack([features_of(read_sound(row.path, rate_hz), row.clip_id) for row in rows])
 
 
 def all_rows(table: pd.DataFrame, features: np.ndarray, kinds: Sequence[str] = KINDS) -> Rows:

@@ -27,13 +27,13 @@ import pandas as pd
 from tqdm import tqdm
 
 from emorec import pretrained_speech, speech
+from emorec.array_cache import kept_or_made
 from emorec.corpora import REPOSITORY, ravdess
 from emorec.emotions import RAVDESS8
 from emorec.evaluation import prediction_table
 from emorec.media import read_sound
 from emorec.model_folder import (
     read_predictions,
-    write_atomically,
     write_evidence,
     write_json,
     write_table,
@@ -260,23 +260,16 @@ def kept_statistics(
     """Return `encode` of all takes, computed once and kept in the work folder.
 
     Raises:
-        ValueError: If what is kept is of other takes or of another encoder.
+        emorec.array_cache.StaleCacheError: If what is kept is of other takes or another encoder.
     """
-    file = Path(work_folder) / "statistics.npz"
-    if not file.exists():
+
+    def make() -> dict[str, np.ndarray]:
         _placed(encoder.network)
-        found = np.concatenate([encode(encoder, [s]) for s in tqdm(sounds, "encoding")])
-        write_atomically(
-            file, lambda name: np.savez(name, statistics=found, encoder=np.array(encoder.name))
-        )
-    with np.load(file, allow_pickle=False) as kept:
-        statistics, name = kept["statistics"], str(kept["encoder"])
-    if name != encoder.name or len(statistics) != len(sounds):
-        raise ValueError(
-            f"{file}: holds {len(statistics)} takes read by {name}, not {len(sounds)} by "
-            f"{encoder.name}. Remedy: remove the file."
-        )
-    return statistics
+        found = [encode(encoder, [sound]) for sound in tqdm(sounds, "encoding", disable=None)]
+        return {"statistics": np.concatenate(found)}
+
+    stamp = {"encoder": encoder.name, "takes": len(sounds)}
+    return kept_or_made(Path(work_folder) / "statistics.npz", stamp, make)["statistics"]
 
 
 def run_blocks(

@@ -8,10 +8,10 @@ columns that mean something else.
 """
 
 import argparse
-import json
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,22 +20,18 @@ from joblib import Parallel, delayed
 from tqdm import tqdm
 
 from emorec import speech, voice_copies, voice_features
+from emorec.array_cache import kept_or_made
 from emorec.corpora import REPOSITORY, ravdess
 from emorec.emotions import RAVDESS8
 from emorec.media import read_sound
-from emorec.model_folder import write_atomically
 
-__all__ = ["CACHE_FOLDER", "KINDS", "FeatureCacheError", "VoiceFeatures", "class_codes", "extract"]
+__all__ = ["CACHE_FOLDER", "KINDS", "VoiceFeatures", "class_codes", "extract"]
 
 CACHE_FOLDER = REPOSITORY / "Models" / "voice_features" / "work"
 KINDS = ("plain", *voice_copies.COPY_KINDS)
 """The take as it is, and its copies, in the order of the arrays' second axis."""
 
 _ARRAYS = ("means_26", "means_162", "frames_162", "windows_26", "window_loudness", "window_take")
-
-
-class FeatureCacheError(Exception):
-    """A feature file that cannot be used; the message names file, reason and remedy."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +85,7 @@ def extract(table: pd.DataFrame, folder: Path = CACHE_FOLDER, *, n_jobs: int = 1
         n_jobs: Takes that are worked on at once; -1 for one a core.
 
     Raises:
-        FeatureCacheError: If a file there is of another version or of other takes.
+        emorec.array_cache.StaleCacheError: If a file there is of another version or of other takes.
         ValueError: If an emotion is none of RAVDESS's eight.
     """
     class_codes(table["emotion"])
@@ -98,17 +94,19 @@ def extract(table: pd.DataFrame, folder: Path = CACHE_FOLDER, *, n_jobs: int = 1
     order, done = [], 0
     with tqdm(total=len(table), desc="voice features", disable=None) as progress:
         for speaker, takes in table.groupby("speaker", sort=True):
-            file = Path(folder) / f"{speaker}.npz"
-            if not file.exists():
-                _write(file, takes["clip_id"], _of_takes(takes, progress, n_jobs))
-            else:
-                progress.update(len(takes))
-            found = _read(file, takes["clip_id"])
+            stamp = {
+                "version": voice_features.VERSION,
+                "kinds": list(KINDS),
+                "takes": takes["clip_id"].tolist(),
+            }
+            make = partial(_of_takes, takes, progress, n_jobs)
+            found = kept_or_made(Path(folder) / f"{speaker}.npz", stamp, make)
             found["window_take"] = found["window_take"] + done
             for name in _ARRAYS:
                 parts[name].append(found[name])
             order.append(takes.index.to_numpy())
             done += len(takes)
+            progress.update(done - progress.n)
     place = np.argsort(np.concatenate(order))
     joined = {name: np.concatenate(arrays) for name, arrays in parts.items()}
     for name in ("means_26", "means_162", "frames_162"):
@@ -175,41 +173,6 @@ def _fit_frames(frames: np.ndarray) -> np.ndarray:
     if missing <= 0:
         return frames[: voice_features.EXCERPT_FRAMES]
     return np.concatenate([frames, np.repeat(frames.min(0, keepdims=True), missing, axis=0)])
-
-
-def _stamp(clip_ids: Sequence[str]) -> dict:
-    return {
-        "version": voice_features.VERSION,
-        "kinds": list(KINDS),
-        "clip_ids": list(map(str, clip_ids)),
-    }
-
-
-def _write(file: Path, clip_ids: Sequence[str], arrays: dict[str, np.ndarray]) -> None:
-    stamp = np.array(json.dumps(_stamp(clip_ids)))
-    write_atomically(file, lambda name: np.savez_compressed(name, stamp=stamp, **arrays))
-
-
-def _read(file: Path, clip_ids: Sequence[str]) -> dict[str, np.ndarray]:
-    remedy = f"Remedy: delete {file.parent} and run `python -m emorec.voice_feature_cache`."
-    try:
-        with np.load(file, allow_pickle=False) as content:
-            stamp = json.loads(str(content["stamp"]))
-            arrays = {name: content[name] for name in _ARRAYS}
-    except Exception as error:  # NumPy raises whatever a damaged archive leads it to
-        raise FeatureCacheError(f"{file}: it is damaged, or no feature file. {remedy}") from error
-    expected = _stamp(clip_ids)
-    if stamp.get("version") != voice_features.VERSION or stamp.get("kinds") != expected["kinds"]:
-        raise FeatureCacheError(
-            f"{file}: it holds features of version {stamp.get('version')!r}, and this is "
-            f"{voice_features.VERSION!r}. {remedy}"
-        )
-    if stamp["clip_ids"] != expected["clip_ids"]:
-        raise FeatureCacheError(
-            f"{file}: it holds {len(stamp['clip_ids'])} other takes than the {len(clip_ids)} asked "
-            f"for. {remedy}"
-        )
-    return arrays
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from emorec import model_folder, pretrained_speech
 from emorec import train_pretrained_speech as training
+from emorec.array_cache import StaleCacheError
 from emorec.corpora.ravdess import speaker_name
 from emorec.emotions import RAVDESS8
 
@@ -190,7 +191,7 @@ def test_blocks_are_judged_by_networks_that_never_heard_them(method, tiny, takes
 def test_kept_statistics_of_another_encoder_are_refused(tiny, takes, tmp_path):
     found = training.kept_statistics(tiny, takes.sounds[:3], tmp_path)
     np.testing.assert_allclose(found, takes.statistics[:3], atol=1e-5)
-    with pytest.raises(ValueError, match=r"Remedy: remove the file"):
+    with pytest.raises(StaleCacheError, match="Remedy: delete the file"):
         training.kept_statistics(tiny, takes.sounds[:4], tmp_path)
 
 
