@@ -3,12 +3,20 @@
 import heapq
 import os
 import signal
+import time
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
+from made_models import untrained_models
+
+from emorec import Recognizer
+from emorec.live import LiveEngine
+
+EXAMPLES = sorted((Path(__file__).parents[1] / "DEMO" / "Examples").glob("*.mp4"))
+PATIENCE_S = 60.0
 
 # A shell that starts the tests in the background has them ignore Ctrl-C, and every program that
 # they start; tests of Ctrl-C need it heard.
@@ -24,6 +32,39 @@ def emorec_data() -> Path:
     if not Path(folder).is_dir():
         pytest.skip(f"EMOREC_DATA names {folder}, which is no folder")
     return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory) -> Path:
+    """A folder of networks with the weights that chance gave them."""
+    return untrained_models(tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def recognizer(models) -> Recognizer:
+    return Recognizer.load(models)
+
+
+@pytest.fixture(scope="session")
+def example() -> Path:
+    """A made-up clip with picture and sound."""
+    if not EXAMPLES:
+        pytest.skip("DEMO/Examples holds no clip")
+    return EXAMPLES[0]
+
+
+@pytest.fixture
+def engine(recognizer):
+    with LiveEngine(recognizer) as engine:
+        yield engine
+
+
+def wait_for(condition) -> None:
+    """Wait until something is so; fail when it never is."""
+    deadline_s = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < deadline_s, "it never came about"
+        time.sleep(0.02)
 
 
 def made_frames(count: int, height: int = 120, width: int = 160) -> np.ndarray:

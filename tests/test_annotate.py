@@ -11,9 +11,8 @@ import av
 import numpy as np
 import pytest
 from conftest import made_frames, made_tone, write_clip
-from made_models import untrained_models
 
-from emorec import MediaError, Recognizer
+from emorec import MediaError
 from emorec.annotate import annotate, output_path, write_annotated
 from emorec.cli import main
 from emorec.colour_picture import ColourPicture, ColourSpace
@@ -24,26 +23,8 @@ from emorec.overlay_layout import layout_for
 from emorec.report import OutputError
 from emorec.window_values import posteriors_at
 
-EXAMPLES = sorted((Path(__file__).parents[1] / "DEMO" / "Examples").glob("*.mp4"))
 UNEVEN_S = [0.0, 0.033, 0.1, 0.134, 0.3, 0.5, 0.533, 0.9, 1.2, 1.24]
 FRAME_S = 0.04
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory) -> Path:
-    return untrained_models(tmp_path_factory)
-
-
-@pytest.fixture(scope="module")
-def recognizer(models) -> Recognizer:
-    return Recognizer.load(models)
-
-
-@pytest.fixture(scope="module")
-def example() -> Path:
-    if not EXAMPLES:
-        pytest.skip("DEMO/Examples holds no clip")
-    return EXAMPLES[0]
 
 
 def clip_of(path: Path, seconds: float = 1.2, width: int = 320, height: int = 180, **options):

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 import pytest
 from conftest import made_tone, write_clip
-from made_models import make_models, untrained_models, write_network
+from made_models import make_models, write_network
 
 from emorec.avatar import EXPRESSIONS, Pose, draw_face, make_actor
 from emorec.cli import main
@@ -90,11 +90,6 @@ def make_clips(folder: Path) -> Path:
     write_clip(folder / "4k.mp4", resized(face[:6], 3840, 2160), tone)
     write_clip(folder / "odd.mp4", resized(face, 641, 361), tone, pixel_format="yuv444p")
     return folder
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory) -> Path:
-    return untrained_models(tmp_path_factory)
 
 
 @pytest.fixture(scope="module")

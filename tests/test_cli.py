@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 from conftest import made_tone, write_clip
-from made_models import untrained_models
 
 from emorec import __version__, clips
 from emorec.cli import main
@@ -17,11 +16,6 @@ from emorec.media import MediaError
 
 REPOSITORY = Path(__file__).parents[1]
 HEAVY = ("keras", "tensorflow", "matplotlib", "librosa", "sklearn", "pandas", "scipy")
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory) -> Path:
-    return untrained_models(tmp_path_factory)
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from conftest import made_frames, made_tone
-from made_models import untrained_models
+from conftest import EXAMPLES, PATIENCE_S, made_frames, made_tone, wait_for
 
 from emorec import Recognizer
 from emorec.emotions import COMMON7
@@ -19,15 +18,6 @@ from emorec.media import ClipReader, FrameBatch, read_frames, read_sound
 from emorec.mono_sound import Resampler
 from emorec.recognizer import MODEL_FOLDERS, default_models_folder
 
-REPOSITORY = Path(__file__).parents[1]
-EXAMPLES = sorted((REPOSITORY / "DEMO" / "Examples").glob("*.mp4"))
-PATIENCE_S = 60.0
-
-
-@pytest.fixture(scope="module")
-def recognizer(tmp_path_factory) -> Recognizer:
-    return Recognizer.load(untrained_models(tmp_path_factory))
-
 
 @pytest.fixture(scope="module")
 def trained() -> Recognizer:
@@ -36,27 +26,6 @@ def trained() -> Recognizer:
     if not all((folder / name).exists() for name in names):
         pytest.skip("the networks are not trained yet")
     return Recognizer.load(folder)
-
-
-@pytest.fixture(scope="module")
-def example() -> Path:
-    if not EXAMPLES:
-        pytest.skip("DEMO/Examples holds no clip")
-    return EXAMPLES[0]
-
-
-@pytest.fixture
-def engine(recognizer):
-    with LiveEngine(recognizer) as engine:
-        yield engine
-
-
-def wait_for(condition) -> None:
-    """Wait until something is so; fail when it never is."""
-    deadline_s = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < deadline_s, "it never came about"
-        time.sleep(0.02)
 
 
 def push_all(engine: LiveEngine, path: Path) -> None:

@@ -12,15 +12,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from conftest import made_frames, made_tone, write_clip
-from made_models import untrained_models
+from conftest import PATIENCE_S, made_frames, made_tone, wait_for, write_clip
 from rich.console import Console
 
-from emorec import Recognizer, live_sources, live_view
+from emorec import live_sources, live_view
 from emorec.cli import main
 from emorec.clip_plot import EMOTION_COLORS
 from emorec.emotions import COMMON7
-from emorec.live import LiveCounts, LiveEngine, LiveVerdict
+from emorec.live import LiveCounts, LiveVerdict
 from emorec.live_command import Recorder
 from emorec.live_sources import CameraSource, FileSource, MicrophoneSource, in_order
 from emorec.live_view import TerminalView, Window, draw, has_window, panel
@@ -28,34 +27,6 @@ from emorec.media import ClipReader, FrameBatch, MediaError, SoundBlock, read_so
 from emorec.report import OutputError
 
 REPOSITORY = Path(__file__).parents[1]
-EXAMPLES = sorted((REPOSITORY / "DEMO" / "Examples").glob("*.mp4"))
-PATIENCE_S = 60.0
-
-
-@pytest.fixture(scope="module")
-def recognizer(tmp_path_factory) -> Recognizer:
-    return Recognizer.load(untrained_models(tmp_path_factory))
-
-
-@pytest.fixture(scope="module")
-def example() -> Path:
-    if not EXAMPLES:
-        pytest.skip("DEMO/Examples holds no clip")
-    return EXAMPLES[0]
-
-
-@pytest.fixture
-def engine(recognizer):
-    with LiveEngine(recognizer) as engine:
-        yield engine
-
-
-def wait_for(condition) -> None:
-    """Wait until something is so; fail when it never is."""
-    deadline_s = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < deadline_s, "it never came about"
-        time.sleep(0.02)
 
 
 def test_a_files_pieces_come_in_the_order_in_which_they_are_due(example):

@@ -19,20 +19,7 @@ from emorec.result import MADE_UP
 from emorec.speech import VOICE
 from emorec.streams import GeometryStream, VoiceStream
 
-EXAMPLES = sorted((Path(__file__).parents[1] / "DEMO" / "Examples").glob("*.mp4"))
 RATE_HZ = VOICE.sample_rate_hz
-
-
-@pytest.fixture(scope="module")
-def recognizer(tmp_path_factory) -> Recognizer:
-    return Recognizer.load(untrained_models(tmp_path_factory))
-
-
-@pytest.fixture(scope="module")
-def example() -> Path:
-    if not EXAMPLES:
-        pytest.skip("DEMO/Examples holds no clip")
-    return EXAMPLES[0]
 
 
 @pytest.fixture(scope="module")

@@ -11,15 +11,12 @@ import nbformat
 import numpy as np
 import pytest
 from conftest import made_tone, write_clip
-from made_models import untrained_models
 
-from emorec import Recognizer
 from emorec.demo import move_links
 from emorec.emotions import COMMON7
 from emorec.result import ClipResult, Windows
 from emorec.result_html import EMBED_AT_MOST_BYTES, render
 
-EXAMPLES = sorted((Path(__file__).parents[1] / "DEMO" / "Examples").glob("*.mp4"))
 VOID = {"img", "col", "rect", "br"}
 
 
@@ -54,15 +51,8 @@ class Page(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def recognizer(tmp_path_factory) -> Recognizer:
-    return Recognizer.load(untrained_models(tmp_path_factory))
-
-
-@pytest.fixture(scope="module")
-def result(recognizer) -> ClipResult:
-    if not EXAMPLES:
-        pytest.skip("DEMO/Examples holds no clip")
-    return recognizer.classify(EXAMPLES[0])
+def result(recognizer, example) -> ClipResult:
+    return recognizer.classify(example)
 
 
 @pytest.fixture
