@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from emorec import clip_html
+from emorec import app_result
 from emorec.app_store import LONGEST_S, Store, Stored, too_long
 from emorec.media import MediaError
 from emorec.report import OutputError, ResultWriter, printable, write_timeline
@@ -129,7 +129,7 @@ class ClipDesk:
             f"<strong>{result.emotion or 'no verdict'}</strong></summary>{view}</details>"
             for result, view in zip(results, views, strict=True)
         )
-        return clip_html.results_table_html(results) + "".join(folded)
+        return app_result.results_table_html(results) + "".join(folded)
 
     def _downloads(self, page: str, results: Sequence[ClipResult]) -> str:
         table = self._store.new(page, "emorec-results.csv", "text/csv")
@@ -197,7 +197,7 @@ def _without_path(error: Exception) -> str:
 
 def _view(page: str, clip: Stored, result: ClipResult) -> str:
     name = f"<h3>{html.escape(printable(result.path))}</h3>"
-    parts = [name, clip_html.verdict(result)]
+    parts = [name, app_result.verdict(result)]
     if result.emotion is not None:
         kind = "audio" if clip.media_type.startswith("audio/") else "video"
         player = (
@@ -207,10 +207,10 @@ def _view(page: str, clip: Stored, result: ClipResult) -> str:
             "below is not affected; the annotated video plays everywhere.</p>"
         )
         parts += [
-            f'<div class="em-look">{player}{clip_html.timeline(result)}</div>',
-            clip_html.bars(result.posteriors),
+            f'<div class="em-look">{player}{app_result.timeline(result)}</div>',
+            app_result.bars(result.posteriors),
         ]
-    parts.append(clip_html.notes_list(result.notes))
+    parts.append(app_result.notes_list(result.notes))
     return f'<article class="em-clip">{"".join(parts)}</article>'
 
 

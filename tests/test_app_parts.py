@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from conftest import made_tone, write_clip
 
-from emorec import app_about, app_store, clip_html, evaluation, model_folder
+from emorec import app_about, app_result, app_store, evaluation, model_folder
 from emorec.app_guard import Guard
 from emorec.app_live import unpack
 from emorec.app_store import Store, StoreError, check_clip
@@ -252,13 +252,13 @@ def result(**changes) -> ClipResult:
 
 
 def test_a_verdict_in_words_names_disagreement_and_doubt():
-    words = clip_html.words_for(result())
+    words = app_result.words_for(result())
     assert words.startswith("Probably sad, next ")
     assert words.endswith("The voice says sad and the face says happy.")
     unsure = result(posteriors={"voice": posterior(sad=0.3), "fused": posterior(sad=0.3)})
-    assert clip_html.words_for(unsure).startswith("Unsure, perhaps sad")
+    assert app_result.words_for(unsure).startswith("Unsure, perhaps sad")
     same = {stream: posterior(sad=0.95) for stream in ("voice", "face", "fused")}
-    agreed = clip_html.words_for(result(posteriors=same))
+    agreed = app_result.words_for(result(posteriors=same))
     assert agreed.endswith("The voice and the face both say sad.")
 
 
@@ -266,13 +266,13 @@ def test_names_and_notes_cannot_become_markup():
     evil = "<script>alert(1)</script>"
     clip = result(notes=[evil])
     failed = ClipResult.failed(evil, evil, evil)
-    shown = clip_html.notes_list(clip.notes) + clip_html.verdict(failed)
-    shown += clip_html.results_table_html([clip, failed])
+    shown = app_result.notes_list(clip.notes) + app_result.verdict(failed)
+    shown += app_result.results_table_html([clip, failed])
     assert "<script" not in shown and "&lt;script" in shown
 
 
 def test_the_timeline_shows_each_window_where_it_was():
-    shown = clip_html.timeline(result())
+    shown = app_result.timeline(result())
     assert shown.count("<rect") == 6
     assert shown.count("<polygon") == 2 * len(COMMON7), "the gap parts the course in two"
     said = json.loads(shown.split('data-said="')[1].split('"')[0].replace("&quot;", '"'))
