@@ -178,7 +178,7 @@ def write_kind(folder: Path, kind: str, of_frames: pd.DataFrame) -> dict:
         protocol=PROTOCOL.format(
             how=f"single frames, {what}, the reference project's face network unless "
             f"another is named; mean over the frames of a clip; {FRAMES_PER_CLIP} frames a clip "
-            f"train for {EPOCHS} epochs"
+            f"train for {EPOCHS} epochs; one seed"
         ),
         command=f"python -m emorec.train_frames --kinds {kind}",
         extra={

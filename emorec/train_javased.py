@@ -5,7 +5,8 @@
 
 The voice and the face network start from the shipped weights, the geometry network is trained on
 RAVDESS's landmarks and JavaSED's together. What is shipped does not change: this is evidence of
-how far the method carries on real pixels, by speaker, in `Models/javased_*`.
+how far the method carries on real pixels, by speaker, in `Models/javased_*`. Each stream's
+posterior is the mean of three networks', trained with three seeds.
 """
 
 import argparse
@@ -22,6 +23,7 @@ from emorec.clip_inputs import ClipInputs, read_inputs
 from emorec.corpora import REPOSITORY, javased, ravdess
 from emorec.emotions import JAVASED6
 from emorec.evaluation import prediction_table
+from emorec.evidence import measured
 from emorec.geometry import average_log, cut_windows, resample
 from emorec.geometry_augment import RAVDESS_FRAME_RATE_HZ
 from emorec.model_folder import read_predictions, write_evidence, write_table
@@ -35,7 +37,7 @@ from emorec.training import AugmentedBatches, Cycle, fit_cycles
 MODELS = REPOSITORY / "Models"
 FOLDS = (("01", "02"), ("03", "04"), ("05", "06"), ("07", "08"))
 STREAMS = ("voice", "face", "geometry")
-SEED = 1
+SEEDS = (1, 2, 3)
 VOICE_CYCLES = (Cycle(160, 1e-3, dropout=0.3),)
 FACE_CYCLES = (Cycle(25, 5e-4, dropout=0.4),)
 FACES_PER_CLIP = 8
@@ -46,7 +48,7 @@ CLIP_WEIGHT = 3
 
 PROTOCOL = (
     "JavaSED, 192 clips of 8 actors, 6 classes, by speaker: four folds of two actors, each judged "
-    "by a network trained on the other six; {how}; one seed"
+    "by a network trained on the other six; {how}"
 )
 TITLES = {
     "voice": "voice, fine-tuned",
@@ -79,7 +81,9 @@ def one_hot(emotions: Sequence[str]) -> np.ndarray:
     return np.eye(len(JAVASED6), dtype=np.float32)[[JAVASED6.index(name) for name in emotions]]
 
 
-def judge_voice(table, inputs, train, test, work: Path, models: Path = MODELS) -> np.ndarray:
+def judge_voice(
+    table, inputs, train, test, work: Path, seed: int, models: Path = MODELS
+) -> np.ndarray:
     """Fine-tune the shipped voice network on the training clips; judge the test clips.
 
     Args:
@@ -88,6 +92,7 @@ def judge_voice(table, inputs, train, test, work: Path, models: Path = MODELS) -
         train: bool (clips,).
         test: Likewise.
         work: For backup, history and the finished network.
+        seed: Of initial weights, order and augmentation.
         models: Where the shipped models lie.
 
     Returns:
@@ -103,12 +108,14 @@ def judge_voice(table, inputs, train, test, work: Path, models: Path = MODELS) -
         start=start,
         classes=JAVASED6,
         cycles=VOICE_CYCLES,
-        seed=SEED,
+        seed=seed,
     )
     return train_voice.clip_posteriors(network, [sounds[i] for i in np.flatnonzero(test)])
 
 
-def judge_face(table, inputs, train, test, work: Path, models: Path = MODELS) -> np.ndarray:
+def judge_face(
+    table, inputs, train, test, work: Path, seed: int, models: Path = MODELS
+) -> np.ndarray:
     """Fine-tune the shipped face network on the training clips' faces; judge the test clips.
 
     A clip's posterior is the normalised geometric mean over its faces. Arguments and result as
@@ -117,7 +124,7 @@ def judge_face(table, inputs, train, test, work: Path, models: Path = MODELS) ->
     shipped = keras.saving.load_model(models / "face_cnn" / "model.keras")
     clips = [i for i in np.flatnonzero(train) if len(inputs[i].faces)]
     targets = one_hot(table["emotion"])
-    keras.utils.set_random_seed(SEED)
+    keras.utils.set_random_seed(seed)
 
     def build(dropout):
         network = unfold_standardization(shipped, build_face_network(dropout=dropout))
@@ -130,7 +137,7 @@ def judge_face(table, inputs, train, test, work: Path, models: Path = MODELS) ->
 
     network = fit_cycles(
         build,
-        lambda cycle: AugmentedBatches(len(clips) * FACES_PER_CLIP, make_batch, 32, SEED + cycle),
+        lambda cycle: AugmentedBatches(len(clips) * FACES_PER_CLIP, make_batch, 32, seed + cycle),
         FACE_CYCLES,
         work,
         loss=keras.losses.CategoricalCrossentropy(label_smoothing=0.1),
@@ -149,7 +156,9 @@ def pooled_by_clip(network: keras.Model, inputs: Sequence[np.ndarray]) -> np.nda
     return np.stack([average_log(part) if len(part) else missing for part in parts])
 
 
-def judge_geometry(table, inputs, train, test, work: Path, models: Path = MODELS) -> np.ndarray:
+def judge_geometry(
+    table, inputs, train, test, work: Path, seed: int, models: Path = MODELS
+) -> np.ndarray:
     """Train on RAVDESS's landmarks and the training clips'; judge the test clips.
 
     Arguments and result as those of `judge_voice`; `models` is not needed.
@@ -168,7 +177,7 @@ def judge_geometry(table, inputs, train, test, work: Path, models: Path = MODELS
         [*tracks, *(even[i] for i in clips)],
         work,
         classes=JAVASED6,
-        seed=SEED,
+        seed=seed,
     )
     found = [inputs[i] for i in np.flatnonzero(test)]
     return pooled_by_clip(
@@ -177,7 +186,7 @@ def judge_geometry(table, inputs, train, test, work: Path, models: Path = MODELS
 
 
 def judge_face_temporal(
-    table, inputs, train, test, work: Path, models: Path = MODELS
+    table, inputs, train, test, work: Path, seed: int, models: Path = MODELS
 ) -> np.ndarray:
     """Train a temporal network on the shipped face network's embeddings; judge the test clips.
 
@@ -197,7 +206,7 @@ def judge_face_temporal(
     has_face = np.isin(np.arange(len(inputs)), seen)
     chosen = np.flatnonzero(train & has_face)
     targets = one_hot(table["emotion"])
-    keras.utils.set_random_seed(SEED)
+    keras.utils.set_random_seed(seed)
 
     def make_batch(rng, indices):
         rows = chosen[indices]
@@ -206,7 +215,7 @@ def judge_face_temporal(
 
     network = fit_cycles(
         lambda dropout: build_temporal_network(len(JAVASED6), found.shape[1], dropout),
-        lambda cycle: AugmentedBatches(len(chosen), make_batch, 16, SEED + cycle),
+        lambda cycle: AugmentedBatches(len(chosen), make_batch, 16, seed + cycle),
         TEMPORAL_CYCLES,
         work,
         loss=keras.losses.CategoricalCrossentropy(label_smoothing=0.1),
@@ -227,9 +236,13 @@ JUDGES = {
 
 
 def judge_stream(
-    stream: str, table: pd.DataFrame, inputs: Sequence[ClipInputs], models: Path = MODELS
+    stream: str,
+    table: pd.DataFrame,
+    inputs: Sequence[ClipInputs],
+    models: Path = MODELS,
+    seeds: Sequence[int] = SEEDS,
 ) -> pd.DataFrame:
-    """Judge all clips out of fold by one stream and write its evidence.
+    """Judge all clips out of fold by one stream, with each seed, and write the mean's evidence.
 
     Returns:
         The prediction table; clips that lack the stream are not in it.
@@ -237,26 +250,55 @@ def judge_stream(
     folder = Path(models) / f"javased_{stream}"
     policy = "float32" if stream == "geometry" else "mixed_bfloat16"
     keras.mixed_precision.set_dtype_policy(policy)
-    parts = []
-    for fold, train, test in speaker_folds(table["speaker"]):
-        work = folder / "work" / f"fold_{fold}"
-        if not (work / "predictions.csv").exists():
-            posterior = JUDGES[stream](table, inputs, train, test, work, models)
-            there = np.isfinite(posterior).all(1)
-            judged = prediction_table(table[test][there], posterior[there], JAVASED6, fold)
-            write_table(work / "predictions.csv", judged)
-        parts.append(read_predictions(work))
-    return write_javased(folder, stream, pd.concat(parts, ignore_index=True))
+    tables = {}
+    for seed in seeds:
+        parts = []
+        for fold, train, test in speaker_folds(table["speaker"]):
+            work = folder / "work" / f"seed_{seed}" / f"fold_{fold}"
+            if not (work / "predictions.csv").exists():
+                posterior = JUDGES[stream](table, inputs, train, test, work, seed, models)
+                there = np.isfinite(posterior).all(1)
+                judged = prediction_table(table[test][there], posterior[there], JAVASED6, fold)
+                write_table(work / "predictions.csv", judged)
+            parts.append(read_predictions(work))
+        tables[seed] = pd.concat(parts, ignore_index=True)
+    facts = {f"seed_{seed}": _write_seed(folder, stream, seed, t) for seed, t in tables.items()}
+    accuracies = [entry["scores"]["accuracy"] for entry in facts.values()]
+    facts = {"seeds": list(seeds), "accuracy_of_seeds": accuracies, **facts}
+    return write_javased(folder, stream, average_seeds(list(tables.values())), facts)
 
 
-def write_javased(folder: Path, name: str, predictions: pd.DataFrame) -> pd.DataFrame:
+def _write_seed(folder: Path, stream: str, seed: int, predictions: pd.DataFrame) -> dict:
+    """Write one seed's predictions; returns its entry in `metrics.json`."""
+    name = f"predictions_seed_{seed}.csv"
+    write_table(folder / name, predictions)
+    return {
+        "protocol": PROTOCOL.format(how=f"{HOW[stream]}; seed {seed} alone"),
+        "title": f"JavaSED: {TITLES[stream]}, seed {seed} alone",
+        "bootstrapped_over": "speaker",
+        **measured(read_predictions(folder, name), "speaker"),
+        "seed": seed,
+    }
+
+
+def average_seeds(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Return the normalised geometric mean of tables that judge the same clips, by `clip_id`."""
+    first = tables[0]
+    posteriors = [
+        table.set_index("clip_id").loc[first["clip_id"], list(JAVASED6)] for table in tables
+    ]
+    mean = [average_log(of_clip) for of_clip in np.stack(posteriors, 1)]
+    return first.assign(**dict(zip(JAVASED6, np.transpose(mean), strict=True)))
+
+
+def write_javased(folder: Path, name: str, predictions: pd.DataFrame, facts: dict) -> pd.DataFrame:
     """Write a stream's or the fusion's evidence; returns the table as it will be read."""
     metrics = write_evidence(
         folder,
         predictions,
-        protocol=PROTOCOL.format(how=HOW[name]),
+        protocol=PROTOCOL.format(how=f"{HOW[name]}; mean of {len(SEEDS)} seeds"),
         command="python -m emorec.train_javased",
-        extra={"title": f"JavaSED: {TITLES[name]}", "seed": SEED},
+        extra={"title": f"JavaSED: {TITLES[name]}", **facts},
     )
     print(f"JavaSED, {name}: {metrics['scores']['accuracy']:.1%}", flush=True)
     return read_predictions(folder)
@@ -308,7 +350,8 @@ def main() -> None:
     tables = {s: judge_stream(s, table, inputs) for s in ([chosen] if chosen else JUDGES)}
     if not chosen:
         streams = {stream: tables[stream] for stream in STREAMS}
-        write_javased(MODELS / "javased_fusion", "fusion", fuse_out_of_fold(streams))
+        fused = fuse_out_of_fold(streams)
+        write_javased(MODELS / "javased_fusion", "fusion", fused, {"seeds": list(SEEDS)})
 
 
 if __name__ == "__main__":

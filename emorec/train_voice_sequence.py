@@ -26,6 +26,7 @@ from emorec import speech, train_voice
 from emorec.corpora import REPOSITORY, ravdess
 from emorec.emotions import RAVDESS8
 from emorec.evaluation import prediction_table
+from emorec.evidence import measured
 from emorec.model_folder import (
     read_predictions,
     save_network,
@@ -36,7 +37,6 @@ from emorec.model_folder import (
 from emorec.networks.layers import fold_standardization
 from emorec.networks.sequence import build_recurrent_network, build_transformer_network
 from emorec.networks.voice import build_voice_network
-from emorec.results import measured
 from emorec.splits import check_disjoint, is_actor
 from emorec.training import Cycle
 

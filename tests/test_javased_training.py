@@ -1,5 +1,7 @@
 """Training on a corpus with pictures, on made-up clips: it runs, resumes, keeps speakers apart."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,6 +9,7 @@ import pytest
 from emorec import train_frames, train_javased, train_reference_voice
 from emorec.emotions import JAVASED6, RAVDESS7
 from emorec.evaluation import prediction_table
+from emorec.evidence import load_evidence
 from emorec.made_up import made_up_frame_predictions, made_up_frames
 from emorec.splits import SpeakerLeakError
 
@@ -27,6 +30,29 @@ def test_fusion_joins_by_id_so_that_shuffled_tables_give_the_same():
     pd.testing.assert_frame_equal(fused, train_javased.fuse_out_of_fold(shuffled))
     assert len(fused) == len(tables["voice"])
     np.testing.assert_allclose(fused[list(JAVASED6)].sum(1), 1)
+
+
+def test_seeds_are_averaged_by_clip_and_each_leaves_its_own_evidence(tmp_path, monkeypatch):
+    table = made_up_tables()["voice"].rename(columns={"truth": "emotion"}).iloc[::-1]
+    asked = []
+
+    def judge(table, inputs, train, test, work, seed, models):
+        asked.append(seed)
+        certain = 0.9 if seed == 1 else 0.6
+        rest = (1 - certain) / (len(JAVASED6) - 1)
+        return np.where(train_javased.one_hot(table["emotion"][test]), certain, rest)
+
+    monkeypatch.setitem(train_javased.JUDGES, "voice", judge)
+    judged = train_javased.judge_stream("voice", table, [], tmp_path, seeds=(1, 2))
+    assert asked == [1] * 4 + [2] * 4
+    odds = np.sqrt(0.9 / 0.02 * 0.6 / 0.08)
+    own = judged.apply(lambda row: row[row["truth"]], axis=1)
+    np.testing.assert_allclose(own, odds / (odds + 5), atol=1e-4)
+    metrics = json.loads((tmp_path / "javased_voice" / "metrics.json").read_text())
+    assert metrics["accuracy_of_seeds"] == [1.0, 1.0]
+    assert len(load_evidence(tmp_path)) == 3
+    train_javased.judge_stream("voice", table, [], tmp_path, seeds=(1, 2))
+    assert len(asked) == 8, "finished folds are read"
 
 
 def test_every_set_of_streams_is_scored_and_both_help_more_than_one():
