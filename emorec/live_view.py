@@ -272,7 +272,8 @@ def draw(frame: np.ndarray, verdict: LiveVerdict) -> np.ndarray:
 def main(arguments: list[str] | None = None) -> int:
     """Draw the terminal view of a clip, as it is after some seconds, as an SVG picture.
 
-    Every frame is waited for, so that the bars are the same on a busy machine.
+    The clip is played at its own speed, and every frame is waited for, so that the bars are the same
+    on a busy machine.
     """
     from rich.console import Console
 
@@ -292,6 +293,7 @@ def main(arguments: list[str] | None = None) -> int:
         for due_s, piece in in_order(reader, *kinds, engine.sample_rate_hz):
             if due_s > _PICTURE_AFTER_S:
                 break
+            time.sleep(max(0.0, start_s + due_s - time.monotonic()))
             if isinstance(piece, FrameBatch):
                 engine.push_frame(piece.frames[0], due_s)
             else:
