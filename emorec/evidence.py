@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -106,6 +107,26 @@ def measured(predictions: pd.DataFrame, unit: str) -> dict:
         "intervals_95": evaluation.intervals(predictions, unit=unit),
         "confusion": evaluation.confusion(predictions).to_numpy().tolist(),
         "classes": list(evaluation.classes_of(predictions)),
+    }
+
+
+def of_seeds(accuracies: Mapping[int, float]) -> dict:
+    """Return what `metrics.json` tells of several seeds' accuracies.
+
+    Args:
+        accuracies: Seed -> accuracy.
+
+    Example:
+        >>> of_seeds({1: 0.5, 2: 0.75})["mean"]
+        0.625
+    """
+    found = list(accuracies.values())
+    return {
+        "mean": sum(found) / len(found),
+        "lowest": min(found),
+        "highest": max(found),
+        "seeds": list(accuracies),
+        "accuracies": found,
     }
 
 

@@ -272,8 +272,8 @@ def draw(frame: np.ndarray, verdict: LiveVerdict) -> np.ndarray:
 def main(arguments: list[str] | None = None) -> int:
     """Draw the terminal view of a clip, as it is after some seconds, as an SVG picture.
 
-    The clip is played at its own speed, and every frame is waited for, so that the bars are the same
-    on a busy machine.
+    The clip is played at its own speed, and every frame is waited for, so that the bars are the
+    same on a busy machine.
     """
     from rich.console import Console
 

@@ -28,6 +28,7 @@ COLUMNS = {
     "accuracy": "accuracy % (95 %)",
     "recall": "recall %",
     "auc": "AUC",
+    "seeds": "seeds %",
     "parameters": "parameters",
     "minutes": "training min",
     "ms": "ms",
@@ -55,6 +56,8 @@ def _roc_auc(predictions: pd.DataFrame) -> float:
 def methods_table(found: list[Evidence], times_ms: dict[str, float]) -> pd.DataFrame:
     """Return one row per prediction table, the best first within each corpus and protocol.
 
+    Single seeds have no rows of their own.
+
     Args:
         found: The evidence.
         times_ms: Folder -> ms for one window or face, of the models with weights.
@@ -65,7 +68,10 @@ def methods_table(found: list[Evidence], times_ms: dict[str, float]) -> pd.DataF
     """
     rows = []
     for evidence in found:
+        if evidence.key.startswith("seed_"):
+            continue  # told in the row of all seeds
         metrics = evidence.metrics
+        seeds = metrics.get("accuracy_of_seeds", {}).get("accuracies", [])
         rows.append(
             {
                 "measured_on": evidence.measured_on,
@@ -76,6 +82,7 @@ def methods_table(found: list[Evidence], times_ms: dict[str, float]) -> pd.DataF
                 "accuracy": evidence.in_words().replace(" %", "", 1),
                 "recall": 100 * metrics["scores"]["unweighted_average_recall"],
                 "auc": _roc_auc(evidence.predictions),
+                "seeds": ", ".join(f"{100 * a:.1f}" for a in seeds) or np.nan,
                 "parameters": metrics.get("parameters", np.nan),
                 "minutes": metrics.get("training_minutes", np.nan),
                 "ms": times_ms.get(evidence.folder.name, metrics.get("ms_per_clip", np.nan)),
@@ -98,6 +105,7 @@ _FORMATS: dict[str, Callable] = {
     "accuracy": str,
     "recall": "{:.1f}".format,
     "auc": "{:.3f}".format,
+    "seeds": str,
     "parameters": "{:,.0f}".format,
     "minutes": "{:.0f}".format,
     "ms": "{:.1f}".format,

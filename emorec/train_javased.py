@@ -23,7 +23,7 @@ from emorec.clip_inputs import ClipInputs, read_inputs
 from emorec.corpora import REPOSITORY, javased, ravdess
 from emorec.emotions import JAVASED6
 from emorec.evaluation import prediction_table
-from emorec.evidence import measured
+from emorec.evidence import measured, of_seeds
 from emorec.geometry import average_log, cut_windows, resample
 from emorec.geometry_augment import RAVDESS_FRAME_RATE_HZ
 from emorec.model_folder import read_predictions, write_evidence, write_table
@@ -263,8 +263,8 @@ def judge_stream(
             parts.append(read_predictions(work))
         tables[seed] = pd.concat(parts, ignore_index=True)
     facts = {f"seed_{seed}": _write_seed(folder, stream, seed, t) for seed, t in tables.items()}
-    accuracies = [entry["scores"]["accuracy"] for entry in facts.values()]
-    facts = {"seeds": list(seeds), "accuracy_of_seeds": accuracies, **facts}
+    accuracies = {entry["seed"]: entry["scores"]["accuracy"] for entry in facts.values()}
+    facts = {"accuracy_of_seeds": of_seeds(accuracies), **facts}
     return write_javased(folder, stream, average_seeds(list(tables.values())), facts)
 
 

@@ -22,11 +22,11 @@ import numpy as np
 import onnxruntime
 import pandas as pd
 
-from emorec import speech, train_voice
+from emorec import evaluation, speech, train_voice
 from emorec.corpora import REPOSITORY, ravdess
 from emorec.emotions import RAVDESS8
 from emorec.evaluation import prediction_table
-from emorec.evidence import measured
+from emorec.evidence import measured, of_seeds
 from emorec.model_folder import (
     read_predictions,
     save_network,
@@ -288,7 +288,7 @@ def write_results(
             "seed": seed,
             **facts[seed],
         }
-    accuracies = [measured(tables[seed], "speaker")["scores"]["accuracy"] for seed in seeds]
+    accuracies = {seed: evaluation.scores(tables[seed])["accuracy"] for seed in seeds}
     return write_evidence(
         folder,
         tables[seeds[0]],
@@ -297,13 +297,7 @@ def write_results(
         extra={
             "title": architecture.title,
             "seed": seeds[0],
-            "accuracy_of_seeds": {
-                "mean": float(np.mean(accuracies)),
-                "lowest": min(accuracies),
-                "highest": max(accuracies),
-                "seeds": list(seeds),
-                "accuracies": accuracies,
-            },
+            "accuracy_of_seeds": of_seeds(accuracies),
             "parameters": architecture.build().count_params(),
             "dtype_policy": architecture.dtype_policy,
             **facts[seeds[0]],

@@ -49,7 +49,7 @@ def test_seeds_are_averaged_by_clip_and_each_leaves_its_own_evidence(tmp_path, m
     own = judged.apply(lambda row: row[row["truth"]], axis=1)
     np.testing.assert_allclose(own, odds / (odds + 5), atol=1e-4)
     metrics = json.loads((tmp_path / "javased_voice" / "metrics.json").read_text())
-    assert metrics["accuracy_of_seeds"] == [1.0, 1.0]
+    assert metrics["accuracy_of_seeds"]["accuracies"] == [1.0, 1.0]
     assert len(load_evidence(tmp_path)) == 3
     train_javased.judge_stream("voice", table, [], tmp_path, seeds=(1, 2))
     assert len(asked) == 8, "finished folds are read"

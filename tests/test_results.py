@@ -22,6 +22,7 @@ from emorec import (
 )
 from emorec.corpora import REPOSITORY
 from emorec.evaluation import prediction_table
+from emorec.evidence import of_seeds
 
 
 @pytest.fixture(scope="module")
@@ -206,11 +207,12 @@ def test_every_method_stands_on_one_page_with_what_was_measured_of_it(small_tree
     add_model(small_tree, "face_other", right=0.1)
     metrics_file = small_tree / "Models" / "face_other" / "metrics.json"
     metrics = json.loads(metrics_file.read_text()) | {"parameters": 12345, "training_minutes": 7}
+    metrics["accuracy_of_seeds"] = of_seeds({1: 0.5, 2: 0.625})
     metrics_file.write_text(json.dumps(metrics))
     (small_tree / "Models" / "voice_small" / "model.onnx").write_bytes(b"x" * 2000)
     found = results.rebuild_texts(small_tree)
     page = (small_tree / "Models" / "README.md").read_text()
-    assert "| 12,345 | 7 | – | – |" in page
+    assert "| 50.0, 62.5 | 12,345 | 7 | – | – |" in page
     assert page.index("Small voice_small") < page.index("Small face_other"), "the best first"
     table = methods.methods_table(found, {"voice_small": 1.5}).set_index("folder")
     assert table.loc["voice_small", ["ms", "size"]].tolist() == [1.5, 2]
