@@ -140,6 +140,21 @@ def of_speakers(predictions: pd.DataFrame, speakers: Sequence[str]) -> pd.DataFr
     return predictions[predictions["speaker"].isin(speakers)].reset_index(drop=True)
 
 
+def mean_of_tables(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Return one table for several that judge the same clips: normalised geometric means.
+
+    Args:
+        tables: Prediction tables, joined by `clip_id`; the first gives the order and the folds.
+    """
+    first, classes = tables[0], list(classes_of(tables[0]))
+    logs = [
+        np.log(np.maximum(table.set_index("clip_id").loc[first["clip_id"], classes], 1e-7))
+        for table in tables
+    ]
+    mean = np.exp(np.mean(logs, axis=0))
+    return first.assign(**dict(zip(classes, (mean / mean.sum(1, keepdims=True)).T, strict=True)))
+
+
 def roc_auc(predictions: pd.DataFrame) -> float:
     """Return the area under the ROC curve, each class against the rest, mean over classes.
 

@@ -265,7 +265,7 @@ def judge_stream(
     facts = {f"seed_{seed}": _write_seed(folder, stream, seed, t) for seed, t in tables.items()}
     accuracies = {entry["seed"]: entry["scores"]["accuracy"] for entry in facts.values()}
     facts = {"accuracy_of_seeds": of_seeds(accuracies), **facts}
-    return write_javased(folder, stream, average_seeds(list(tables.values())), facts)
+    return write_javased(folder, stream, evaluation.mean_of_tables(list(tables.values())), facts)
 
 
 def _write_seed(folder: Path, stream: str, seed: int, predictions: pd.DataFrame) -> dict:
@@ -279,16 +279,6 @@ def _write_seed(folder: Path, stream: str, seed: int, predictions: pd.DataFrame)
         **measured(read_predictions(folder, name), "speaker"),
         "seed": seed,
     }
-
-
-def average_seeds(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """Return the normalised geometric mean of tables that judge the same clips, by `clip_id`."""
-    first = tables[0]
-    posteriors = [
-        table.set_index("clip_id").loc[first["clip_id"], list(JAVASED6)] for table in tables
-    ]
-    mean = [average_log(of_clip) for of_clip in np.stack(posteriors, 1)]
-    return first.assign(**dict(zip(JAVASED6, np.transpose(mean), strict=True)))
 
 
 def write_javased(folder: Path, name: str, predictions: pd.DataFrame, facts: dict) -> pd.DataFrame:

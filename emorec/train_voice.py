@@ -188,6 +188,7 @@ def train_folds(
     blocks=RAVDESS_BLOCKS,
     only: list[int] | None = None,
     cycles: Sequence[Cycle] = CYCLES,
+    seed: int = SEED,
 ) -> pd.DataFrame:
     """Train once per block on all other actors and judge the block's takes.
 
@@ -201,6 +202,7 @@ def train_folds(
         blocks: Actors of each test block.
         only: Numbers of the folds wanted; None for all.
         cycles: Of each training.
+        seed: Of initial weights, order and augmentation.
 
     Returns:
         The prediction table of the folds wanted.
@@ -217,6 +219,7 @@ def train_folds(
                 folder,
                 start=start,
                 cycles=cycles,
+                seed=seed,
             )
             posterior = clip_posteriors(network, [sounds[i] for i in np.flatnonzero(test)])
             predictions = prediction_table(table[test], posterior, RAVDESS8, fold)
