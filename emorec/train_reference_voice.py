@@ -36,6 +36,7 @@ PATIENCE = 12
 # A 2D pass is dear, and one over five variants of each take is five passes' worth of steps.
 PATIENCE_2D = 8
 PATIENCE_2D_AUGMENTED = 3
+EPOCHS_2D_AUGMENTED = 6
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ class Rung:
         copies: Variants of each training take; 1 for the take alone.
         published: The reference project's accuracy in percent; None where it gives none.
         patience: Epochs without a better validation accuracy after which training stops.
+        epochs: Most epochs.
     """
 
     build: Callable[[int], keras.Model]
@@ -55,6 +57,7 @@ class Rung:
     copies: int
     published: float | None
     patience: int = PATIENCE
+    epochs: int = EPOCHS
 
 
 def _alone_2d(published: float, **settings: float) -> Rung:
@@ -68,7 +71,7 @@ def _augmented_2d(kernel: tuple[int, int], published: float) -> Rung:
     def build(classes):
         return build_voice_2d(classes, kernel=kernel, l2=1e-4)
 
-    return Rung(build, False, COPIES, published, PATIENCE_2D_AUGMENTED)
+    return Rung(build, False, COPIES, published, PATIENCE_2D_AUGMENTED, EPOCHS_2D_AUGMENTED)
 
 
 RUNGS = {
@@ -163,7 +166,12 @@ def read_inputs(table: pd.DataFrame, copies: int = COPIES) -> Inputs:
 
 
 def train_rung(
-    name: str, inputs: Inputs | None, work_folder: Path, *, epochs: int = EPOCHS, seed: int = SEED
+    name: str,
+    inputs: Inputs | None,
+    work_folder: Path,
+    *,
+    epochs: int | None = None,
+    seed: int = SEED,
 ) -> pd.DataFrame:
     """Train one rung and judge actors 21-24; a finished rung is read.
 
@@ -171,7 +179,8 @@ def train_rung(
         name: One of RUNGS.
         inputs: From `read_inputs`; a finished rung needs none.
         work_folder: For predictions and learning curve.
-        epochs: Most passes; training stops early when validation no longer improves.
+        epochs: Most of them; as the rung has it when None. Training stops earlier when validation
+            no longer improves.
         seed: Of weights and order.
 
     Returns:
@@ -208,7 +217,7 @@ def train_rung(
         prepare(pictures),
         targets,
         batch_size=32,
-        epochs=epochs,
+        epochs=rung.epochs if epochs is None else epochs,
         validation_data=(prepare(inputs.plain[validation]), truth[validation]),
         callbacks=[stop, keras.callbacks.CSVLogger(str(folder / "history.csv"))],
         verbose=0,
@@ -243,6 +252,7 @@ def write_results(name: str, predictions: pd.DataFrame, models: Path = MODELS) -
             "title": f"Reference project's voice network, {name}",
             "seed": SEED,
             "patience_epochs": rung.patience,
+            "epochs_at_most": rung.epochs,
             "parameters": rung.build(len(RAVDESS7)).count_params(),
             "published_accuracy_percent": rung.published,
         },
