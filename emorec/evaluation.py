@@ -145,7 +145,10 @@ def mean_of_tables(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
 
     Args:
         tables: Prediction tables, joined by `clip_id`; the first gives the order and the folds.
+            A table alone is returned as it is.
     """
+    if len(tables) == 1:
+        return tables[0]
     first, classes = tables[0], list(classes_of(tables[0]))
     logs = [
         np.log(np.maximum(table.set_index("clip_id").loc[first["clip_id"], classes], 1e-7))

@@ -272,7 +272,7 @@ def judge_stream(
         tables[seed] = pd.concat(parts, ignore_index=True)
     named = ", ".join(map(str, tables))
     how = f"{HOW[stream]}; " + (f"mean of seeds {named}" if len(tables) > 1 else "one seed")
-    facts = {}
+    facts = {"seed": min(tables)}
     if len(tables) > 1:
         facts = {f"seed_{seed}": _write_seed(folder, stream, seed, t) for seed, t in tables.items()}
         accuracies = {entry["seed"]: entry["scores"]["accuracy"] for entry in facts.values()}
