@@ -34,7 +34,7 @@ from emorec.training import Cycle
 FOLDER = REPOSITORY / "Models" / "voice_search"
 TRIALS_FILE = FOLDER / "trials.csv"
 BLOCKS = RAVDESS_BLOCKS[:5]
-TRIALS = 12
+TRIALS = 8
 TRIALS_BEFORE_PRUNING = 3
 EPOCHS = 10
 SEED = 1
