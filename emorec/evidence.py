@@ -110,6 +110,28 @@ def measured(predictions: pd.DataFrame, unit: str) -> dict:
     }
 
 
+def write_seed(
+    folder: Path, seed: int, predictions: pd.DataFrame, *, title: str, protocol: str
+) -> dict:
+    """Write one of several seeds' predictions to `predictions_seed_<seed>.csv`.
+
+    Returns:
+        Its entry `seed_<seed>` for `metrics.json`; intervals are bootstrapped over speakers.
+    """
+    name = f"predictions_seed_{seed}.csv"
+    model_folder.write_table(Path(folder) / name, predictions)
+    # Scored as they will be read back, so that the table and the numbers agree exactly.
+    predictions = model_folder.read_predictions(folder, name)
+    return {
+        "protocol": protocol,
+        "title": title,
+        "units": int(predictions["speaker"].nunique()),
+        "bootstrapped_over": "speaker",
+        **measured(predictions, "speaker"),
+        "seed": seed,
+    }
+
+
 def of_seeds(accuracies: Mapping[int, float]) -> dict:
     """Return what `metrics.json` tells of several seeds' accuracies.
 

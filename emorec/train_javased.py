@@ -23,7 +23,7 @@ from emorec.clip_inputs import ClipInputs, read_inputs
 from emorec.corpora import REPOSITORY, javased, ravdess
 from emorec.emotions import JAVASED6
 from emorec.evaluation import prediction_table
-from emorec.evidence import measured, of_seeds
+from emorec.evidence import of_seeds, write_seed
 from emorec.geometry import average_log, cut_windows, resample
 from emorec.geometry_augment import RAVDESS_FRAME_RATE_HZ
 from emorec.model_folder import read_predictions, write_evidence, write_table
@@ -274,24 +274,20 @@ def judge_stream(
     how = f"{HOW[stream]}; " + (f"mean of seeds {named}" if len(tables) > 1 else "one seed")
     facts = {"seed": min(tables)}
     if len(tables) > 1:
-        facts = {f"seed_{seed}": _write_seed(folder, stream, seed, t) for seed, t in tables.items()}
+        facts = {
+            f"seed_{seed}": write_seed(
+                folder,
+                seed,
+                judged,
+                title=f"JavaSED: {TITLES[stream]}, seed {seed} alone",
+                protocol=PROTOCOL.format(how=f"{HOW[stream]}; seed {seed} alone"),
+            )
+            for seed, judged in tables.items()
+        }
         accuracies = {entry["seed"]: entry["scores"]["accuracy"] for entry in facts.values()}
         facts = {"accuracy_of_seeds": of_seeds(accuracies), **facts}
     mean = evaluation.mean_of_tables(list(tables.values()))
     return write_javased(folder, stream, mean, how, facts)
-
-
-def _write_seed(folder: Path, stream: str, seed: int, predictions: pd.DataFrame) -> dict:
-    """Write one seed's predictions; returns its entry in `metrics.json`."""
-    name = f"predictions_seed_{seed}.csv"
-    write_table(folder / name, predictions)
-    return {
-        "protocol": PROTOCOL.format(how=f"{HOW[stream]}; seed {seed} alone"),
-        "title": f"JavaSED: {TITLES[stream]}, seed {seed} alone",
-        "bootstrapped_over": "speaker",
-        **measured(read_predictions(folder, name), "speaker"),
-        "seed": seed,
-    }
 
 
 def write_javased(

@@ -239,17 +239,18 @@ def _training_set(inputs: Inputs, train: np.ndarray, copies: int):
 def write_results(name: str, predictions: pd.DataFrame, models: Path = MODELS) -> dict:
     """Write a rung's evidence to `Models/reference_voice_<rung>`."""
     rung = RUNGS[name]
+    limit = f", {rung.epochs} epochs at most" if rung.epochs < EPOCHS else ""
     return write_evidence(
         Path(models) / f"reference_voice_{name.replace('-', '_')}",
         predictions,
         protocol=(
             "RAVDESS speech (sound), the reference project's split and 7 classes: actors 21-24 "
             "judged by its own network (rebuilt here), trained on actors 1-16, early stopping on "
-            "17-20; one seed"
+            f"17-20{limit}; one seed"
         ),
         command=f"python -m emorec.train_reference_voice --rungs {name}",
         extra={
-            "title": f"Reference project's voice network, {name}",
+            "title": f"Reference project's voice network, {name}{limit}",
             "seed": SEED,
             "patience_epochs": rung.patience,
             "epochs_at_most": rung.epochs,

@@ -17,8 +17,8 @@ import pandas as pd
 
 from emorec import evaluation, train_voice
 from emorec.corpora import REPOSITORY, ravdess
-from emorec.evidence import measured, of_seeds
-from emorec.model_folder import read_predictions, write_evidence, write_table
+from emorec.evidence import of_seeds, write_seed
+from emorec.model_folder import read_predictions, write_evidence
 from emorec.networks.voice import build_voice_network
 from emorec.train_fusion import RAVDESS_STREAMS, fuse_out_of_fold, join_streams
 
@@ -61,14 +61,13 @@ def write_results(tables: Mapping[int, pd.DataFrame], models: Path = MODELS) -> 
     for seed, predictions in tables.items():
         accuracies[seed] = evaluation.scores(predictions)["accuracy"]
         if seed != first:  # whose predictions are those of voice_2d_cnn
-            name = f"predictions_seed_{seed}.csv"
-            write_table(folder / name, predictions)
-            entries[f"seed_{seed}"] = {
-                "protocol": PROTOCOL.format(like="`voice_2d_cnn`", seeds=f"seed {seed}"),
-                "title": f"Voice 2D CNN, seed {seed}",
-                "bootstrapped_over": "speaker",
-                **measured(read_predictions(folder, name), "speaker"),
-            }
+            entries[f"seed_{seed}"] = write_seed(
+                folder,
+                seed,
+                predictions,
+                title=f"Voice 2D CNN, seed {seed}",
+                protocol=PROTOCOL.format(like="`voice_2d_cnn`", seeds=f"seed {seed}"),
+            )
     named = "seeds " + ", ".join(map(str, tables))
     mean = evaluation.mean_of_tables(list(tables.values()))
     metrics = write_evidence(

@@ -26,7 +26,7 @@ from emorec import evaluation, speech, train_voice
 from emorec.corpora import REPOSITORY, ravdess
 from emorec.emotions import RAVDESS8
 from emorec.evaluation import prediction_table
-from emorec.evidence import measured, of_seeds
+from emorec.evidence import of_seeds, write_seed
 from emorec.model_folder import (
     read_predictions,
     save_network,
@@ -278,16 +278,14 @@ def write_results(
     tables = {seed: read_predictions(folder / "work" / f"seed_{seed}") for seed in seeds}
     entries = {}
     for seed in seeds[1:]:
-        write_table(folder / f"predictions_seed_{seed}.csv", tables[seed])
-        entries[f"seed_{seed}"] = {
-            "protocol": PROTOCOL.format(budget_s=budget_s, seed=seed, seeds=len(seeds)),
-            "title": f"{architecture.title}, seed {seed}",
-            "units": int(tables[seed]["speaker"].nunique()),
-            "bootstrapped_over": "speaker",
-            **measured(read_predictions(folder, f"predictions_seed_{seed}.csv"), "speaker"),
-            "seed": seed,
-            **facts[seed],
-        }
+        entry = write_seed(
+            folder,
+            seed,
+            tables[seed],
+            title=f"{architecture.title}, seed {seed}",
+            protocol=PROTOCOL.format(budget_s=budget_s, seed=seed, seeds=len(seeds)),
+        )
+        entries[f"seed_{seed}"] = {**entry, **facts[seed]}
     accuracies = {seed: evaluation.scores(tables[seed])["accuracy"] for seed in seeds}
     return write_evidence(
         folder,

@@ -67,6 +67,13 @@ def wait_for(condition) -> None:
         time.sleep(0.02)
 
 
+def shake(network):
+    """Move all weights off their initial values."""
+    rng = np.random.default_rng(0)
+    network.set_weights([w + rng.normal(0, 0.05, w.shape) for w in network.get_weights()])
+    return network
+
+
 def made_frames(count: int, height: int = 120, width: int = 160) -> np.ndarray:
     """Grey frames (count, height, width) uint8 with a bright top left quarter; it gets brighter.
 

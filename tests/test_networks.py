@@ -5,6 +5,7 @@ import keras
 import numpy as np
 import onnxruntime
 import pytest
+from conftest import shake
 from keras import layers
 
 from emorec import model_folder
@@ -24,13 +25,6 @@ from emorec.training import AugmentedBatches, Cycle, cycle_histories, fit, fit_c
 def float32():
     keras.mixed_precision.set_dtype_policy("float32")
     keras.utils.set_random_seed(0)
-
-
-def shake(network):
-    """Move all weights off their initial values."""
-    rng = np.random.default_rng(0)
-    network.set_weights([w + rng.normal(0, 0.05, w.shape) for w in network.get_weights()])
-    return network
 
 
 def outputs(network, inputs):

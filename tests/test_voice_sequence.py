@@ -7,6 +7,7 @@ import numpy as np
 import onnxruntime
 import pandas as pd
 import pytest
+from conftest import shake
 
 from emorec import model_folder, results, splits, train_voice_sequence
 from emorec.corpora.ravdess import speaker_name
@@ -29,13 +30,6 @@ def float32():
     keras.utils.set_random_seed(0)
 
 
-def shaken(network):
-    """Move all weights off their initial values."""
-    rng = np.random.default_rng(0)
-    network.set_weights([w + rng.normal(0, 0.05, w.shape) for w in network.get_weights()])
-    return network
-
-
 def pictures(count=2):
     return np.random.default_rng(1).normal(size=(count, 96, 188, 1)).astype(np.float32)
 
@@ -50,7 +44,7 @@ def test_parameters_are_as_many_as_the_cnn_has(build):
 def test_kept_file_and_onnx_answer_as_the_network(build, tmp_path):
     # One layer as good as two, and exported in half the time.
     depth = {"recurrent_layers": 1} if build is build_recurrent_network else {"blocks": 1}
-    network, inputs = shaken(build(**depth)), pictures(3)
+    network, inputs = shake(build(**depth)), pictures(3)
     expected = np.asarray(network(inputs))
     np.testing.assert_allclose(expected.sum(1), 1, atol=1e-5)
     model_folder.save_network(tmp_path, fold_standardization(network))
@@ -65,7 +59,7 @@ def test_kept_file_and_onnx_answer_as_the_network(build, tmp_path):
     ("build", "columns"), [(build_recurrent_network, 47), (build_transformer_network, 12)]
 )
 def test_attention_is_spread_over_time(build, columns):
-    found = np.asarray(attention_by_time(shaken(build()))(pictures()))
+    found = np.asarray(attention_by_time(shake(build()))(pictures()))
     assert found.shape == (2, columns)
     assert (found >= 0).all()
     np.testing.assert_allclose(found.sum(1), 1, atol=1e-4)
@@ -79,7 +73,7 @@ def test_a_network_without_attention_has_none_to_show():
 def test_both_networks_hear_the_order_of_time():
     inputs = pictures()
     for build in BUILDERS:
-        network = shaken(build())
+        network = shake(build())
         difference = np.abs(network(inputs) - network(inputs[:, :, ::-1])).max()
         assert difference > 1e-4
 
