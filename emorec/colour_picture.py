@@ -13,7 +13,7 @@ import av
 import numpy as np
 from av.video.reformatter import ColorRange, Colorspace
 
-from emorec.grey_picture import display_matrix, turned, upright_size
+from emorec.grey_picture import display_matrix, stored_size, turned, upright_size
 
 __all__ = ["ColourPicture", "ColourSpace", "Planes"]
 
@@ -28,7 +28,6 @@ _SWSCALE_NAMES = {
     _BT2020: Colorspace.BT2020,
 }
 _HD_WIDTH, _HD_HEIGHT = 1280, 576  # players take larger pictures for BT.709 where none is named
-_LARGEST_PIXEL_ASPECT = 4.0
 
 
 @dataclass(frozen=True)
@@ -146,11 +145,8 @@ class ColourPicture:
     """
 
     def __init__(self, first: av.VideoFrame, pixel_aspect: float = 1.0):
-        if not 1 / _LARGEST_PIXEL_ASPECT <= pixel_aspect <= _LARGEST_PIXEL_ASPECT:
-            pixel_aspect = 1.0
-        self._stored = max(1, round(first.width * pixel_aspect)), first.height
-        is_upright = upright_size(first) == (first.width, first.height)
-        self.width, self.height = self._stored if is_upright else self._stored[::-1]
+        self._stored = stored_size(first, pixel_aspect)
+        self.width, self.height = upright_size(first, pixel_aspect)
         is_direct = first.format.name in _DIRECT_FORMATS
         self.space = ColourSpace(
             _matrix(first),

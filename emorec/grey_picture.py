@@ -1,5 +1,7 @@
 """From decoded frames to grey pictures: upright, full range, of one size, in batches.
 
+Pixels that a file states to be oblong, as old camcorders' are, are made square.
+
 Where the pixel format has a plane of 8-bit luma, it is taken as it is; all other formats go
 through FFmpeg's swscale.
 """
@@ -15,7 +17,14 @@ import av.sidedata.sidedata
 import cv2
 import numpy as np
 
-__all__ = ["FrameBatch", "GreyPicture", "display_matrix", "turned", "upright_size"]
+__all__ = [
+    "FrameBatch",
+    "GreyPicture",
+    "display_matrix",
+    "stored_size",
+    "turned",
+    "upright_size",
+]
 
 _DISPLAY_MATRIX = av.sidedata.sidedata.Type.DISPLAYMATRIX
 # Pixel formats whose first plane is 8-bit luma; all others go through swscale.
@@ -24,6 +33,7 @@ _FULL_RANGE, _LIMITED_RANGE = 2, 1  # FFmpeg's AVCOL_RANGE_JPEG and AVCOL_RANGE_
 # Full-range value of each limited-range one.
 _FULL_RANGE_OF = np.clip((np.arange(256) - 16) * 255 / 219, 0, 255).round().astype(np.uint8)
 _FALLBACK_FRAME_RATE_HZ = 25.0
+_LARGEST_PIXEL_ASPECT = 4.0
 
 
 @dataclass(frozen=True)
@@ -47,6 +57,7 @@ class GreyPicture:
         max_side_px: Larger frames are reduced so that their longer side has this many pixels.
         start_s: Time stamp at which the clip starts.
         frame_rate_hz: Mean frame rate, None where it is not known.
+        pixel_aspect: Width of a stored pixel where its height is one.
 
     Attributes:
         end_s: Time at which the picture ended so far, seconds from the start of the clip.
@@ -58,11 +69,13 @@ class GreyPicture:
         max_side_px: int,
         start_s: float,
         frame_rate_hz: float | None,
+        pixel_aspect: float = 1.0,
     ):
         self._frames_per_batch = frames_per_batch
         self._max_side_px = max_side_px
         self._start_s = start_s
         self._frame_s = 1 / (frame_rate_hz or _FALLBACK_FRAME_RATE_HZ)
+        self._pixel_aspect = pixel_aspect
         self._shape: tuple[int, int] | None = None
         self._times_s: list[float] = []
         self._frames: np.ndarray | None = None
@@ -71,7 +84,7 @@ class GreyPicture:
     def add(self, frame: av.VideoFrame) -> Iterator[FrameBatch]:
         """Take one frame; yield the batch that it completes."""
         if self._shape is None:
-            self._shape = self._reduced(*upright_size(frame))
+            self._shape = self._reduced(*upright_size(frame, self._pixel_aspect))
         if self._frames is None:
             self._frames = np.empty((self._frames_per_batch, *self._shape), np.uint8)
         time_s = self.end_s if frame.time is None else frame.time - self._start_s
@@ -110,9 +123,21 @@ def display_matrix(frame: av.VideoFrame) -> tuple[int, int, int, int]:
     return -1 if a < 0 else 1, 0, 0, -1 if d < 0 else 1
 
 
-def upright_size(frame: av.VideoFrame) -> tuple[int, int]:
+def stored_size(frame: av.VideoFrame, pixel_aspect: float) -> tuple[int, int]:
+    """Width and height of a frame with its pixels made square, before it is turned.
+
+    >>> stored_size(av.VideoFrame(720, 576, "gray"), 16 / 15)
+    (768, 576)
+    """
+    if not 1 / _LARGEST_PIXEL_ASPECT <= pixel_aspect <= _LARGEST_PIXEL_ASPECT:
+        pixel_aspect = 1.0  # a header that lies
+    return max(1, round(frame.width * pixel_aspect)), frame.height
+
+
+def upright_size(frame: av.VideoFrame, pixel_aspect: float = 1.0) -> tuple[int, int]:
     """Width and height of a frame when it is shown the way the file wants it."""
-    return (frame.width, frame.height) if display_matrix(frame)[0] else (frame.height, frame.width)
+    width, height = stored_size(frame, pixel_aspect)
+    return (width, height) if display_matrix(frame)[0] else (height, width)
 
 
 def turned(plane: np.ndarray, matrix: tuple[int, int, int, int]) -> np.ndarray:

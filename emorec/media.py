@@ -120,9 +120,7 @@ class ClipReader:
         self.info = self._source.describe()
         self.notes = self._source.notes
         self._sound = MonoSound(sample_rate_hz, self._source.start_s)
-        self._picture = GreyPicture(
-            frames_per_batch, max_side_px, self._source.start_s, self._source.frame_rate_hz
-        )
+        self._picture = self._source.picture(frames_per_batch, max_side_px)
 
     def __iter__(self) -> Iterator[FrameBatch | SoundBlock]:
         with self._source as source:
@@ -203,7 +201,7 @@ def read_frames(
         MediaError: When the file cannot be read as a clip.
     """
     with _Source(path, "video") as source:
-        picture = GreyPicture(frames_per_batch, max_side_px, source.start_s, source.frame_rate_hz)
+        picture = source.picture(frames_per_batch, max_side_px)
         for frame in source.frames():
             yield from picture.add(frame)
         yield from picture.finish()
@@ -244,6 +242,17 @@ class _Source:
         """The first picture, as long as no frame has been asked for."""
         return next((frame for frame in self._head if isinstance(frame, av.VideoFrame)), None)
 
+    @property
+    def pixel_aspect(self) -> float:
+        """Width of a stored pixel where its height is one; 1 where the file does not tell."""
+        return float((self.video and self.video.sample_aspect_ratio) or 1)
+
+    def picture(self, frames_per_batch: int, max_side_px: int) -> GreyPicture:
+        """What turns this file's frames into batches of grey ones."""
+        return GreyPicture(
+            frames_per_batch, max_side_px, self.start_s, self.frame_rate_hz, self.pixel_aspect
+        )
+
     def describe(self) -> ClipInfo:
         """What the clip holds, as far as the first decoded frames and the header tell."""
         if not self._head:
@@ -255,7 +264,7 @@ class _Source:
             )
         first = self.first_frame
         audio = self.audio.codec_context if self.audio else None
-        width, height = upright_size(first) if first else (0, 0)
+        width, height = upright_size(first, self.pixel_aspect) if first else (0, 0)
         return ClipInfo(
             path=self.path,
             container=self._container.format.name,

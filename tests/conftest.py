@@ -104,6 +104,7 @@ def write_clip(
     layout: str = "mono",
     turn_deg: float = 0,
     frame_times_s: list[float] | None = None,
+    pixel_aspect: Fraction | None = None,
     options: dict[str, str] | None = None,
 ) -> Path:
     """Write a clip with PyAV.
@@ -120,6 +121,7 @@ def write_clip(
         layout: FFmpeg's name of the channel layout.
         turn_deg: Rotation that the file asks its player for.
         frame_times_s: Times of the frames, where the rate varies.
+        pixel_aspect: Width of a pixel where its height is one, stated in the file.
         options: Options of the container.
 
     Returns:
@@ -133,6 +135,8 @@ def write_clip(
             video.pix_fmt = pixel_format
             if frame_times_s is not None:
                 video.codec_context.time_base = Fraction(1, 1000)
+            if pixel_aspect is not None:
+                video.codec_context.sample_aspect_ratio = pixel_aspect
             if turn_deg:
                 video.set_display_rotation(turn_deg)
         if sound is not None:

@@ -6,6 +6,7 @@ import os
 import pickle
 import subprocess
 import sys
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -95,6 +96,22 @@ def test_black_and_white_span_the_full_range(tmp_path, codec, pixel_format):
     _, decoded, *_ = read_all(path)
     assert decoded[:, :, :30].max() <= 2
     assert decoded[:, :, 34:].min() >= 253
+
+
+@pytest.mark.parametrize(("turn_deg", "shape"), [(0, (120, 240)), (90, (240, 120))])
+def test_oblong_pixels_are_made_square(tmp_path, turn_deg, shape):
+    path = write_clip(
+        tmp_path / "oblong.mp4", made_frames(3), turn_deg=turn_deg, pixel_aspect=Fraction(3, 2)
+    )
+    _, frames, _, _, reader = read_all(path)
+    assert frames.shape == (3, *shape)
+    assert (reader.info.height, reader.info.width) == shape
+    assert next(read_frames(path)).frames.shape[1:] == shape
+
+
+def test_a_pixel_aspect_that_cannot_be_is_not_believed(tmp_path):
+    path = write_clip(tmp_path / "lie.mp4", made_frames(3), pixel_aspect=Fraction(20, 1))
+    assert read_all(path)[1].shape == (3, 120, 160)
 
 
 @pytest.mark.parametrize(
@@ -345,6 +362,7 @@ def test_damaged_parts_are_skipped(tmp_path):
 
 MEMORY_PROGRAM = """
 import sys
+from fractions import Fraction
 from pathlib import Path
 from emorec.media import ClipReader
 reader = ClipReader(sys.argv[1], frames_per_batch=4)
