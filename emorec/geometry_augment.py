@@ -15,6 +15,7 @@ from emorec.geometry import (
     join_features,
     relative_head,
 )
+from emorec.speakers import made_up_means, speaker_means
 
 RAVDESS_FRAME_RATE_HZ = 30_000 / 1001
 
@@ -69,7 +70,7 @@ class WindowAugmenter:
         self._last = np.array([len(track) - 1 for track in tracks])
         self._shapes = _pad([shape for shape, _ in aligned])
         self._heads = _pad([head for _, head in aligned])
-        neutral = mean_shapes([shape.mean(0) for shape, _ in aligned], takes)
+        neutral = speaker_means([shape.mean(0) for shape, _ in aligned], takes)
         self._neutral = np.stack(list(neutral.values()))
         self._speaker = np.array([list(neutral).index(name) for name in takes["speaker"]])
         self._depth = _depth(self._neutral.mean(0))
@@ -109,11 +110,8 @@ class WindowAugmenter:
 
     def _draw_neutral(self, rng, takes):
         """Neutral shapes (n, 68, 2) of the persons whom the windows shall show."""
-        strength, persons = self._strength, len(self._neutral)
-        mean = self._neutral.mean(0)
-        spread = strength.person_spread / np.sqrt(max(1, persons - 1))
-        mix = rng.normal(0, spread, (len(takes), persons)).astype(np.float32)
-        made_up = mean + np.tensordot(mix, self._neutral - mean, 1)
+        strength = self._strength
+        made_up = made_up_means(rng, self._neutral, len(takes), strength.person_spread)
         other = rng.random(len(takes)) < strength.other_person
         shape = np.where(other[:, None, None], made_up, self._neutral[self._speaker[takes]])
         turn = rng.normal(0, strength.head_turn, (len(takes), 1, 2))
@@ -143,22 +141,6 @@ def draw_rounds(
         for first in range(0, takes, batch_size):
             rows = np.arange(first, min(first + batch_size, takes))
             yield rows, augmenter.draw(rng, rows)
-
-
-def mean_shapes(take_means: Sequence[np.ndarray], takes: pd.DataFrame) -> dict[str, np.ndarray]:
-    """Return each speaker's mean shape (68, 2), every emotion counting alike."""
-    means = np.stack(take_means)
-    speakers, emotions = takes["speaker"].to_numpy(), takes["emotion"].to_numpy()
-    return {
-        str(name): np.mean(
-            [
-                means[(speakers == name) & (emotions == emotion)].mean(0)
-                for emotion in np.unique(emotions[speakers == name])
-            ],
-            0,
-        ).astype(np.float32)
-        for name in np.unique(speakers)
-    }
 
 
 def _depth(shape: np.ndarray) -> np.ndarray:

@@ -144,3 +144,26 @@ def load_landmarks(folder: Path | None = None) -> tuple[pd.DataFrame, list[np.nd
             rows.append(parse_name(name))
             tracks.append(take[columns].to_numpy(np.float32).reshape(-1, 68, 2))
     return pd.DataFrame(rows), tracks
+
+
+def load_action_units(file: Path | None = None) -> tuple[pd.DataFrame, np.ndarray]:
+    """Read each speech take's mean facial action units, measured with OpenFace.
+
+    Args:
+        file: `;`-separated, one row a take: `name` and a column for each unit, `AU01_r` (how
+            strong, 0 to 5) or `AU01_c` (share of the frames that show it).
+
+    Returns:
+        A table like the sound's without `path`, by name, and float32 (takes, units).
+
+    Raises:
+        CorpusMissingError: If the file is not there.
+    """
+    file = Path(file or data_folder() / "RAVDESS_face" / "openface_au_mean.csv")
+    if not file.is_file():
+        raise CorpusMissingError("RAVDESS action units (OpenFace)", file)
+    rows = pd.read_csv(file, sep=";").sort_values("name", ignore_index=True)
+    for name in rows["name"]:
+        _check_code(file.parent / name)
+    units = rows.filter(regex=r"^AU\d\d_[rc]$").to_numpy(np.float32)
+    return pd.DataFrame([parse_name(name) for name in rows["name"]]), units
