@@ -3,6 +3,8 @@
 import cv2
 import numpy as np
 
+DYNAMIC_RANGE_DB = 80.0
+
 
 def augment_faces(
     rng: np.random.Generator, faces: np.ndarray, crop_px: int | None = None
@@ -79,12 +81,11 @@ def augment_log_mel(rng: np.random.Generator, decibel: np.ndarray, frames: int) 
         borderValue=floor,
     )
     if rng.random() < 0.5:
-        knots = rng.normal(0, 3, 5)
-        window += np.interp(np.linspace(0, 4, bands), np.arange(5), knots)[:, None]
+        window += colour(rng, bands, deviation_db=3)
     if rng.random() < 0.15:
-        window = _reverberate(window, seconds_to_60_db=rng.uniform(0.2, 0.8))
+        window = reverberate(window, seconds_to_60_db=rng.uniform(0.2, 0.8))
     if rng.random() < 0.4:
-        window = _add_noise_floor(rng, window, below_peak_db=rng.uniform(20, 70))
+        window = add_noise_floor(rng, window, below_peak_db=rng.uniform(20, 70))
     if rng.random() < 0.1:
         window[rng.integers(bands // 2, bands) :] = window.min()
     for axis, longest in ((0, 10), (0, 10), (1, 20), (1, 20)):
@@ -92,11 +93,23 @@ def augment_log_mel(rng: np.random.Generator, decibel: np.ndarray, frames: int) 
         at = rng.integers(0, window.shape[axis] - width)
         masked = (slice(at, at + width), slice(None))[:: 1 if axis == 0 else -1]
         window[masked] = window.mean()
-    return np.maximum(window, window.max() - 80)
+    return np.maximum(window, window.max() - DYNAMIC_RANGE_DB)
 
 
-def _reverberate(decibel: np.ndarray, seconds_to_60_db: float, hop_s: float = 0.016):
-    """Let each frame ring on: an exponential decay along time, in power."""
+def colour(rng: np.random.Generator, bands: int, deviation_db: float) -> np.ndarray:
+    """Draw a microphone's colour, smooth over the bands: (bands, 1) dB."""
+    knots = rng.normal(0, deviation_db, 5)
+    return np.interp(np.linspace(0, 4, bands), np.arange(5), knots)[:, None]
+
+
+def reverberate(decibel: np.ndarray, seconds_to_60_db: float, hop_s: float = 0.016) -> np.ndarray:
+    """Let each frame ring on: an exponential decay along time, in power.
+
+    Args:
+        decibel: Log-mel, (bands, frames) dB.
+        seconds_to_60_db: The room's reverberation time.
+        hop_s: From frame to frame.
+    """
     decay = 10 ** (-6 * hop_s / seconds_to_60_db)
     power = 10 ** (decibel / 10)
     for frame in range(1, power.shape[1]):
@@ -104,8 +117,16 @@ def _reverberate(decibel: np.ndarray, seconds_to_60_db: float, hop_s: float = 0.
     return (10 * np.log10(power)).astype(np.float32)
 
 
-def _add_noise_floor(rng: np.random.Generator, decibel: np.ndarray, below_peak_db: float):
-    """Add steady noise with a random spectral tilt, in power."""
+def add_noise_floor(
+    rng: np.random.Generator, decibel: np.ndarray, below_peak_db: float
+) -> np.ndarray:
+    """Add steady noise with a random spectral tilt, in power.
+
+    Args:
+        rng: Source of chance.
+        decibel: Log-mel, (bands, frames) dB.
+        below_peak_db: How far the noise lies below the loudest point.
+    """
     bands = decibel.shape[0]
     level = decibel.max() - below_peak_db
     tilt = np.linspace(1, -1, bands)[:, None] * rng.uniform(-12, 12)

@@ -14,7 +14,8 @@ from joblib import Parallel, delayed
 from tqdm import tqdm
 
 from emorec import speech
-from emorec.faces import FaceTracker, crop_face
+from emorec.crops import crop_face, widened
+from emorec.faces import FaceTracker
 from emorec.landmarks import LandmarkPredictor
 from emorec.media import ClipReader, FrameBatch
 from emorec.pace import Pace
@@ -41,8 +42,13 @@ class ClipInputs:
     landmarks: np.ndarray
 
 
-def read_clip_inputs(path: str | Path) -> ClipInputs:
+def read_clip_inputs(path: str | Path, pixel_aspect: float = 1.0) -> ClipInputs:
     """Read one clip.
+
+    Args:
+        path: The clip.
+        pixel_aspect: Width of a pixel where its height is one. The face is found in the frame
+            as it is stored; faces and landmarks are taken from its true proportions.
 
     Raises:
         MediaError: When the file cannot be read as a clip.
@@ -58,6 +64,8 @@ def read_clip_inputs(path: str | Path) -> ClipInputs:
             box = tracker.update(time_s, frame)
             if box is None:
                 continue
+            if pixel_aspect != 1:
+                frame, box = widened(frame, box, pixel_aspect)
             times_s.append(time_s)
             points.append(predictor.predict(frame, box))
             if pace.is_due(time_s):
@@ -70,8 +78,10 @@ def read_clip_inputs(path: str | Path) -> ClipInputs:
     )
 
 
-def read_inputs(paths: Sequence[str | Path], jobs: int = 2) -> list[ClipInputs]:
-    """Read several clips, in order, in parallel."""
-    work = (delayed(read_clip_inputs)(path) for path in paths)
+def read_inputs(
+    paths: Sequence[str | Path], jobs: int = 2, pixel_aspect: float = 1.0
+) -> list[ClipInputs]:
+    """Read several clips of one pixel aspect, in order, in parallel."""
+    work = (delayed(read_clip_inputs)(path, pixel_aspect) for path in paths)
     found = Parallel(n_jobs=jobs, return_as="generator")(work)
     return list(tqdm(found, "reading clips", total=len(paths), disable=None))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-__all__ = ["crop_face", "cut_out", "halved", "overlap", "resized"]
+__all__ = ["crop_face", "cut_out", "halved", "overlap", "resized", "widened"]
 
 
 def crop_face(frame: np.ndarray, box: np.ndarray, size_px: int) -> np.ndarray:
@@ -91,3 +91,28 @@ def halved(picture: np.ndarray, shorter_side_px: int) -> np.ndarray:
             interpolation=cv2.INTER_AREA,
         )
     return picture
+
+
+def widened(
+    frame: np.ndarray, box: np.ndarray, pixel_aspect: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Show a frame that was stored squeezed in its true proportions, with a face's box in it.
+
+    Args:
+        frame: (height, width) uint8, grey.
+        box: x, y, width, height of the face in the stored frame.
+        pixel_aspect: Width of a stored pixel where its height is one.
+
+    Returns:
+        The frame, `pixel_aspect` times as wide, and the square box (4,) int32 about the same
+        place in it, whose area grows as the picture's.
+
+    >>> frame, box = widened(np.zeros((90, 120), np.uint8), np.array([50, 30, 20, 20]), 4 / 3)
+    >>> frame.shape, box.tolist()
+    ((90, 160), [68, 28, 23, 23])
+    """
+    height, width = frame.shape
+    shown = cv2.resize(frame, (round(width * pixel_aspect), height), interpolation=cv2.INTER_LINEAR)
+    side = box[2] * np.sqrt(pixel_aspect)
+    x, y = (box[0] + box[2] / 2) * pixel_aspect - side / 2, box[1] + (box[3] - side) / 2
+    return shown, np.rint([x, y, side, side]).astype(np.int32)

@@ -60,6 +60,11 @@ class Evidence:
         return (self.folder / "MODEL_CARD.md").exists()
 
     @property
+    def is_in_readme(self) -> bool:
+        """Whether the README's tables show it: what is shipped, and what its metrics name."""
+        return self.is_shipped or self.metrics.get("in_readme", False)
+
+    @property
     def page(self) -> str:
         """Where a reader of the README learns more: the card, or the folder without one."""
         return f"Models/{self.folder.name}/" + ("MODEL_CARD.md" if self.is_shipped else "")

@@ -1,6 +1,6 @@
 """Facial action units beside the landmarks: what pixels add to the fused verdict on RAVDESS.
 
-    python -m emorec.train_action_units    # seconds
+    python -m emorec.train_action_units    # seconds, after emorec.train_voice_long
 
 OpenFace (Baltrusaitis et al. 2018) reads action units from a face's pixels: furrows, cheeks,
 eyelids. Their means over each RAVDESS take are published; the pictures of all 24 actors are not
@@ -16,7 +16,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from emorec import evaluation
+from emorec import evaluation, train_voice_long
 from emorec.corpora import REPOSITORY, ravdess
 from emorec.emotions import RAVDESS8
 from emorec.model_folder import read_predictions, write_evidence
@@ -34,7 +34,7 @@ PROTOCOL = (
     "perceptrons (55 to 61 %) were tried on the same blocks."
 )
 FUSION_PROTOCOL = (
-    "RAVDESS speech, 8 classes, voice, geometry and action units: as `fusion`, with a third "
+    "RAVDESS speech, 8 classes, voice, geometry and action units: as `fusion_long`, with a third "
     "stream that the recogniser does not have"
 )
 
@@ -73,14 +73,14 @@ def main(models: Path = MODELS) -> None:
         command=COMMAND,
         extra={"title": "Action units of OpenFace, logistic regression"},
     )
-    tables = {stream: read_predictions(models / name) for stream, name in RAVDESS_STREAMS.items()}
-    tables["action units"] = read_predictions(folder)
+    names = {**RAVDESS_STREAMS, "voice": train_voice_long.NAME, "action units": folder.name}
+    tables = {stream: read_predictions(models / name) for stream, name in names.items()}
     fused = write_evidence(
         models / "fusion_action_units",
         fuse_out_of_fold(join_streams(tables), tuple(tables))["log-linear"],
         protocol=FUSION_PROTOCOL,
         command=COMMAND,
-        extra={"title": "Log-linear fusion with action units"},
+        extra={"title": "Log-linear fusion, with action units too", "in_readme": True},
     )
     for name, found in {"action units": metrics, "fused": fused}.items():
         print(f"{name}: {found['scores']['accuracy']:.1%}")

@@ -3,10 +3,10 @@
     python -m emorec.train_javased                # everything; a cut run goes on where it was
     python -m emorec.train_javased --stream face  # one stream; processes can share the work
 
-The voice and the face network start from the shipped weights, the geometry network is trained on
-RAVDESS's landmarks and JavaSED's together. What is shipped does not change: this is evidence of
-how far the method carries on real pixels, by speaker, in `Models/javased_*`. A stream's posterior
-is the mean of as many networks' as `SEEDS` names for it.
+The voice network starts from `voice_long`, the face network from the shipped weights; the geometry
+network is trained on RAVDESS's landmarks and JavaSED's together. What is shipped stays as it is:
+this is evidence of how far the method carries on real pixels, by speaker, in `Models/javased_*`. A
+stream's posterior is the mean of as many networks' as `SEEDS` names for it.
 """
 
 import argparse
@@ -33,13 +33,14 @@ from emorec.networks.voice import build_voice_network
 from emorec.splits import check_disjoint
 from emorec.streams import standardize
 from emorec.training import AugmentedBatches, Cycle, fit_cycles
+from emorec.voice_augment import as_another_voice
 
 MODELS = REPOSITORY / "Models"
 FOLDS = (("01", "02"), ("03", "04"), ("05", "06"), ("07", "08"))
 STREAMS = ("voice", "face", "geometry")
 # A face network takes five times as long to train as a voice network.
-SEEDS = {"voice": (1, 2, 3), "face": (1,), "geometry": (1, 2, 3), "face_temporal": (1,)}
-VOICE_CYCLES = (Cycle(160, 1e-3, dropout=0.3),)
+SEEDS = {"voice": (1, 2, 3), "face": (1,), "geometry": (1, 2, 3), "face_temporal": (1, 2, 3)}
+VOICE_CYCLES = (Cycle(80, 1e-3, dropout=0.3),)
 FACE_CYCLES = (Cycle(25, 5e-4, dropout=0.4),)
 FACES_PER_CLIP = 8
 TEMPORAL_CYCLES = (Cycle(60, 1e-3, dropout=0.4),)
@@ -59,13 +60,15 @@ TITLES = {
     "fusion": "log-linear fusion",
 }
 HOW = {
-    "voice": "started from the shipped voice network (CREMA-D and RAVDESS)",
-    "face": "started from the shipped face network (FER-2013)",
-    "geometry": "trained on them and on RAVDESS's landmarks in the six classes",
+    "voice": "started from `voice_long` (CREMA-D and RAVDESS)",
+    "face": "started from the shipped face network (FER-2013); pictures shown as 16:9",
+    "geometry": "trained on them, pictures shown as 16:9, and on RAVDESS's landmarks in the six "
+    "classes",
     "face_temporal": "a temporal network on the shipped face network's embeddings of 32 frames "
-    "spread over the clip",
+    "spread over the clip; pictures shown as 16:9",
     "fusion": "log-linear over voice, face and geometry, parameters of a fold fitted on the "
-    "other three folds' posteriors",
+    "other three folds' posteriors; the face is the frame network or the temporal network, "
+    "whichever is right more often on the other three folds",
 }
 
 
@@ -85,7 +88,7 @@ def one_hot(emotions: Sequence[str]) -> np.ndarray:
 def judge_voice(
     table, inputs, train, test, work: Path, seed: int, models: Path = MODELS
 ) -> np.ndarray:
-    """Fine-tune the shipped voice network on the training clips; judge the test clips.
+    """Fine-tune the voice network `voice_long` on the training clips; judge the test clips.
 
     Args:
         table: All clips.
@@ -99,8 +102,8 @@ def judge_voice(
     Returns:
         float (test clips, 6); NaN where a clip has no sound.
     """
-    shipped = keras.saving.load_model(models / "voice_2d_cnn" / "model.keras")
-    start = unfold_standardization(shipped, build_voice_network())
+    trained = keras.saving.load_model(models / "voice_long" / "model.keras")
+    start = unfold_standardization(trained, build_voice_network())
     sounds = [clip.sound for clip in inputs]
     network = train_voice.train_voice_network(
         table[train],
@@ -110,6 +113,7 @@ def judge_voice(
         classes=JAVASED6,
         cycles=VOICE_CYCLES,
         seed=seed,
+        augmentation=as_another_voice,
     )
     return train_voice.clip_posteriors(network, [sounds[i] for i in np.flatnonzero(test)])
 
@@ -330,6 +334,39 @@ def fuse_out_of_fold(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     return prediction_table(named, fused, JAVASED6, clips["fold"].to_numpy())
 
 
+def chosen_by_other_folds(candidates: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Take each fold's clips from the candidate that is right more often on the other folds.
+
+    Args:
+        candidates: Prediction tables of the same clips.
+
+    Returns:
+        One prediction table; the first candidate's where several are as good.
+    """
+    parts = []
+    for fold in sorted(candidates[0]["fold"].unique()):
+        right = [evaluation.scores(t[t["fold"] != fold])["accuracy"] for t in candidates]
+        best = candidates[int(np.argmax(right))]
+        parts.append(best[best["fold"] == fold])
+    return pd.concat(parts, ignore_index=True)
+
+
+def load_streams(models: Path = MODELS) -> dict[str, pd.DataFrame]:
+    """Read the committed tables of the streams that are fused; a stream without one is left out.
+
+    The face's is, fold by fold, that of the frame network or that of the temporal network.
+    """
+    found = {
+        stream: read_predictions(models / f"javased_{stream}")
+        for stream in JUDGES
+        if (models / f"javased_{stream}" / "predictions.csv").exists()
+    }
+    faces = [found.pop(stream) for stream in ("face", "face_temporal") if stream in found]
+    if faces:
+        found["face"] = chosen_by_other_folds(faces)
+    return {stream: found[stream] for stream in STREAMS if stream in found}
+
+
 def compare_subsets(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Fuse every set of the streams: accuracy and interval in percent, all streams first."""
     rows = {}
@@ -347,14 +384,15 @@ def main() -> None:
     parser.add_argument("--stream", choices=JUDGES, help="train and judge this one only")
     chosen = parser.parse_args().stream
     table = javased.load_video_table()
-    inputs = read_inputs(table["path"])
-    tables = {s: judge_stream(s, table, inputs) for s in ([chosen] if chosen else JUDGES)}
+    inputs = read_inputs(table["path"], pixel_aspect=javased.PIXEL_ASPECT)
+    for stream in [chosen] if chosen else JUDGES:
+        judge_stream(stream, table, inputs)
     if not chosen:
-        streams = {stream: tables[stream] for stream in STREAMS}
-        seeds = {"seeds": {stream: list(SEEDS[stream]) for stream in STREAMS}}
-        counts = ", ".join(f"{stream} {len(SEEDS[stream])}" for stream in STREAMS)
+        seeds = {"seeds": {stream: list(found) for stream, found in SEEDS.items()}}
+        counts = ", ".join(f"{TITLES[stream]} {len(found)}" for stream, found in SEEDS.items())
         how = f"{HOW['fusion']}; number of seeds: {counts}"
-        write_javased(MODELS / "javased_fusion", "fusion", fuse_out_of_fold(streams), how, seeds)
+        fused = fuse_out_of_fold(load_streams())
+        write_javased(MODELS / "javased_fusion", "fusion", fused, how, seeds)
 
 
 if __name__ == "__main__":

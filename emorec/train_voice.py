@@ -31,12 +31,16 @@ from emorec.networks.layers import fold_standardization
 from emorec.networks.voice import build_voice_network
 from emorec.splits import RAVDESS_BLOCKS, speaker_folds
 from emorec.training import AugmentedBatches, Cycle, cycle_histories, fit_cycles
+from emorec.voice_augment import Draw, as_another_recording
 
 MODEL_FOLDER = REPOSITORY / "Models" / "voice_2d_cnn"
 PRETRAINING = (Cycle(15, 2e-3, dropout=0.3),)
 CYCLES = (Cycle(36, 2e-3, dropout=0.3), Cycle(20, 1e-3, dropout=0.3))
 BATCH_SIZE = 16
 SEED = 1
+
+Augmentation = Callable[[list[np.ndarray], pd.DataFrame], Draw]
+"""Given the takes' log-mels and table, gives what draws a window of a take."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +123,7 @@ def train_voice_network(
     regularization: Regularization = REGULARIZATION,
     seed: int = SEED,
     build_network: Callable[..., keras.Model] = build_voice_network,
+    augmentation: Augmentation = as_another_recording,
     callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> keras.Model:
     """Train one network on all takes given; the run resumes where it was cut.
@@ -134,18 +139,17 @@ def train_voice_network(
         seed: Of initial weights, order and augmentation.
         build_network: Called with bands, frames, classes and `dropout`; the voice CNN unless told
             otherwise.
+        augmentation: One of `emorec.voice_augment`.
         callbacks: Of the training, in addition.
     """
     keras.utils.set_random_seed(seed)
     spectrograms = [speech.log_mel(sound, speech.VOICE) for sound in sounds]
     targets = np.eye(len(classes), dtype=np.float32)[[classes.index(e) for e in table["emotion"]]]
     frames = speech.VOICE.frames(round(speech.WINDOW_S * speech.VOICE.sample_rate_hz))
+    draw = augmentation(spectrograms, table)
 
     def make_batch(rng, indices):
-        inputs = [
-            speech.standardize(augment.augment_log_mel(rng, spectrograms[i], frames))
-            for i in indices
-        ]
+        inputs = [speech.standardize(draw(rng, i, frames)) for i in indices]
         inputs = np.stack(inputs)[..., None].astype(np.float32)
         return augment.mixup(rng, inputs, targets[indices], regularization.mixup_alpha)
 
@@ -189,6 +193,7 @@ def train_folds(
     only: list[int] | None = None,
     cycles: Sequence[Cycle] = CYCLES,
     seed: int = SEED,
+    augmentation: Augmentation = as_another_recording,
 ) -> pd.DataFrame:
     """Train once per block on all other actors and judge the block's takes.
 
@@ -203,6 +208,7 @@ def train_folds(
         only: Numbers of the folds wanted; None for all.
         cycles: Of each training.
         seed: Of initial weights, order and augmentation.
+        augmentation: One of `emorec.voice_augment`.
 
     Returns:
         The prediction table of the folds wanted.
@@ -220,6 +226,7 @@ def train_folds(
                 start=start,
                 cycles=cycles,
                 seed=seed,
+                augmentation=augmentation,
             )
             posterior = clip_posteriors(network, [sounds[i] for i in np.flatnonzero(test)])
             predictions = prediction_table(table[test], posterior, RAVDESS8, fold)

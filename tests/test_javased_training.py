@@ -55,6 +55,32 @@ def test_seeds_are_averaged_by_clip_and_each_leaves_its_own_evidence(tmp_path, m
     assert len(asked) == 8, "finished folds are read"
 
 
+def test_a_fold_s_face_is_chosen_by_the_other_folds():
+    truth = ["happy", "sad"] * 4
+    clips = pd.DataFrame(
+        {
+            "clip_id": [f"clip-{i}" for i in range(8)],
+            "speaker": [f"javased-{1 + i // 2:02d}" for i in range(8)],
+            "emotion": truth,
+        }
+    )
+    folds = np.repeat([1, 2, 3, 4], 2)
+    right = train_javased.one_hot(truth)
+    wrong = np.roll(right, 1, axis=1)
+
+    def right_in(*chosen):
+        posterior = np.where(np.isin(folds, chosen)[:, None], right, wrong)
+        return prediction_table(clips, posterior, JAVASED6, folds)
+
+    once, thrice = right_in(1), right_in(2, 3, 4)
+    found = train_javased.chosen_by_other_folds([once, thrice])
+    pd.testing.assert_frame_equal(found, thrice)
+    found = train_javased.chosen_by_other_folds([right_in(1, 2), right_in(1, 3, 4)])
+    assert found.loc[found["fold"] == 1, "happy"].iloc[0] == 1
+    # Without the third fold both are right twice: the first is taken.
+    assert found.loc[found["fold"] == 3, "happy"].iloc[0] == 0
+
+
 def test_every_set_of_streams_is_scored_and_both_help_more_than_one():
     found = train_javased.compare_subsets(made_up_tables())
     assert list(found.index) == ["voice + face", "voice", "face"]
