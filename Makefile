@@ -5,9 +5,11 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 APP_READY := $(VENV)/app-ready
 export TF_CPP_MIN_LOG_LEVEL ?= 3
+# In the order of what reads whose results.
+TRAIN := train-voice train-face train-geometry train-fusion train-javased train-frames train-voice-long train-action-units
 
 .DEFAULT_GOAL := help
-.PHONY: help demo app app-ready test lint notebooks bench results slides train train-voice train-face train-geometry train-fusion train-voice_long train-action_units train-javased train-frames examples demo-video lock clean
+.PHONY: help demo app app-ready test lint notebooks bench results slides train $(TRAIN) examples demo-video lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
@@ -52,10 +54,10 @@ results: $(READY) ## Tables and plots again, from the committed predictions alon
 slides: results ## The slides again: Other/Project_Slides.pdf
 	$(BIN)/python -m emorec.slides
 
-train: train-voice train-face train-geometry train-fusion train-voice_long train-action_units train-javased train-frames ## Train every model again (hours); runs resume
+train: $(TRAIN) ## Train every model again (hours); runs resume
 
-train-voice train-face train-geometry train-fusion train-voice_long train-action_units train-javased train-frames: train-%: $(READY) ## Train one model again; a cut run resumes
-	$(BIN)/python -m emorec.train_$*
+$(TRAIN): train-%: $(READY) ## Train one model again; a cut run resumes
+	$(BIN)/python -m emorec.train_$(subst -,_,$*)
 
 examples: $(READY) ## Draw the clips in DEMO/Examples again
 	$(BIN)/python -m emorec.avatar examples DEMO/Examples

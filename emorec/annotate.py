@@ -148,7 +148,7 @@ def _draw_over_picture(
 ) -> Iterator[float]:
     """Draw around each frame and copy the sound; yields the time reached."""
     first, video = reader.first_frame, reader.video
-    picture = ColourPicture(first, float(video.sample_aspect_ratio or 1))
+    picture = ColourPicture(first, reader.pixel_aspect)
     layout = layout_for(side, picture.width, picture.height)
     overlay = Overlay(result, layout, picture.space)
     time_base = first.time_base or video.time_base

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-DYNAMIC_RANGE_DB = 80.0
+from emorec import speech
 
 
 def augment_faces(
@@ -93,7 +93,7 @@ def augment_log_mel(rng: np.random.Generator, decibel: np.ndarray, frames: int) 
         at = rng.integers(0, window.shape[axis] - width)
         masked = (slice(at, at + width), slice(None))[:: 1 if axis == 0 else -1]
         window[masked] = window.mean()
-    return np.maximum(window, window.max() - DYNAMIC_RANGE_DB)
+    return np.maximum(window, window.max() - speech.DYNAMIC_RANGE_DB)
 
 
 def colour(rng: np.random.Generator, bands: int, deviation_db: float) -> np.ndarray:

@@ -115,26 +115,47 @@ def measured(predictions: pd.DataFrame, unit: str) -> dict:
     }
 
 
-def write_seed(
-    folder: Path, seed: int, predictions: pd.DataFrame, *, title: str, protocol: str
+def write_part(
+    folder: Path,
+    key: str,
+    predictions: pd.DataFrame,
+    *,
+    title: str,
+    protocol: str,
+    unit: str = "speaker",
 ) -> dict:
-    """Write one of several seeds' predictions to `predictions_seed_<seed>.csv`.
+    """Write predictions that stand beside a folder's own: `predictions_<key>.csv`.
+
+    Args:
+        folder: The model's folder.
+        key: Of a seed, or of other clips.
+        predictions: Prediction table.
+        title: Heading in tables.
+        protocol: One sentence: corpus, split, what was held out.
+        unit: What the intervals are bootstrapped over.
 
     Returns:
-        Its entry `seed_<seed>` for `metrics.json`; intervals are bootstrapped over speakers.
+        Its entry `key` for `metrics.json`.
     """
-    name = f"predictions_seed_{seed}.csv"
+    name = f"predictions_{key}.csv"
     model_folder.write_table(Path(folder) / name, predictions)
     # Scored as they will be read back, so that the table and the numbers agree exactly.
     predictions = model_folder.read_predictions(folder, name)
     return {
         "protocol": protocol,
         "title": title,
-        "units": int(predictions["speaker"].nunique()),
-        "bootstrapped_over": "speaker",
-        **measured(predictions, "speaker"),
-        "seed": seed,
+        "units": int(predictions[unit].nunique()),
+        "bootstrapped_over": unit,
+        **measured(predictions, unit),
     }
+
+
+def write_seed(
+    folder: Path, seed: int, predictions: pd.DataFrame, *, title: str, protocol: str
+) -> dict:
+    """Write one of several seeds' predictions; returns its entry `seed_<seed>`."""
+    entry = write_part(folder, f"seed_{seed}", predictions, title=title, protocol=protocol)
+    return {**entry, "seed": seed}
 
 
 def of_seeds(accuracies: Mapping[int, float]) -> dict:

@@ -70,9 +70,8 @@ class WindowAugmenter:
         self._last = np.array([len(track) - 1 for track in tracks])
         self._shapes = _pad([shape for shape, _ in aligned])
         self._heads = _pad([head for _, head in aligned])
-        neutral = speaker_means([shape.mean(0) for shape, _ in aligned], takes)
-        self._neutral = np.stack(list(neutral.values()))
-        self._speaker = np.array([list(neutral).index(name) for name in takes["speaker"]])
+        means = [shape.mean(0) for shape, _ in aligned]
+        self._neutral, self._speaker = speaker_means(means, takes)
         self._depth = _depth(self._neutral.mean(0))
 
     def draw(self, rng: np.random.Generator, takes: np.ndarray) -> np.ndarray:

@@ -145,6 +145,7 @@ class CopyReader:
         start_s: Time stamp at which the clip starts.
         video: The stream of the frames, None without a picture.
         audio: The stream of the packets, None without sound.
+        pixel_aspect: Width of a stored pixel where its height is one.
         first_frame: The first frame, None without a picture.
 
     Raises:
@@ -157,6 +158,7 @@ class CopyReader:
         self.start_s = self._source.start_s
         self.video = self._source.video if self.info.has_picture else None
         self.audio = self._source.audio
+        self.pixel_aspect = self._source.pixel_aspect
         self.first_frame = self._source.first_frame
 
     def close(self) -> None:

@@ -13,28 +13,32 @@ import pandas as pd
 __all__ = ["made_up_means", "speaker_means"]
 
 
-def speaker_means(take_means: Sequence[np.ndarray], takes: pd.DataFrame) -> dict[str, np.ndarray]:
-    """Return each speaker's mean, every emotion counting alike.
+def speaker_means(
+    take_means: Sequence[np.ndarray], takes: pd.DataFrame
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return each speaker's mean, every emotion counting alike, and whose each take is.
 
     Args:
         take_means: The mean of each take, all of one shape.
         takes: Their table, with `speaker` and `emotion`.
 
     Returns:
-        Speaker -> float32 array of that shape.
+        float32 (speakers, ...), speakers by name; int (takes,), each take's row of it.
+
+    Example:
+        >>> takes = pd.DataFrame({"speaker": ["b", "a", "a"], "emotion": ["sad", "sad", "happy"]})
+        >>> means, speaker = speaker_means(np.array([[4.0], [1.0], [3.0]]), takes)
+        >>> means.tolist(), speaker.tolist()
+        ([[2.0], [4.0]], [1, 0, 0])
     """
-    means = np.stack(take_means)
-    speakers, emotions = takes["speaker"].to_numpy(), takes["emotion"].to_numpy()
-    return {
-        str(name): np.mean(
-            [
-                means[(speakers == name) & (emotions == emotion)].mean(0)
-                for emotion in np.unique(emotions[speakers == name])
-            ],
-            0,
-        ).astype(np.float32)
-        for name in np.unique(speakers)
-    }
+    values, emotions = np.stack(take_means), takes["emotion"].to_numpy()
+    names, speaker = np.unique(takes["speaker"].to_numpy(str), return_inverse=True)
+
+    def mean_of(own):
+        return np.mean([values[own & (emotions == e)].mean(0) for e in np.unique(emotions[own])], 0)
+
+    means = [mean_of(speaker == row) for row in range(len(names))]
+    return np.stack(means).astype(np.float32), speaker
 
 
 def made_up_means(

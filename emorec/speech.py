@@ -11,7 +11,7 @@ from functools import cache
 import numpy as np
 
 _SMALLEST_POWER = 1e-10
-_DYNAMIC_RANGE_DB = 80.0
+DYNAMIC_RANGE_DB = 80.0
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ def log_mel(samples: np.ndarray, setting: LogMelSetting) -> np.ndarray:
     power = spectrum.real**2 + spectrum.imag**2
     mel_power = _mel_power(power, setting)
     decibel = 10 * np.log10(np.maximum(mel_power, _SMALLEST_POWER))
-    return np.maximum(decibel, decibel.max() - _DYNAMIC_RANGE_DB)
+    return np.maximum(decibel, decibel.max() - DYNAMIC_RANGE_DB)
 
 
 def reference_input(samples: np.ndarray) -> np.ndarray:

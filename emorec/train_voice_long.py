@@ -20,7 +20,7 @@ import pandas as pd
 from emorec import evaluation, train_voice
 from emorec.corpora import REPOSITORY, ravdess, savee
 from emorec.emotions import COMMON7, RAVDESS8, fold
-from emorec.evidence import measured
+from emorec.evidence import write_part
 from emorec.model_folder import read_predictions, save_network, write_evidence, write_table
 from emorec.networks.layers import fold_standardization
 from emorec.networks.voice import build_voice_network
@@ -49,31 +49,25 @@ ELSEWHERE = (
 )
 
 
-def train(models: Path = MODELS, folds: Sequence[int] | None = None) -> pd.DataFrame:
-    """Train the folds asked for, all if None; finished ones are read.
+def train(folds: Sequence[int] | None = None) -> pd.DataFrame:
+    """Train the folds asked for, or all and then on all speakers; finished ones are read.
 
     Returns:
-        Their prediction table.
+        The folds' prediction table.
     """
     keras.mixed_precision.set_dtype_policy("mixed_bfloat16")
-    work = Path(models) / NAME / "work"
+    folder = MODELS / NAME
+    work = folder / "work"
     start = train_voice.pretrain(work)
     table = ravdess.load_sound_table()
     sounds = train_voice.read_sounds(table)
-    judged = train_voice.train_folds(
-        table,
-        sounds,
-        work,
-        start=start,
-        only=None if folds is None else list(folds),
-        cycles=CYCLES,
-        augmentation=as_another_voice,
-    )
+    how = {"start": start, "cycles": CYCLES, "augmentation": as_another_voice}
+    only = None if folds is None else list(folds)
+    judged = train_voice.train_folds(table, sounds, work, only=only, **how)
     if folds is None:
-        network = train_voice.train_voice_network(
-            table, sounds, work / "all", start=start, cycles=CYCLES, augmentation=as_another_voice
-        )
-        save_network(Path(models) / NAME, fold_standardization(network))
+        network = train_voice.train_voice_network(table, sounds, work / "all", **how)
+        save_network(folder, fold_standardization(network))
+        write_table(folder / "history.csv", train_voice.fold_histories(work))
     return judged
 
 
@@ -84,42 +78,28 @@ def judge_savee(network: keras.Model) -> pd.DataFrame:
     return evaluation.prediction_table(clips, fold(posterior, RAVDESS8, COMMON7), COMMON7, "all")
 
 
-def write_elsewhere(folder: Path, key: str, predictions: pd.DataFrame, title: str) -> dict:
-    """Write `predictions_<key>.csv`; returns its entry for `metrics.json`."""
-    name = f"predictions_{key}.csv"
-    write_table(folder / name, predictions)
-    predictions = read_predictions(folder, name)
-    speakers = predictions["speaker"].nunique()
-    return {
-        "protocol": ELSEWHERE.format(clips=len(predictions), speakers=speakers),
-        "title": title,
-        "bootstrapped_over": "clip_id",
-        **measured(predictions, "clip_id"),
-    }
+def write_results(judged: pd.DataFrame, models: Path = MODELS) -> dict[str, dict]:
+    """Judge SAVEE by both networks, fuse, and write the evidence.
 
+    Args:
+        judged: From `train`, all folds.
+        models: Where the models' folders lie, this one's weights among them.
 
-def main(arguments: Sequence[str] | None = None, models: Path = MODELS) -> None:
-    """Train, judge, fuse and write the evidence."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--folds", type=int, nargs="*", help="train these folds only (1 to 6)")
-    only = parser.parse_args(arguments).folds
-    models = Path(models)
-    judged = train(models, only)
-    if only is not None:
-        return
+    Returns:
+        What each prediction table's metrics are, by name.
+    """
     folder = models / NAME
-    networks = {"savee": folder, "savee_shipped": models / "voice_2d_cnn"}
-    titles = {"savee": "Voice 2D CNN, long training", "savee_shipped": "Voice 2D CNN, as shipped"}
-    elsewhere = {
-        key: write_elsewhere(
-            folder,
-            key,
-            judge_savee(keras.saving.load_model(of / "model.keras")),
-            f"{titles[key]}, on SAVEE",
-        )
-        for key, of in networks.items()
+    networks = {
+        "savee": ("Voice 2D CNN, long training, on SAVEE", folder),
+        "savee_shipped": ("Voice 2D CNN, as shipped, on SAVEE", models / "voice_2d_cnn"),
     }
-    write_table(folder / "history.csv", train_voice.fold_histories(folder / "work"))
+    elsewhere = {}
+    for key, (title, weights) in networks.items():
+        table = judge_savee(keras.saving.load_model(weights / "model.keras"))
+        protocol = ELSEWHERE.format(clips=len(table), speakers=table["speaker"].nunique())
+        elsewhere[key] = write_part(
+            folder, key, table, title=title, protocol=protocol, unit="clip_id"
+        )
     metrics = write_evidence(
         folder,
         judged,
@@ -143,8 +123,18 @@ def main(arguments: Sequence[str] | None = None, models: Path = MODELS) -> None:
         command=COMMAND,
         extra={"title": "Log-linear fusion, voice of the long training", "in_readme": True},
     )
-    for name, found in {"voice": metrics, "fused": fused, **elsewhere}.items():
-        print(f"{name}: {found['scores']['accuracy']:.1%}")
+    return {"voice": metrics, "fused": fused, **elsewhere}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Train, judge, fuse and write the evidence."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--folds", type=int, nargs="*", help="train these folds only (1 to 6)")
+    only = parser.parse_args(arguments).folds
+    judged = train(only)
+    if only is None:
+        for name, found in write_results(judged).items():
+            print(f"{name}: {found['scores']['accuracy']:.1%}")
 
 
 if __name__ == "__main__":

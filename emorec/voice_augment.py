@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from emorec import augment
+from emorec import augment, speech
 from emorec.speakers import made_up_means, speaker_means
 
 __all__ = ["Draw", "Strength", "VoiceAugmenter", "as_another_recording", "as_another_voice"]
@@ -70,9 +70,8 @@ class VoiceAugmenter:
     ):
         self._strength = strength or Strength()
         self._spectrograms = spectrograms
-        means = speaker_means([_voiced_mean(decibel) for decibel in spectrograms], takes)
-        self._means = np.stack(list(means.values()))
-        self._speaker = np.array([list(means).index(str(name)) for name in takes["speaker"]])
+        means = [_voiced_mean(decibel) for decibel in spectrograms]
+        self._means, self._speaker = speaker_means(means, takes)
 
     def draw(self, rng: np.random.Generator, take: int, frames: int) -> np.ndarray:
         """Draw one window of one take; float32 (bands, frames), dB.
@@ -99,7 +98,7 @@ class VoiceAugmenter:
             window = augment.add_noise_floor(rng, window, below_db)
         if rng.random() < strength.codec:
             window[rng.integers(len(window) // 2, len(window)) :] = window.min()
-        return np.maximum(window, window.max() - augment.DYNAMIC_RANGE_DB).astype(np.float32)
+        return np.maximum(window, window.max() - speech.DYNAMIC_RANGE_DB).astype(np.float32)
 
 
 def as_another_voice(spectrograms: Sequence[np.ndarray], takes: pd.DataFrame) -> Draw:

@@ -3,6 +3,7 @@ import numpy as np
 from conftest import write_clip
 
 from emorec.clip_inputs import read_clip_inputs
+from emorec.corpora import javased, ravdess
 from emorec.crops import widened
 from emorec.media import ClipReader, FrameBatch
 
@@ -35,3 +36,19 @@ def test_a_widened_box_keeps_its_place():
     rows, columns = np.nonzero(shown > 127)
     assert abs(columns.mean() - (x + width / 2)) < 1
     assert abs(rows.mean() - (y + height / 2)) < 1
+
+
+def test_javased_is_squeezed_and_its_pixel_aspect_mends_it(emorec_data):
+    def nose(landmarks):
+        """Length of the nose in distances of the eyes, median over the frames."""
+        left, right = landmarks[:, 36:42].mean(1), landmarks[:, 42:48].mean(1)
+        length = np.linalg.norm(landmarks[:, 33] - (left + right) / 2, axis=1)
+        return np.median(length / np.linalg.norm(right - left, axis=1))
+
+    clips = javased.load_video_table(emorec_data / "JavaSED").drop_duplicates("speaker")["path"]
+    _, tracks = ravdess.load_landmarks(emorec_data / "RAVDESS_landmarks")
+    natural = np.mean([nose(track) for track in tracks[::60]])
+    stored = np.mean([nose(read_clip_inputs(path).landmarks) for path in clips])
+    shown = np.mean([nose(read_clip_inputs(p, javased.PIXEL_ASPECT).landmarks) for p in clips])
+    assert stored > 1.15 * natural
+    assert abs(shown / natural - 1) < 0.1

@@ -111,6 +111,19 @@ def test_a_new_model_appears_by_itself(small_tree):
     assert "humans 62.4" in readme, "published figures of the corpus and stream stand beside"
 
 
+def test_a_model_without_a_card_is_shown_where_its_metrics_say_so(small_tree):
+    for name in ("face_shown", "face_other"):
+        add_model(small_tree, name, right=0.1)
+        (small_tree / "Models" / name / "MODEL_CARD.md").unlink()
+    file = small_tree / "Models" / "face_shown" / "metrics.json"
+    metrics = json.loads(file.read_text())
+    file.write_text(json.dumps(metrics | {"title": "Shown", "in_readme": True}))
+    results.rebuild_texts(small_tree)
+    readme = (small_tree / "README.md").read_text()
+    assert "[Shown](Models/face_shown/)" in readme
+    assert "face_other" not in readme
+
+
 def test_a_second_run_writes_nothing(small_tree):
     found = results.rebuild_texts(small_tree)
     assert len(result_plots.rebuild_plots(found, small_tree / "Plots")) == 2

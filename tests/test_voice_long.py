@@ -1,14 +1,18 @@
-import json
+import os
+import shutil
 
 import keras
 import numpy as np
 import pandas as pd
-import pytest
+import soundfile
+from conftest import made_tone
 
-from emorec import train_voice, train_voice_long
+from emorec import evaluation, train_voice, train_voice_long
+from emorec.corpora import REPOSITORY
 from emorec.emotions import COMMON7, RAVDESS8
-from emorec.evaluation import prediction_table
 from emorec.evidence import load_evidence
+from emorec.model_folder import read_predictions, write_table
+from emorec.networks.voice import build_voice_network
 
 
 def made_up_judgement(seed: int) -> pd.DataFrame:
@@ -24,36 +28,46 @@ def made_up_judgement(seed: int) -> pd.DataFrame:
     )
     posterior = rng.dirichlet(np.ones(8), 192) + 0.5 * np.eye(8)[truth]
     folds = np.repeat(np.arange(1, 7), 32)
-    return prediction_table(clips, posterior / posterior.sum(1, keepdims=True), RAVDESS8, folds)
-
-
-def test_savee_is_judged_in_the_common_classes_and_stands_beside(tmp_path, monkeypatch):
-    for name in ("voice_2d_cnn", "geometry", "voice_long"):
-        (tmp_path / name).mkdir()
-    made_up_judgement(1).to_csv(tmp_path / "geometry" / "predictions.csv", index=False)
-    made_up_judgement(2).to_csv(tmp_path / "voice_2d_cnn" / "predictions.csv", index=False)
-    clips = pd.DataFrame(
-        {
-            "path": ["a.wav", "b.wav"] * 7,
-            "clip_id": [f"clip-{i}" for i in range(14)],
-            "speaker": ["savee-DC", "savee-JE"] * 7,
-            "emotion": np.repeat(COMMON7, 2),
-        }
+    return evaluation.prediction_table(
+        clips, posterior / posterior.sum(1, keepdims=True), RAVDESS8, folds
     )
-    sure = np.full((14, 8), 0.02)
-    sure[:, RAVDESS8.index("calm")] = 0.86
-    monkeypatch.setattr(train_voice_long.savee, "load_sound_table", lambda: clips)
-    monkeypatch.setattr(train_voice, "read_sounds", lambda table: [None] * len(table))
-    monkeypatch.setattr(train_voice, "clip_posteriors", lambda network, sounds: sure)
-    monkeypatch.setattr(keras.saving, "load_model", lambda path: None)
-    monkeypatch.setattr(train_voice, "fold_histories", lambda work: pd.DataFrame({"epoch": [0]}))
-    monkeypatch.setattr(train_voice_long, "train", lambda models, folds: made_up_judgement(3))
-    train_voice_long.main([], tmp_path)
-    metrics = json.loads((tmp_path / "voice_long" / "metrics.json").read_text())
-    assert metrics["savee"]["scores"]["accuracy"] == pytest.approx(1 / 7), "calm counts as neutral"
-    fused = json.loads((tmp_path / "fusion_long" / "metrics.json").read_text())
-    assert fused["scores"]["accuracy"] > metrics["scores"]["accuracy"]
-    named = {"voice_long", "voice_long_savee", "voice_long_savee_shipped", "fusion_long"}
-    for name in ("voice_2d_cnn", "geometry"):
-        (tmp_path / name / "predictions.csv").unlink()
-    assert {evidence.name for evidence in load_evidence(tmp_path)} == named
+
+
+def test_both_networks_judge_savee_and_the_fusion_stands_beside(tmp_path, monkeypatch):
+    models, corpus = tmp_path / "Models", tmp_path / "data" / "SAVEE"
+    corpus.mkdir(parents=True)
+    for i, letter in enumerate(("a", "d", "f", "h", "n", "sa", "su")):
+        for speaker in ("DC", "JE"):
+            soundfile.write(
+                corpus / f"{speaker}_{letter}01.wav", made_tone(0.5, 200 + 50 * i), 48_000
+            )
+    monkeypatch.setenv("EMOREC_DATA", str(tmp_path / "data"))
+    for seed, name in enumerate(("voice_2d_cnn", "geometry", "voice_long")):
+        write_table(models / name / "predictions.csv", made_up_judgement(seed))
+    for name in ("voice_2d_cnn", "voice_long"):
+        build_voice_network().save(models / name / "model.keras")
+    found = train_voice_long.write_results(made_up_judgement(2), models)
+    assert found["fused"]["scores"]["accuracy"] > found["voice"]["scores"]["accuracy"]
+    assert found["savee"]["clips"] == found["savee_shipped"]["clips"] == 14
+    judged = read_predictions(models / "voice_long", "predictions_savee.csv")
+    np.testing.assert_allclose(judged[list(COMMON7)].sum(1), 1, atol=1e-3)
+    for name in ("voice_2d_cnn", "geometry"):  # of which there are predictions alone here
+        shutil.rmtree(models / name)
+    assert {evidence.name for evidence in load_evidence(models)} == {
+        "voice_long",
+        "voice_long_savee",
+        "voice_long_savee_shipped",
+        "fusion_long",
+    }
+
+
+def test_savee_s_committed_table_is_the_committed_network_s(emorec_data, monkeypatch):
+    monkeypatch.setenv("EMOREC_DATA", os.fspath(emorec_data))
+    folder = REPOSITORY / "Models" / train_voice_long.NAME
+    network = keras.saving.load_model(folder / "model.keras")
+    clips = train_voice_long.savee.load_sound_table().iloc[::24]
+    posterior = train_voice.clip_posteriors(network, train_voice.read_sounds(clips))
+    committed = read_predictions(folder, "predictions_savee.csv").set_index("clip_id")
+    alike = train_voice_long.fold(posterior, RAVDESS8, COMMON7)
+    expected = committed.loc[clips["clip_id"], list(COMMON7)].to_numpy()
+    np.testing.assert_allclose(alike, expected, atol=5e-3)
