@@ -43,7 +43,7 @@ lint: $(READY) ## Check style and formatting
 	$(BIN)/ruff format --check .
 
 notebooks: $(READY) ## Run every notebook in quick mode
-	EMOREC_QUICK=1 $(BIN)/python -m pytest -n 2 --nbmake --nbmake-timeout=300 --durations=0 notebooks DEMO
+	EMOREC_QUICK=1 $(BIN)/python -m pytest -n 2 --nbmake --nbmake-timeout=300 --durations=0 --ignore=DEMO/Results notebooks DEMO
 
 bench: $(READY) ## Measure speed and memory into Other/benchmark.json
 	$(BIN)/python -m emorec.bench
