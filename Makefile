@@ -6,13 +6,15 @@ READY := $(VENV)/ready
 APP_READY := $(VENV)/app-ready
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 # In the order of what reads whose results.
-TRAIN := train-voice train-face train-geometry train-fusion train-javased train-frames train-voice-long train-action-units
+TRAIN := voice face geometry fusion
+# One file a question; a folder of them trains by its `train`.
+EXPERIMENTS := $(sort $(patsubst emorec/experiments/%.py,%,$(filter-out %/__init__.py,$(wildcard emorec/experiments/*.py))))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo app app-ready test lint notebooks bench results slides train $(TRAIN) examples demo-video lock clean
+.PHONY: help demo app app-ready test lint notebooks bench results slides train experiments examples demo-video lock clean
 
 help: ## List the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
+	@grep -hE '^[a-z%-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z%-]+):.*## /\1\t/' | expand -t 18
 
 $(READY): requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; say which with: make PYTHON=python3.12")'
@@ -32,7 +34,7 @@ app: $(APP_READY) ## Open the web page (emorec app)
 	$(BIN)/emorec app
 
 demo: $(READY) ## Read the clips in DEMO/Examples; results go to DEMO/Results
-	$(BIN)/python -m emorec.demo
+	$(BIN)/python -m emorec.publish.demo_notebook
 
 test: lint $(READY) ## Lint, unit tests, and every notebook in quick mode
 	$(BIN)/python -m pytest --durations=10
@@ -46,24 +48,30 @@ notebooks: $(READY) ## Run every notebook in quick mode
 	EMOREC_QUICK=1 $(BIN)/python -m pytest -n 2 --nbmake --nbmake-timeout=300 --durations=0 --ignore=DEMO/Results notebooks DEMO
 
 bench: $(READY) ## Measure speed and memory into Other/benchmark.json
-	$(BIN)/python -m emorec.bench
+	$(BIN)/python -m emorec.benchmarks.clip
 
 results: $(READY) ## Tables and plots again, from the committed predictions alone
-	$(BIN)/python -m emorec.results
+	$(BIN)/python -m emorec.publish.rebuild
 
 slides: results ## The slides again: Other/Project_Slides.pdf
-	$(BIN)/python -m emorec.slides
+	$(BIN)/python -m emorec.publish.slides
 
-train: $(TRAIN) ## Train every model again (hours); runs resume
+train: $(TRAIN:%=train-%) ## Train again what ships (hours on two cores); a cut run resumes
 
-$(TRAIN): train-%: $(READY) ## Train one model again; a cut run resumes
-	$(BIN)/python -m emorec.train_$(subst -,_,$*)
+train-%: $(READY) ## Train one of them: voice, face, geometry, fusion
+	$(BIN)/python -m emorec.training.$*
+
+experiments: ## List what was trained for comparison; make experiment-NAME trains one
+	@printf 'make experiment-%s\n' $(EXPERIMENTS) classical.train
+
+experiment-%: $(READY)
+	$(BIN)/python -m emorec.experiments.$*
 
 examples: $(READY) ## Draw the clips in DEMO/Examples again
 	$(BIN)/python -m emorec.avatar examples DEMO/Examples
 
 demo-video: $(READY) ## Draw DEMO/ER_DEMO.mp4 and its still picture again, from a made-up clip
-	$(BIN)/python -m emorec.demo_video
+	$(BIN)/python -m emorec.publish.demo_video
 
 lock: $(READY) ## Make requirements.txt anew from the ranges in pyproject.toml
 	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --upgrade \

@@ -16,7 +16,7 @@ __all__ = ["ClipResult", "MediaError", "ModelError", "Recognizer"]
 
 _HOMES = {
     "ClipResult": "emorec.result",
-    "MediaError": "emorec.media",
+    "MediaError": "emorec.media.reader",
     "ModelError": "emorec.engines",
     "Recognizer": "emorec.recognizer",
 }

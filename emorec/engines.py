@@ -7,37 +7,25 @@ same weights from `model.keras`, which needs TensorFlow (or another backend) to 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
-__all__ = ["ENGINES", "ModelError", "ModelSpec", "Network", "load_network", "read_model_spec"]
+from emorec.errors import ModelError
+from emorec.files import write_json
 
-_TRAIN_AGAIN = "fetch the file from the repository again, or train the network with its notebook"
-
-
-class ModelError(Exception):
-    """A model that cannot be used.
-
-    Attributes:
-        path: The file that is to blame.
-        reason: What is wrong with it.
-        remedy: What its owner can do.
-
-    >>> print(ModelError("Models/a/model.onnx", "there is no such file", "train it"))
-    Models/a/model.onnx: there is no such file. Remedy: train it.
-    """
-
-    def __init__(self, path: str | Path, reason: str, remedy: str = _TRAIN_AGAIN):
-        super().__init__(str(path), reason, remedy)
-        self.path = Path(path)
-        self.reason = reason
-        self.remedy = remedy
-
-    def __str__(self) -> str:
-        return f"{self.path}: {self.reason}. Remedy: {self.remedy}."
+__all__ = [
+    "ENGINES",
+    "ModelSpec",
+    "Network",
+    "find_voice_model",
+    "load_network",
+    "read_model_spec",
+    "voice_models",
+]
 
 
 @dataclass(frozen=True)
@@ -216,3 +204,79 @@ def _chosen_output(path: Path, spec: ModelSpec, shapes: dict[str, tuple]) -> str
         reason = f"it is another model: {shapes[name][-1]} outputs for {len(spec.classes)} classes"
         raise ModelError(path, reason)
     return name
+
+
+def write_model_spec(
+    folder: Path,
+    *,
+    stream: str,
+    classes: Sequence[str],
+    inputs: dict,
+    output: str = "",
+    engines: Sequence[str] = (),
+) -> None:
+    """Write `model.json`: what inference has to know; `emorec.engines.ModelSpec` reads it.
+
+    Args:
+        folder: The model's folder.
+        stream: "voice", "face" or "geometry".
+        classes: Classes of the posterior, in the order of the network's output.
+        inputs: How the input is made: rates, windows and sizes (face: `size_px`).
+        output: Name of the output to read, where the network has several.
+        engines: What can run it, where that is not every engine.
+    """
+    content = {"stream": stream, "classes": list(classes), "output": output, "inputs": inputs}
+    if engines:
+        content["engines"] = list(engines)
+    write_json(Path(folder) / "model.json", content)
+
+
+_WEIGHTS = ("model.onnx", "model.keras")
+
+
+def voice_models(models: Path) -> list[str]:
+    """List the names of the voice models in a models' folder that can be loaded, sorted."""
+    return sorted(
+        file.parent.name
+        for file in (
+            *Path(models).glob("*/model.json"),
+            *Path(models).glob("alternatives/*/model.json"),
+        )
+        if _stream(file) == "voice" and _has_weights(file.parent)
+    )
+
+
+def find_voice_model(name: str | Path, models: Path) -> Path:
+    """Return the folder of a voice model.
+
+    Args:
+        name: The folder, or its name in `models` or its `alternatives`.
+        models: The models' folder.
+
+    Raises:
+        ModelError: If neither is there; it lists those there are.
+    """
+    places = (Path(name), Path(models) / name, Path(models) / "alternatives" / name)
+    for folder in places:
+        if (folder / "model.json").exists():
+            return folder
+    there = voice_models(models)
+    reason = f"there is no voice model of this name in {models}"
+    for folder in (*places, *Path(models).glob(f"comparisons/*/{name}")):
+        if _has_weights(folder):
+            reason = "its weights are there, and no model.json that tells how to feed them"
+        elif (folder / "metrics.json").exists():
+            reason = "it was trained for comparison: its evidence is kept, and no weights"
+    remedy = f"choose from {', '.join(there)}" if there else "name the models' folder with --models"
+    raise ModelError(name, reason, remedy)
+
+
+def _has_weights(folder: Path) -> bool:
+    return any((folder / name).exists() for name in _WEIGHTS)
+
+
+def _stream(file: Path) -> str:
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))["stream"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""

@@ -15,23 +15,20 @@ import numpy as np
 
 from emorec.calibration import personal_biases, without_bias
 from emorec.emotions import COMMON7, fold
-from emorec.engines import ModelError, Network, load_network
+from emorec.engines import Network, find_voice_model, load_network
+from emorec.errors import ModelError
+from emorec.faces.landmarks import LandmarkPredictor
 from emorec.fusion import LogLinearFusion
-from emorec.landmarks import LandmarkPredictor
-from emorec.media import ClipReader, FrameBatch, MediaError
-from emorec.model_choice import find_voice_model
-from emorec.read_ahead import read_ahead
-from emorec.result import MADE_UP, ClipResult, Windows
-from emorec.streams import (
-    FALLBACK_FRAME_RATE_HZ,
-    FaceStream,
-    Findings,
-    GeometryStream,
-    PictureStream,
-    VoiceStream,
-)
+from emorec.media.pacing import read_ahead
+from emorec.media.reader import MADE_UP, ClipReader, FrameBatch, MediaError
+from emorec.result import ClipResult
+from emorec.streams.face import FaceStream
+from emorec.streams.geometry import GeometryStream
+from emorec.streams.picture import FALLBACK_FRAME_RATE_HZ, PictureStream
+from emorec.streams.voice import VoiceStream
+from emorec.streams.windows import Findings, Windows
 
-__all__ = ["MODEL_FOLDERS", "Recognizer", "default_models_folder"]
+__all__ = ["MODEL_FOLDERS", "Recognizer"]
 
 MODEL_FOLDERS = {"voice": "voice_2d_cnn", "face": "face_cnn", "geometry": "geometry"}
 """Which model of the models' folder serves which stream."""
@@ -43,12 +40,6 @@ STREAM_CLASSES = {"voice": VoiceStream, "face": FaceStream, "geometry": Geometry
 _FIT_AGAIN = "fetch the file from the repository again, or run the fusion's notebook"
 _FRAMES_PER_BATCH = 8
 _PIECES_AHEAD = 3
-
-
-def default_models_folder() -> Path:
-    """Return the repository's `Models`, or that of the working folder."""
-    own = Path(__file__).resolve().parents[1] / "Models"
-    return own if own.is_dir() else Path("Models")
 
 
 class Recognizer:

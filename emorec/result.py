@@ -9,50 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from emorec.emotions import COMMON7, RAVDESS8, fold
-from emorec.face_track import FaceTrack
+from emorec.faces.track import FaceTrack
+from emorec.streams.face import FaceUsed
+from emorec.streams.windows import STREAMS, Windows
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["MADE_UP", "STREAMS", "ClipResult", "FaceUsed", "Windows"]
-
-STREAMS = ("voice", "face", "geometry")
-"""The streams, in the order in which every table and plot lists them."""
-
-MADE_UP = "made up: drawn face, computed voice"
-"""Comment that an avatar's clip carries, and note that every result on it shows."""
-
-
-@dataclass(frozen=True)
-class Windows:
-    """What one stream says over time.
-
-    Attributes:
-        times_s: (n,) float64, the middle of each window, seconds from the start of the clip.
-        posteriors: (n, 7) float32 over COMMON7.
-        window_s: Length of a window.
-    """
-
-    times_s: np.ndarray
-    posteriors: np.ndarray
-    window_s: float
-
-
-@dataclass(frozen=True)
-class FaceUsed:
-    """One of the faces that the face network was most certain of.
-
-    Attributes:
-        time_s: Time of the frame.
-        picture: (size, size) uint8, grey.
-        emotion: What the face network read from it.
-        confidence: How certain it was, 0 to 1.
-    """
-
-    time_s: float
-    picture: np.ndarray
-    emotion: str
-    confidence: float
+__all__ = ["ClipResult"]
 
 
 @dataclass(frozen=True)

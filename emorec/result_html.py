@@ -12,15 +12,19 @@ import mimetypes
 import os
 from html import escape
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import numpy as np
 
-from emorec.clip_plot import EMOTION_COLORS, TITLES, readable_on
 from emorec.emotions import COMMON7
-from emorec.report import printable
-from emorec.result import STREAMS, ClipResult, FaceUsed
-from emorec.window_values import at_most, shares
+from emorec.errors import printable
+from emorec.streams.face import FaceUsed
+from emorec.streams.windows import STREAMS, at_most, shares
+from emorec.style import EMOTION_COLORS, TITLES, readable_on
+
+if TYPE_CHECKING:
+    from emorec.result import ClipResult
 
 __all__ = ["EMBED_AT_MOST_BYTES", "render"]
 
@@ -63,6 +67,7 @@ def render(result: ClipResult, embed_at_most_bytes: int = EMBED_AT_MOST_BYTES) -
     Returns:
         One `<div>`; file names and notes are escaped.
 
+    >>> from emorec.result import ClipResult
     >>> "&lt;b&gt;.mp4" in render(ClipResult.failed("<b>.mp4", "the file is empty", "record it"))
     True
     """

@@ -7,13 +7,18 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from emorec import geometry, speech
 from emorec.emotions import COMMON7, FERPLUS8, RAVDESS8
+from emorec.features import geometry as geometry_features
+from emorec.features import voice as voice_features
 from emorec.fusion import LogLinearFusion
 
-VOICE_SHAPE = (speech.VOICE.bands, speech.VOICE.frames(round(3 * speech.VOICE.sample_rate_hz)), 1)
+VOICE_SHAPE = (
+    voice_features.VOICE.bands,
+    voice_features.VOICE.frames(round(3 * voice_features.VOICE.sample_rate_hz)),
+    1,
+)
 FACE_SHAPE = (48, 48, 1)
-GEOMETRY_SHAPE = (geometry.WINDOW_FRAMES, geometry.FEATURES)
+GEOMETRY_SHAPE = (geometry_features.WINDOW_FRAMES, geometry_features.FEATURES)
 
 
 def write_network(path: Path, shape: tuple, classes: int, output: str = "output") -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from conftest import made_tone, write_clip
+from helpers import made_tone, write_clip
 from made_models import make_models, write_network
 
 from emorec.avatar import EXPRESSIONS, Pose, draw_face, make_actor

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-from emorec import calibration, calibration_study
-from emorec.corpora import REPOSITORY
+from emorec import calibration
+from emorec.analysis import speaker_calibration
 from emorec.emotions import RAVDESS8
-from emorec.evaluation import prediction_table
+from emorec.evaluation.scores import prediction_table
+from emorec.paths import MODELS, REPOSITORY
 from emorec.recognizer import Recognizer
 
 EXAMPLES = sorted((REPOSITORY / "DEMO" / "Examples").glob("*.mp4"))
@@ -67,14 +68,14 @@ def test_a_stream_that_no_clip_has_gets_no_bias():
 
 def test_the_study_finds_a_gain_where_speakers_differ_and_none_where_they_do_not():
     tables = {"biased": made_up_speakers(1.0), "alike": made_up_speakers(0.0)}
-    found = calibration_study.study_shipped(tables, counts=(0, 8), draws=5, resamples=200)
+    found = speaker_calibration.study_shipped(tables, counts=(0, 8), draws=5, resamples=200)
     assert found.loc[("biased", "any", 8), "gain_low"] > 0.05
     assert abs(found.loc[("alike", "any", 8), "gain"]) < 0.02
     assert ("alike", "neutral", 8) not in found.index
 
 
 def test_calibrating_changes_every_stream_and_leaves_the_recogniser():
-    recognizer = Recognizer.load(REPOSITORY / "Models")
+    recognizer = Recognizer.load(MODELS)
     before = recognizer.classify(EXAMPLES[2])
     personal = recognizer.calibrate(EXAMPLES[:2]).classify(EXAMPLES[2])
     after = recognizer.classify(EXAMPLES[2])
@@ -85,7 +86,7 @@ def test_calibrating_changes_every_stream_and_leaves_the_recogniser():
 
 
 def test_jobs_know_the_speaker_too():
-    calibrated = Recognizer.load(REPOSITORY / "Models").calibrate(EXAMPLES[:1])
+    calibrated = Recognizer.load(MODELS).calibrate(EXAMPLES[:1])
     alone = calibrated.classify(EXAMPLES[2]).posteriors["fused"]
     (beside,) = calibrated.classify_many([EXAMPLES[2]], n_jobs=2)
     np.testing.assert_allclose(beside.posteriors["fused"], alone, atol=1e-6)
@@ -97,4 +98,4 @@ def test_clips_with_neither_voice_nor_face_are_refused(tmp_path):
     silence = tmp_path / "silence.wav"
     soundfile.write(silence, np.zeros(48_000, np.float32), 48_000)
     with pytest.raises(ValueError, match=r"neither a voice nor a face.*Remedy"):
-        Recognizer.load(REPOSITORY / "Models").calibrate([silence])
+        Recognizer.load(MODELS).calibrate([silence])

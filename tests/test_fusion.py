@@ -4,10 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from emorec import evaluation, fusion, train_fusion
+from emorec import fusion as fusion_emorec
+from emorec.avatar.stand_ins import made_up_predictions
 from emorec.emotions import COMMON7, RAVDESS8
-from emorec.made_up import made_up_predictions
-from emorec.splits import SpeakerLeakError
+from emorec.evaluation import scores as evaluation
+from emorec.evaluation.splits import SpeakerLeakError
+from emorec.training import fusion as fusion_training
+from emorec.training import fusion_rules
 
 
 def softmax(scores):
@@ -43,7 +46,7 @@ def accuracy(posterior, truth):
 
 def test_temperatures_undo_over_and_under_confidence(streams):
     truth, posteriors = streams
-    fitted = fusion.fit_log_linear(posteriors, truth, COMMON7)
+    fitted = fusion_rules.fit_log_linear(posteriors, truth, COMMON7)
     assert fitted.temperatures["voice"] == pytest.approx(2.5, rel=0.1)
     assert fitted.temperatures["face"] == pytest.approx(0.5, rel=0.1)
     assert fitted.temperatures["geometry"] == pytest.approx(1.0, rel=0.1)
@@ -51,18 +54,18 @@ def test_temperatures_undo_over_and_under_confidence(streams):
 
 def test_independent_streams_get_full_weight_and_beat_every_part(streams):
     truth, posteriors = streams
-    fitted = fusion.fit_log_linear(posteriors, truth, COMMON7)
+    fitted = fusion_rules.fit_log_linear(posteriors, truth, COMMON7)
     weights = fitted.weights[frozenset(posteriors)]
     assert all(w == pytest.approx(1, abs=0.12) for w in weights.values())
     fused = accuracy(fitted.apply(posteriors), truth)
     assert fused > max(accuracy(p, truth) for p in posteriors.values()) + 0.05
-    assert fused >= accuracy(fusion.mean(posteriors), truth)
+    assert fused >= accuracy(fusion_rules.mean(posteriors), truth)
 
 
 def test_a_copy_of_a_stream_adds_nothing(streams):
     truth, posteriors = streams
     voice = posteriors["voice"]
-    fitted = fusion.fit_log_linear({"voice": voice, "echo": voice}, truth, COMMON7)
+    fitted = fusion_rules.fit_log_linear({"voice": voice, "echo": voice}, truth, COMMON7)
     assert sum(fitted.weights[frozenset({"voice", "echo"})].values()) == pytest.approx(1, abs=0.02)
     alone = fitted.apply({"voice": voice})
     np.testing.assert_allclose(fitted.apply({"voice": voice, "echo": voice}), alone, atol=0.01)
@@ -71,14 +74,16 @@ def test_a_copy_of_a_stream_adds_nothing(streams):
 def test_a_stream_that_knows_nothing_gets_no_weight(streams):
     truth, posteriors = streams
     noise = softmax(np.random.default_rng(5).normal(size=(len(truth), 7)))
-    fitted = fusion.fit_log_linear({"voice": posteriors["voice"], "noise": noise}, truth, COMMON7)
+    fitted = fusion_rules.fit_log_linear(
+        {"voice": posteriors["voice"], "noise": noise}, truth, COMMON7
+    )
     exponents = fitted.exponents(["voice", "noise"])
     assert exponents["noise"] < 0.1 * exponents["voice"]
 
 
 def test_absent_and_nan_streams_give_the_same(streams):
     truth, posteriors = streams
-    fitted = fusion.fit_log_linear(posteriors, truth, COMMON7)
+    fitted = fusion_rules.fit_log_linear(posteriors, truth, COMMON7)
     some = {s: p[:4].copy() for s, p in posteriors.items()}
     without_face = fitted.apply({s: p for s, p in some.items() if s != "face"})
     some["face"][1] = np.nan
@@ -90,14 +95,14 @@ def test_absent_and_nan_streams_give_the_same(streams):
 
 def test_one_clip_needs_no_batch_axis(streams):
     truth, posteriors = streams
-    fitted = fusion.fit_log_linear(posteriors, truth, COMMON7)
+    fitted = fusion_rules.fit_log_linear(posteriors, truth, COMMON7)
     one = fitted.apply({s: p[0] for s, p in posteriors.items()})
     np.testing.assert_allclose(one, fitted.apply(posteriors)[0])
 
 
 def test_nothing_present_is_nan_not_a_guess(streams):
     truth, posteriors = streams
-    fitted = fusion.fit_log_linear(posteriors, truth, COMMON7)
+    fitted = fusion_rules.fit_log_linear(posteriors, truth, COMMON7)
     assert np.isnan(fitted.apply({"voice": np.full(7, np.nan)})).all()
 
 
@@ -105,17 +110,17 @@ def test_streams_that_never_met_are_weighed_between_redundant_and_independent(st
     truth, posteriors = streams
     voice, face = posteriors["voice"].copy(), posteriors["face"].copy()
     voice[:3000], face[3000:] = np.nan, np.nan
-    fitted = fusion.fit_log_linear({"voice": voice, "face": face}, truth, COMMON7)
+    fitted = fusion_rules.fit_log_linear({"voice": voice, "face": face}, truth, COMMON7)
     assert frozenset({"voice", "face"}) not in fitted.weights
     alone = fitted.exponents(["voice"])["voice"]
     beside = fitted.exponents(["voice", "face"])["voice"]
     assert alone / 2 < beside < alone
     with pytest.raises(ValueError, match="too few"):
-        fusion.fit_log_linear({"voice": voice[2990:3010]}, truth[2990:3010], COMMON7)
+        fusion_rules.fit_log_linear({"voice": voice[2990:3010]}, truth[2990:3010], COMMON7)
 
 
 def test_no_single_stream_has_a_veto():
-    fitted = fusion.LogLinearFusion(("a", "b"), {"x": 1.0, "y": 1.0}, {})
+    fitted = fusion_emorec.LogLinearFusion(("a", "b"), {"x": 1.0, "y": 1.0}, {})
     certain = {"x": np.array([1.0, 0.0]), "y": np.array([0.1, 0.9])}
     assert fitted.apply(certain)[1] > 0
 
@@ -125,16 +130,18 @@ def test_clip_weights_count_as_repetitions(streams):
     part = {"voice": posteriors["voice"][:200]}
     counts = np.where(np.arange(200) < 100, 2, 1)
     repeated = np.repeat(np.arange(200), counts)
-    weighed = fusion.fit_log_linear(part, truth[:200], COMMON7, clip_weights=counts)
-    repeats = fusion.fit_log_linear({"voice": part["voice"][repeated]}, truth[repeated], COMMON7)
+    weighed = fusion_rules.fit_log_linear(part, truth[:200], COMMON7, clip_weights=counts)
+    repeats = fusion_rules.fit_log_linear(
+        {"voice": part["voice"][repeated]}, truth[repeated], COMMON7
+    )
     assert weighed.temperatures["voice"] == pytest.approx(repeats.temperatures["voice"], rel=1e-3)
 
 
 def test_round_trip_through_json(streams, tmp_path):
     truth, posteriors = streams
-    fitted = fusion.fit_log_linear(posteriors, truth, COMMON7)
+    fitted = fusion_rules.fit_log_linear(posteriors, truth, COMMON7)
     fitted.to_json(tmp_path / "fusion.json")
-    again = fusion.LogLinearFusion.from_json(tmp_path / "fusion.json")
+    again = fusion_emorec.LogLinearFusion.from_json(tmp_path / "fusion.json")
     np.testing.assert_array_equal(again.apply(posteriors), fitted.apply(posteriors))
 
 
@@ -143,12 +150,12 @@ def test_a_foreign_file_is_named_with_a_remedy(tmp_path, text):
     path = tmp_path / "fusion.json"
     path.write_text(text)
     with pytest.raises(ValueError, match=r"fusion\.json.*Remedy"):
-        fusion.LogLinearFusion.from_json(path)
+        fusion_emorec.LogLinearFusion.from_json(path)
 
 
 def test_wrong_use_is_refused(streams):
     truth, posteriors = streams
-    fitted = fusion.fit_log_linear(posteriors, truth, COMMON7)
+    fitted = fusion_rules.fit_log_linear(posteriors, truth, COMMON7)
     with pytest.raises(ValueError, match="unknown"):
         fitted.apply({"smell": posteriors["voice"]})
     with pytest.raises(ValueError, match="one shape"):
@@ -159,17 +166,17 @@ def test_wrong_use_is_refused(streams):
 
 def test_plain_rules_by_hand():
     two = {"x": np.array([[0.6, 0.4, 0.0]]), "y": np.array([[0.1, 0.5, 0.4]])}
-    np.testing.assert_allclose(fusion.mean(two), [[0.35, 0.45, 0.2]])
-    np.testing.assert_allclose(fusion.maximum(two), [[0.4, 1 / 3, 4 / 15]])
-    np.testing.assert_allclose(fusion.product(two), [[0.06 / 0.26, 0.2 / 0.26, 0]], atol=1e-5)
-    assert fusion.majority(two).argmax() == 1  # one vote each; the mean decides
+    np.testing.assert_allclose(fusion_rules.mean(two), [[0.35, 0.45, 0.2]])
+    np.testing.assert_allclose(fusion_rules.maximum(two), [[0.4, 1 / 3, 4 / 15]])
+    np.testing.assert_allclose(fusion_rules.product(two), [[0.06 / 0.26, 0.2 / 0.26, 0]], atol=1e-5)
+    assert fusion_rules.majority(two).argmax() == 1  # one vote each; the mean decides
     three = {**two, "z": np.array([[0.5, 0.3, 0.2]])}
-    assert fusion.majority(three).argmax() == 0  # two votes against one
+    assert fusion_rules.majority(three).argmax() == 0  # two votes against one
 
 
 def test_mean_weights_favour_the_better_stream(streams):
     truth, posteriors = streams
-    weights = fusion.fit_mean_weights(
+    weights = fusion_rules.fit_mean_weights(
         {"good": posteriors["geometry"], "noise": np.full((len(truth), 7), 1 / 7)}, truth
     )
     assert sum(weights.values()) == pytest.approx(1)
@@ -197,7 +204,7 @@ def make_tables(clips=1200):
 
 def test_streams_are_joined_by_take_not_by_position():
     tables = make_tables()
-    joined = train_fusion.join_streams(tables)
+    joined = fusion_training.join_streams(tables)
     geometry = tables["geometry"].set_index("clip_id").loc[joined["clip_id"]]
     np.testing.assert_array_equal(joined["geometry.sad"], geometry["sad"])
     assert (joined["truth"].to_numpy() == geometry["truth"]).all()
@@ -208,39 +215,39 @@ def test_streams_that_disagree_on_a_clip_are_refused(key, other):
     tables = make_tables(100)
     tables["voice"][key] = other
     with pytest.raises(ValueError, match=f"differ in the {key}.*Remedy"):
-        train_fusion.join_streams(tables)
+        fusion_training.join_streams(tables)
 
 
 def test_streams_without_a_common_clip_are_refused():
     tables = make_tables(100)
     tables["voice"]["clip_id"] += "x"
     with pytest.raises(ValueError, match="share no clip"):
-        train_fusion.join_streams(tables)
+        fusion_training.join_streams(tables)
 
 
 def test_fusing_out_of_fold_beats_each_stream_and_never_sees_the_judged_truth():
-    joined = train_fusion.join_streams(make_tables())
-    fused = train_fusion.fuse_out_of_fold(joined)
-    rules = train_fusion.compare(fused).set_index("rule")["accuracy"]
+    joined = fusion_training.join_streams(make_tables())
+    fused = fusion_training.fuse_out_of_fold(joined)
+    rules = fusion_training.compare(fused).set_index("rule")["accuracy"]
     assert rules["log-linear"] > rules[["voice alone", "geometry alone"]].max() + 0.03
     block = (joined["fold"] == 2).to_numpy()
     changed = joined.copy()
     changed.loc[block, "truth"] = "sad"
-    again = train_fusion.fuse_out_of_fold(changed)
+    again = fusion_training.fuse_out_of_fold(changed)
     for rule in ("log-linear", "weighted mean"):
         before, after = (t[rule].loc[block, list(RAVDESS8)] for t in (fused, again))
         np.testing.assert_array_equal(before, after)
 
 
 def test_a_speaker_in_two_blocks_is_refused():
-    joined = train_fusion.join_streams(make_tables())
+    joined = fusion_training.join_streams(make_tables())
     joined.loc[joined["fold"] == 2, "speaker"] = "s00"
     with pytest.raises(SpeakerLeakError):
-        train_fusion.fuse_out_of_fold(joined)
+        fusion_training.fuse_out_of_fold(joined)
 
 
 def test_the_deployed_fusion_takes_the_face_from_an_audiovisual_corpus():
-    joined = train_fusion.join_streams(make_tables())
+    joined = fusion_training.join_streams(make_tables())
     rng = np.random.default_rng(4)
     truth = rng.integers(0, 7, 300)
     other = pd.DataFrame({"truth": np.array(COMMON7)[truth]})
@@ -248,7 +255,10 @@ def test_the_deployed_fusion_takes_the_face_from_an_audiovisual_corpus():
         posterior = make_stream(rng, truth, 1.2, sharpness=2 if stream == "face" else 1)
         other[[f"{stream}.{name}" for name in COMMON7]] = posterior
     other.loc[:9, [f"voice.{name}" for name in COMMON7]] = np.nan
-    without, fitted = train_fusion.fit_deployed(joined), train_fusion.fit_deployed(joined, other)
+    without, fitted = (
+        fusion_training.fit_deployed(joined),
+        fusion_training.fit_deployed(joined, other),
+    )
     assert without.temperatures["face"] == 1
     assert fitted.temperatures["face"] == pytest.approx(2, rel=0.25)
     assert frozenset({"voice", "face", "geometry"}) in fitted.weights

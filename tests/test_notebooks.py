@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from emorec.corpora import REPOSITORY
+from emorec.paths import REPOSITORY
 
 NOTEBOOKS = sorted([*REPOSITORY.glob("notebooks/*.ipynb"), *REPOSITORY.glob("DEMO/*.ipynb")])
 

@@ -4,20 +4,22 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import made_tone, write_clip
+from helpers import made_tone, write_clip
 from made_models import FACE_SHAPE, GEOMETRY_SHAPE, VOICE_SHAPE, untrained_models
 
 import emorec
-from emorec import MediaError, ModelError, Recognizer, geometry
+from emorec import MediaError, ModelError, Recognizer
 from emorec.emotions import COMMON7, RAVDESS8
 from emorec.engines import load_network
-from emorec.landmarks import LandmarkPredictor
-from emorec.media import SoundBlock, read_frames
-from emorec.read_ahead import read_ahead
-from emorec.recognizer import MODEL_FOLDERS, default_models_folder
-from emorec.result import MADE_UP
-from emorec.speech import VOICE
-from emorec.streams import GeometryStream, VoiceStream
+from emorec.faces.landmarks import LandmarkPredictor
+from emorec.features import geometry as geometry_features
+from emorec.features.voice import VOICE
+from emorec.media.pacing import read_ahead
+from emorec.media.reader import MADE_UP, SoundBlock, read_frames
+from emorec.paths import default_models_folder
+from emorec.recognizer import MODEL_FOLDERS
+from emorec.streams.geometry import GeometryStream
+from emorec.streams.voice import VoiceStream
 
 RATE_HZ = VOICE.sample_rate_hz
 
@@ -132,14 +134,17 @@ def test_a_long_track_of_landmarks_is_judged_piece_by_piece(recognizer, example)
     frame = next(read_frames(example)).frames[0]
     box = np.array([440, 160, 400, 400])
     stream = GeometryStream(recognizer.networks["geometry"], LandmarkPredictor())
-    for time_s in np.arange(0, 70, 1 / geometry.FRAME_RATE_HZ):
+    for time_s in np.arange(0, 70, 1 / geometry_features.FRAME_RATE_HZ):
         stream.add(float(time_s), frame, box)
     times_s = stream.finish().times_s
     assert times_s[0] == pytest.approx(1.5, abs=0.1)
     assert times_s[-1] == pytest.approx(68.5, abs=0.2)
     assert np.diff(times_s).max() < 0.6
     # The hop of 0.5 s is 7.5 frames at 15 Hz, so that windows start every 8 frames.
-    hop_s = round(geometry.HOP_S * geometry.FRAME_RATE_HZ) / geometry.FRAME_RATE_HZ
+    hop_s = (
+        round(geometry_features.HOP_S * geometry_features.FRAME_RATE_HZ)
+        / geometry_features.FRAME_RATE_HZ
+    )
     assert len(times_s) == pytest.approx(1 + 67 / hop_s, abs=3)
 
 
@@ -166,7 +171,8 @@ def test_public_names_come_from_the_package():
 def test_saved_networks_agree_in_both_engines(tmp_path):
     import keras
 
-    from emorec.model_folder import save_network, write_model_spec
+    from emorec.engines import write_model_spec
+    from emorec.training.fit import save_network
 
     inputs = keras.layers.Input((8, 6, 1))
     hidden = keras.layers.Flatten()(keras.layers.Conv2D(4, 3, activation="relu")(inputs))

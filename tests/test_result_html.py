@@ -4,18 +4,19 @@ import json
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
-from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
 import nbformat
 import numpy as np
 import pytest
-from conftest import made_tone, write_clip
+from helpers import made_tone, write_clip
 
-from emorec.demo import move_links
 from emorec.emotions import COMMON7
-from emorec.result import ClipResult, Windows
+from emorec.paths import REPOSITORY
+from emorec.publish.demo_notebook import move_links
+from emorec.result import ClipResult
 from emorec.result_html import EMBED_AT_MOST_BYTES, render
+from emorec.streams.windows import Windows
 
 VOID = {"img", "col", "rect", "br"}
 
@@ -161,7 +162,7 @@ def test_the_page_of_the_demo_finds_the_clips(heard, tmp_path, monkeypatch):
 
 
 def test_the_demo_notebook_is_small_and_links_its_clips():
-    path = Path(__file__).parents[1] / "DEMO" / "ER_FullClip_DEMO.ipynb"
+    path = REPOSITORY / "DEMO" / "ER_FullClip_DEMO.ipynb"
     assert path.stat().st_size < 1_000_000
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
     html = [

@@ -18,7 +18,7 @@ from emorec.avatar.expression import EXPRESSIONS, INTENSITY_SCALE, Pose
 from emorec.avatar.face import REFERENCE_SIZE, draw_face
 from emorec.avatar.voice import HOP_S, SAMPLE_RATE_HZ, Speech, synthesise_voice
 from emorec.corpora import ravdess
-from emorec.result import MADE_UP
+from emorec.media.reader import MADE_UP
 
 FRAME_RATE_HZ = 30
 EMOTION_CODES: dict[str, int] = {name: int(code) for code, name in ravdess.EMOTION_CODES.items()}

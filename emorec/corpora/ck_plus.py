@@ -6,7 +6,9 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from emorec.corpora import CorpusMissingError, data_folder
+from emorec.emotions import BASIC6
+from emorec.errors import CorpusMissingError
+from emorec.paths import data_folder
 
 SIZE_PX = 48
 
@@ -87,3 +89,14 @@ def load_pictures(table: pd.DataFrame) -> np.ndarray:
                 f"{path}: no picture of {SIZE_PX}x{SIZE_PX}. Remedy: copy it from CK+48 again."
             )
     return np.stack(pictures)
+
+
+def load_six() -> tuple[pd.DataFrame, np.ndarray]:
+    """Return table and faces of CK+ without contempt.
+
+    Raises:
+        CorpusMissingError: If CK+ is absent.
+    """
+    table = load_picture_table()
+    table = table[table["emotion"].isin(BASIC6)].reset_index(drop=True)
+    return table, load_pictures(table)

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from emorec.corpora import CorpusMissingError, data_folder
+from emorec.errors import CorpusMissingError
+from emorec.paths import data_folder
 
 # Third field of a file name -> class.
 _EMOTION_CODES = {

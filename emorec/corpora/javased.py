@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from emorec.corpora import CorpusMissingError, data_folder
+from emorec.errors import CorpusMissingError
+from emorec.paths import data_folder
 
 PIXEL_ASPECT = 4 / 3
 """Width of a pixel where its height is one. The files say nothing of it: 360x270 of what a camera

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from emorec.corpora import CorpusMissingError, data_folder
+from emorec.errors import CorpusMissingError
+from emorec.paths import data_folder
 
 EMOTION_CODES = {
     "01": "neutral",

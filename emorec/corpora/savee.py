@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from emorec.corpora import CorpusMissingError, data_folder
+from emorec.errors import CorpusMissingError
+from emorec.paths import data_folder
 
 SPEAKERS = ("DC", "JE", "JK", "KL")
 """Initials of the four men."""

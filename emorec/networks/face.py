@@ -4,9 +4,8 @@ import keras
 from keras import layers
 
 from emorec.emotions import COMMON7, FERPLUS8
+from emorec.features.face import FACE_SIZE_PX
 from emorec.networks.layers import conv_relu
-
-FACE_SIZE_PX = 48
 
 # Convolutions per stage; each stage ends in a pooling that halves the picture.
 STAGES = ((32, 1), (64, 2), (128, 3), (256, 3))
@@ -28,7 +27,7 @@ def build_face_network(
 
     Returns:
         A model from (batch, size_px, size_px, 1), float32, standardised per face (see
-        `emorec.streams.standardize`), to {"fer": (batch, 7), "ferplus": (batch, 8)}.
+        `emorec.features.face.standardize`), to {"fer": (batch, 7), "ferplus": (batch, 8)}.
     """
     inputs = layers.Input((size_px, size_px, 1), name="face")
     x = inputs

@@ -10,7 +10,7 @@ import numpy as np
 from keras import layers, ops
 
 from emorec.emotions import RAVDESS8
-from emorec.geometry import FEATURES, WINDOW_FRAMES
+from emorec.features.geometry import FEATURES, WINDOW_FRAMES
 
 HIDDEN_UNITS = 128
 MEMBERS = 3

@@ -27,7 +27,7 @@ def build_voice_network(
 
     Returns:
         A model from (batch, bands, frames, 1), float32, standardised per window (see
-        `emorec.speech.voice_input`), to a posterior, (batch, classes); over RAVDESS8 unless
+        `emorec.features.voice.voice_input`), to a posterior, (batch, classes); over RAVDESS8 unless
         told otherwise.
     """
     inputs = layers.Input((bands, frames, 1), name="log_mel")

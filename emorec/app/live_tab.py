@@ -1,0 +1,156 @@
+"""The page's live tab: a browser's camera and microphone through `emorec.live.engine.LiveEngine`.
+
+A page opens one WebSocket and sends grey frames and sound as binary messages; verdicts come back
+ten times a second. The engine lives as long as the connection.
+
+Each message begins with 16 bytes, little-endian: its kind (uint8: 1 frame, 2 sound), three bytes
+of padding, two uint16 or one uint32 (width and height in pixels, or the sample rate in Hz), and
+the time in seconds on the page's clock (float64).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from emorec.emotions import COMMON7
+
+if TYPE_CHECKING:
+    from starlette.websockets import WebSocket
+
+    from emorec.live.engine import LiveCounts, LiveEngine, LiveVerdict
+    from emorec.recognizer import Recognizer
+
+__all__ = ["LiveDesk", "entry", "unpack"]
+
+HEADER_BYTES = 16
+FRAME, SOUND = 1, 2
+MOST_VIEWS = 4
+_VERDICT_EVERY_S = 0.1
+_LARGEST_SIDE_PX, _LOWEST_RATE_HZ, _HIGHEST_RATE_HZ = 1280, 8_000, 192_000
+_LONGEST_SOUND_S = 2.0
+
+
+def unpack(message: bytes) -> tuple:
+    """Read a message of the page.
+
+    Returns:
+        ("frame", picture (height, width) uint8, time_s) or
+        ("sound", samples (n,) float32, sample_rate_hz, time_s).
+
+    Raises:
+        ValueError: When it is none of the two.
+
+    Example:
+        >>> head = struct.pack("<B3xHHd", 1, 2, 1, 0.5)
+        >>> unpack(head + bytes([7, 9]))
+        ('frame', array([[7, 9]], dtype=uint8), 0.5)
+    """
+    if len(message) < HEADER_BYTES:
+        raise ValueError("a message shorter than its head")
+    (time_s,) = struct.unpack_from("<d", message, 8)
+    if not np.isfinite(time_s):
+        raise ValueError("a time that is no number")
+    if message[0] == FRAME:
+        width, height = struct.unpack_from("<HH", message, 4)
+        if not 0 < width * height == len(message) - HEADER_BYTES:
+            raise ValueError("a frame of another size than it says")
+        if max(width, height) > _LARGEST_SIDE_PX:
+            raise ValueError("a frame that is too large")
+        picture = np.frombuffer(message, np.uint8, offset=HEADER_BYTES)
+        return "frame", picture.reshape(height, width), time_s
+    if message[0] == SOUND:
+        (rate_hz,) = struct.unpack_from("<I", message, 4)
+        if not _LOWEST_RATE_HZ <= rate_hz <= _HIGHEST_RATE_HZ or len(message) % 4:
+            raise ValueError("sound of an impossible rate or length")
+        samples = np.frombuffer(message, "<f4", offset=HEADER_BYTES)
+        if len(samples) > _LONGEST_SOUND_S * rate_hz or not np.isfinite(samples).all():
+            raise ValueError("sound that is too long or not finite")
+        return "sound", samples, rate_hz, time_s
+    raise ValueError("a message of an unknown kind")
+
+
+def entry(verdict: LiveVerdict, counts: LiveCounts) -> dict:
+    """Return what the page is told of a verdict."""
+    return {
+        "emotions": COMMON7,
+        "time_s": verdict.time_s,
+        "probabilities": {
+            stream: [round(float(p), 4) for p in posterior]
+            for stream, posterior in verdict.probabilities.items()
+        },
+        "face_box": None if verdict.face_box is None else [float(v) for v in verdict.face_box],
+        "notes": list(verdict.notes),
+        "latency_ms": round(1000 * verdict.latency_s) if verdict.latency_s >= 0 else None,
+        "dropped": counts.dropped,
+    }
+
+
+class LiveDesk:
+    """Gives every live view an engine of its own.
+
+    Args:
+        recognizer: Whose networks the engines use.
+    """
+
+    def __init__(self, recognizer: Recognizer):
+        self._recognizer = recognizer
+        self._views = 0
+
+    def routes(self) -> list:
+        """Return the routes of the live tab."""
+        from starlette.routing import WebSocketRoute
+
+        return [WebSocketRoute("/emorec/live", self.view)]
+
+    async def view(self, socket: WebSocket) -> None:
+        """Serve one live view, from its opening to its end."""
+        from starlette.websockets import WebSocketDisconnect
+
+        from emorec.live.engine import LiveEngine
+
+        await socket.accept()
+        if self._views >= MOST_VIEWS:
+            problem = f"{MOST_VIEWS} live views are open already. Try again when one has ended."
+            await socket.send_json({"problem": problem})
+            await socket.close()
+            return
+        self._views += 1
+        engine = None
+        try:
+            engine = await asyncio.to_thread(LiveEngine, self._recognizer)
+            telling = asyncio.create_task(_tell(socket, engine))
+            try:
+                while True:
+                    _push(engine, await socket.receive_bytes())
+            finally:
+                telling.cancel()
+        except (WebSocketDisconnect, RuntimeError, KeyError):
+            return  # the tab was closed, or the server is ending
+        except ValueError as error:
+            await socket.close(1003, str(error))
+        finally:
+            if engine is not None:
+                await asyncio.shield(asyncio.to_thread(engine.close))
+            self._views -= 1
+
+
+def _push(engine: LiveEngine, message: bytes) -> None:
+    kind, content, *rest = unpack(message)
+    if kind == "frame":
+        engine.push_frame(content, *rest)
+    else:
+        engine.push_sound(content, *rest)
+
+
+async def _tell(socket: WebSocket, engine: LiveEngine) -> None:
+    told = None
+    while True:
+        await asyncio.sleep(_VERDICT_EVERY_S)
+        verdict = engine.verdict()
+        if verdict is not None and verdict is not told:
+            told = verdict
+            await socket.send_json(entry(verdict, engine.counts))

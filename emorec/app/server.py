@@ -1,0 +1,213 @@
+"""The web page's server: ``emorec app``.
+
+It listens on this machine alone unless told otherwise, keeps what it is sent in a private folder,
+and leaves neither a process nor a file behind when it ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import getpass
+import os
+import secrets
+import socket
+import sys
+import tempfile
+import threading
+import webbrowser
+from argparse import Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from emorec.app.store import Store
+    from emorec.recognizer import Recognizer
+
+__all__ = ["AppError", "make_app", "run"]
+
+LOCAL = "127.0.0.1"
+PASSWORD_VARIABLE = "EMOREC_APP_PASSWORD"
+_SHORTEST_PASSWORD = 8
+_PATIENCE_S = 2  # for requests that are still being answered when the server is to end
+
+
+class AppError(Exception):
+    """Why the page cannot be served, and what helps."""
+
+
+def run(options: Namespace) -> int:
+    """Serve the page until Ctrl-C.
+
+    Args:
+        options: `port`, `host`, `password_file`, `no_browser`, `models`, `keep`.
+
+    Returns:
+        The exit status.
+    """
+    from emorec.errors import ModelError
+
+    try:
+        _check_extras()
+        password = _password(options)
+        listening = _listen(options.host, options.port)
+        with listening, contextlib.suppress(KeyboardInterrupt):
+            _serve(options, password, listening)
+    except (AppError, ModelError) as error:
+        print(f"emorec: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _serve(options: Namespace, password: str | None, listening: socket.socket) -> None:
+    import cv2
+    import uvicorn
+
+    from emorec.app.store import Store
+    from emorec.paths import default_models_folder
+    from emorec.recognizer import Recognizer
+
+    cv2.setNumThreads(1)
+    models = Path(options.models or default_models_folder())
+    recognizer = Recognizer.load(models)
+    with Store(options.keep) as store, _temporary_files_in(store.root):
+        app = make_app(recognizer, models, store, password)
+        config = uvicorn.Config(
+            app,
+            log_level="warning",
+            access_log=False,
+            timeout_graceful_shutdown=_PATIENCE_S,
+            ws_max_size=4_000_000,
+            # Packing thirty pictures a second would cost more than all the rest.
+            ws_per_message_deflate=False,
+            server_header=False,
+        )
+        server = uvicorn.Server(config)
+        address = f"http://{options.host}:{listening.getsockname()[1]}/"
+        print(f"emorec is at {address}   (Ctrl-C ends it)", flush=True)
+        if not options.no_browser:
+            threading.Timer(1.0, webbrowser.open, [address]).start()
+        with contextlib.suppress(KeyboardInterrupt):
+            server.run([listening])
+    print("emorec: ended; all that was sent is deleted", flush=True)
+
+
+def make_app(recognizer: Recognizer, models: Path, store: Store, password: str | None):
+    """Put the page together: an ASGI application.
+
+    Args:
+        recognizer: Reads clips and live pictures.
+        models: The models' folder.
+        store: Keeps what is sent.
+        password: Asked for once per browser, None asks for none.
+    """
+    from fastapi import FastAPI
+
+    from emorec.app.clip_tab import ClipDesk
+    from emorec.app.files import file_routes, sweep_for_ever
+    from emorec.app.guard import Guard
+    from emorec.app.live_tab import LiveDesk
+    from emorec.app.page import HEAD, build_page, quiet_gradio, theme
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_):
+        sweeping = asyncio.create_task(sweep_for_ever(store))
+        yield
+        sweeping.cancel()
+
+    outer = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    outer.router.routes += file_routes(store, secrets.token_hex(8))
+    outer.router.routes += LiveDesk(recognizer).routes()
+    page = build_page(ClipDesk(recognizer, store), models)
+    quiet_gradio().mount_gradio_app(
+        outer,
+        page,
+        "/",
+        footer_links=[],
+        run_history=False,
+        ssr_mode=False,
+        mcp_server=False,
+        enable_monitoring=False,
+        pwa=False,
+        show_error=True,
+        allowed_paths=[],
+        blocked_paths=["/"],
+        max_file_size="1kb",
+        theme=theme(),
+        head=HEAD,
+    )
+    return Guard(outer, password)
+
+
+def _check_extras() -> None:
+    import importlib.util
+
+    missing = [n for n in ("gradio", "websockets") if importlib.util.find_spec(n) is None]
+    if missing:
+        raise AppError(
+            f"the web page needs {' and '.join(missing)}, which is not installed. Remedy: "
+            "pip install -r requirements-app.txt"
+        )
+
+
+def _password(options: Namespace) -> str | None:
+    """The password where one is needed: from the file, the environment, or the terminal."""
+    if options.password_file is not None:
+        try:
+            password = options.password_file.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise AppError(
+                f"{options.password_file}: the password cannot be read ({error}). Remedy: name a "
+                "file with the password in its only line"
+            ) from error
+    elif os.environ.get(PASSWORD_VARIABLE):
+        password = os.environ[PASSWORD_VARIABLE]
+    elif options.host == LOCAL:
+        return None
+    elif sys.stdin.isatty():
+        password = getpass.getpass("Password for the page: ")
+    else:
+        password = ""
+    if len(password) < _SHORTEST_PASSWORD:
+        raise AppError(
+            f"others can reach {options.host}, so that the page needs a password of at least "
+            f"{_SHORTEST_PASSWORD} characters. Remedy: --password-file FILE, or the variable "
+            f"{PASSWORD_VARIABLE}"
+        )
+    return password
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Take hold of the port, so that a failure is said before anything is loaded."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+        # At once, so that a browser that comes before everything is loaded waits for it.
+        listening.listen(128)
+    except (OSError, OverflowError) as error:
+        listening.close()
+        reason = getattr(error, "strerror", None) or str(error)
+        raise AppError(
+            f"port {port} of {host} cannot be used ({reason}). Remedy: another one with --port, "
+            "or --port 0 for any that is free"
+        ) from error
+    return listening
+
+
+@contextlib.contextmanager
+def _temporary_files_in(folder: Path):
+    """Have Gradio and everything else put temporary files where all is deleted in the end."""
+    inside = folder / "temporary"
+    inside.mkdir(mode=0o700)
+    before = os.environ.get("GRADIO_TEMP_DIR"), tempfile.tempdir
+    os.environ["GRADIO_TEMP_DIR"] = tempfile.tempdir = str(inside)
+    try:
+        yield
+    finally:
+        tempfile.tempdir = before[1]
+        if before[0] is None:
+            os.environ.pop("GRADIO_TEMP_DIR", None)
+        else:
+            os.environ["GRADIO_TEMP_DIR"] = before[0]

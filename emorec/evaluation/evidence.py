@@ -1,0 +1,279 @@
+"""The evidence behind every number: each model's committed predictions and metrics."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from emorec.evaluation import scores as evaluation
+from emorec.files import write_json, write_table
+
+if TYPE_CHECKING:
+    pass
+
+# The order of tables and slides; folders that are not named follow by name.
+_STREAMS = ("voice", "face", "geometry", "fusion")
+
+
+class ResultsError(Exception):
+    """Results that cannot be made; the message names the file, the reason and the remedy."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The predictions of one model on one set of clips, and the metrics that follow.
+
+    Attributes:
+        folder: The model's folder.
+        place: Where in `Models` it lies; what ships lies at the top.
+        stream: What it listens to or looks at: voice, face, geometry, fusion.
+        key: Empty for `predictions.csv`, else what follows in `predictions_<key>.csv`.
+        metrics: The model's `metrics.json`, or its entry `key`.
+    """
+
+    folder: Path
+    place: str
+    stream: str
+    key: str
+    metrics: dict
+
+    @property
+    def name(self) -> str:
+        """Folder and key, fit for a file's name."""
+        return self.folder.name + (f"_{self.key}" if self.key else "")
+
+    @property
+    def title(self) -> str:
+        """Heading of the model's card; without one what the metrics say, or the folder's name."""
+        if self.is_shipped:
+            card = (self.folder / "MODEL_CARD.md").read_text(encoding="utf-8")
+            return card.split("\n")[0].removeprefix("# ")
+        return self.metrics.get("title", self.folder.name.replace("_", " "))
+
+    @property
+    def is_shipped(self) -> bool:
+        """Whether the recogniser loads it: the others were trained for evidence alone."""
+        return "/" not in self.place
+
+    @property
+    def is_in_readme(self) -> bool:
+        """Whether the README's tables show it: what is shipped, and what its metrics name."""
+        return self.is_shipped or self.metrics.get("in_readme", False)
+
+    @property
+    def page(self) -> str:
+        """Where a reader of the README learns more: the card, or the folder without one."""
+        return f"Models/{self.place}/" + ("MODEL_CARD.md" if self.is_shipped else "")
+
+    @cached_property
+    def predictions(self) -> pd.DataFrame:
+        """The prediction table."""
+        suffix = f"_{self.key}" if self.key else ""
+        return read_predictions(self.folder, f"predictions{suffix}.csv")
+
+    @property
+    def unit(self) -> str:
+        """Over what intervals are bootstrapped."""
+        return self.metrics.get("bootstrapped_over", "clip_id" if self.key else "speaker")
+
+    @property
+    def measured_on(self) -> str:
+        """The protocol's first clause."""
+        return re.split(r"[;:.](?:\s|$)", self.metrics["protocol"])[0]
+
+    @property
+    def size(self) -> str:
+        """Number of clips, and of speakers where the corpus names them."""
+        clips = f"n = {self.metrics['clips']:,}"
+        if self.unit != "speaker":
+            return clips
+        return f"{clips}, {self.predictions['speaker'].nunique()} speakers"
+
+    def percent(self, score: str = "accuracy") -> tuple[float, float, float]:
+        """Return a score and its 95 % interval, in percent."""
+        low, high = self.metrics["intervals_95"][score]
+        return 100 * self.metrics["scores"][score], 100 * low, 100 * high
+
+    def in_words(self) -> str:
+        """Return accuracy and interval: `63.4 % (59.4 – 67.9)`."""
+        value, low, high = self.percent()
+        return f"{value:.1f} % ({low:.1f} – {high:.1f})"
+
+
+def measured(predictions: pd.DataFrame, unit: str) -> dict:
+    """Return the part of the metrics that follows from the predictions."""
+    return {
+        "clips": len(predictions),
+        "scores": evaluation.scores(predictions),
+        "intervals_95": evaluation.intervals(predictions, unit=unit),
+        "confusion": evaluation.confusion(predictions).to_numpy().tolist(),
+        "classes": list(evaluation.classes_of(predictions)),
+    }
+
+
+def write_part(
+    folder: Path,
+    key: str,
+    predictions: pd.DataFrame,
+    *,
+    title: str,
+    protocol: str,
+    unit: str = "speaker",
+) -> dict:
+    """Write predictions that stand beside a folder's own: `predictions_<key>.csv`.
+
+    Args:
+        folder: The model's folder.
+        key: Of a seed, or of other clips.
+        predictions: Prediction table.
+        title: Heading in tables.
+        protocol: One sentence: corpus, split, what was held out.
+        unit: What the intervals are bootstrapped over.
+
+    Returns:
+        Its entry `key` for `metrics.json`.
+    """
+    name = f"predictions_{key}.csv"
+    write_table(Path(folder) / name, predictions)
+    # Scored as they will be read back, so that the table and the numbers agree exactly.
+    predictions = read_predictions(folder, name)
+    return {
+        "protocol": protocol,
+        "title": title,
+        "units": int(predictions[unit].nunique()),
+        "bootstrapped_over": unit,
+        **measured(predictions, unit),
+    }
+
+
+def write_seed(
+    folder: Path, seed: int, predictions: pd.DataFrame, *, title: str, protocol: str
+) -> dict:
+    """Write one of several seeds' predictions; returns its entry `seed_<seed>`."""
+    entry = write_part(folder, f"seed_{seed}", predictions, title=title, protocol=protocol)
+    return {**entry, "seed": seed}
+
+
+def of_seeds(accuracies: Mapping[int, float]) -> dict:
+    """Return what `metrics.json` tells of several seeds' accuracies.
+
+    Args:
+        accuracies: Seed -> accuracy.
+
+    Example:
+        >>> of_seeds({1: 0.5, 2: 0.75})["mean"]
+        0.625
+    """
+    found = list(accuracies.values())
+    return {
+        "mean": sum(found) / len(found),
+        "lowest": min(found),
+        "highest": max(found),
+        "seeds": list(accuracies),
+        "accuracies": found,
+    }
+
+
+def load_evidence(models: Path) -> list[Evidence]:
+    """Read all models' predictions and metrics, voice first, then face, geometry and fusion.
+
+    Raises:
+        ResultsError: If a folder has one without the other, or metrics that cannot be read.
+    """
+    found = []
+    for folder in _model_folders(models):
+        tables, file = sorted(folder.glob("predictions*.csv")), folder / "metrics.json"
+        if not (folder / "predictions.csv").exists() or not file.exists():
+            raise ResultsError(
+                f"{folder}: predictions.csv and metrics.json belong together, and one is missing. "
+                "Remedy: write both with evidence.write_evidence."
+            )
+        found += _read_folder(models, folder, tables)
+    rank = {stream: i for i, stream in enumerate(_STREAMS)}
+    return sorted(
+        found,
+        key=lambda e: (rank.get(e.stream, len(rank)), not e.name.startswith(e.stream), e.name),
+    )
+
+
+def _model_folders(models: Path) -> list[Path]:
+    files = [*models.rglob("predictions*.csv"), *models.rglob("metrics.json")]
+    return sorted({f.parent for f in files if "work" not in f.relative_to(models).parts})
+
+
+def _read_folder(models: Path, folder: Path, tables: list[Path]) -> list[Evidence]:
+    file = folder / "metrics.json"
+    try:
+        metrics = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ResultsError(f"{file}: no JSON ({error}). Remedy: train the model again.") from error
+    found = []
+    for table in tables:
+        key = table.stem.removeprefix("predictions").lstrip("_")
+        entry = metrics.get(key) if key else metrics
+        if key and not isinstance(entry, dict):
+            # Such a table, of single frames for example, is kept for notebooks alone.
+            continue
+        if "protocol" not in entry:
+            what = f"its entry {key!r}" if key else "it"
+            raise ResultsError(
+                f"{file}: {what} has no protocol, which {table.name} needs. Remedy: have the "
+                "training write it, or remove the table."
+            )
+        place = folder.relative_to(models).as_posix()
+        found.append(Evidence(folder, place, metrics.get("stream", ""), key, entry))
+    return found
+
+
+def read_predictions(folder: Path, name: str = "predictions.csv") -> pd.DataFrame:
+    """Read a model's out-of-fold predictions."""
+    return pd.read_csv(Path(folder) / name, dtype={"clip_id": str, "speaker": str})
+
+
+def write_evidence(
+    folder: Path,
+    predictions: pd.DataFrame,
+    *,
+    protocol: str,
+    command: str,
+    unit: str = "speaker",
+    extra: dict | None = None,
+) -> dict:
+    """Write `predictions.csv` and the `metrics.json` that follows from it.
+
+    Args:
+        folder: The model's folder.
+        predictions: Prediction table (see `evaluation`).
+        protocol: One sentence: corpus, split, what was held out.
+        command: What makes the same again.
+        unit: What the intervals are bootstrapped over.
+        extra: More facts for `metrics.json` (seeds, sizes, times).
+
+    Returns:
+        What was written to `metrics.json`.
+    """
+    folder = Path(folder)
+    write_table(folder / "predictions.csv", predictions)
+    # Scored as they will be read back, so that the table and the numbers agree exactly.
+    predictions = read_predictions(folder)
+    metrics = {
+        "protocol": protocol,
+        "command": command,
+        "clips": len(predictions),
+        "units": int(predictions[unit].nunique()),
+        "bootstrapped_over": unit,
+        "scores": evaluation.scores(predictions),
+        "intervals_95": evaluation.intervals(predictions, unit=unit),
+        "confusion": evaluation.confusion(predictions).to_numpy().tolist(),
+        "classes": list(evaluation.classes_of(predictions)),
+        **(extra or {}),
+    }
+    write_json(folder / "metrics.json", metrics)
+    return metrics

@@ -1,0 +1,1 @@
+"""Voices by hand-made features: forests, dense networks, CNNs and LSTMs."""

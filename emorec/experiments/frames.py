@@ -1,0 +1,212 @@
+"""The reference project's face network on single frames of JavaSED, four folds of two actors.
+
+    python -m emorec.experiments.frames                      # all kinds of picture
+    python -m emorec.experiments.frames --kinds face  # one kind; processes can share the work
+
+It reads the full frame, the frame with its light background blacked out, the face, or the face
+minus the training actors' mean face. Evidence goes to `Models/comparisons/frames`:
+`predictions.csv` for clips (mean over frames, as the reference project does) and
+`predictions_frames.csv` for single frames. A finished fold is not trained again.
+"""
+
+import argparse
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+
+from emorec.corpora import javased
+from emorec.corpora.frame_sets import OUTPUT_FOLDER, FrameSet, load_frames
+from emorec.emotions import JAVASED6
+from emorec.evaluation import scores as evaluation
+from emorec.evaluation.evidence import read_predictions, write_evidence
+from emorec.evaluation.scores import prediction_table
+from emorec.evaluation.splits import JAVASED_PROTOCOL, javased_folds
+from emorec.files import write_table
+from emorec.networks.rebuilt import build_face, build_transfer_network
+from emorec.paths import MODELS
+
+QUESTION = "comparisons/frames"
+"""Where in `Models` the evidence goes."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a network is shown, and which network it is.
+
+    Attributes:
+        frame_set: "frame", "black" or "face"; see `emorec.corpora.frame_clip`.
+        what: In words.
+        build: Makes the network from the number of classes.
+        is_mean_subtracted: Whether the training actors' mean picture is taken away.
+    """
+
+    frame_set: str
+    what: str
+    build: Callable[[int], keras.Model] = build_face
+    is_mean_subtracted: bool = False
+
+
+KINDS = {
+    "full": Kind("frame", "the full frame"),
+    "black": Kind("black", "the frame with its light background black"),
+    "face": Kind("face", "the face"),
+    "face_minus_mean": Kind("face", "the face minus the mean face", is_mean_subtracted=True),
+    "transfer": Kind("face", "the face, MobileNetV2", build=build_transfer_network),
+}
+FRAMES_PER_CLIP = 6
+EPOCHS = 10
+BATCH_SIZE = 64
+SEED = 1
+
+
+def spread(frames: FrameSet, per_clip: int = FRAMES_PER_CLIP) -> np.ndarray:
+    """Choose up to `per_clip` frames of each clip, evenly over its length; row numbers."""
+    rows = pd.Series(np.arange(len(frames))).groupby(frames.clip_id, sort=False)
+    return np.concatenate(
+        [
+            part.to_numpy()[np.linspace(0, len(part) - 1, min(per_clip, len(part))).astype(int)]
+            for _, part in rows
+        ]
+    )
+
+
+def judge_frames(
+    table: pd.DataFrame,
+    frames: FrameSet,
+    kind: str,
+    train: np.ndarray,
+    work: Path,
+    epochs: int = EPOCHS,
+) -> np.ndarray:
+    """Train on the training clips' frames; return posteriors of the others, float (m, 6).
+
+    Args:
+        table: All clips, `clip_id` and `emotion`.
+        frames: Their frames.
+        kind: One of KINDS.
+        train: bool (clips,).
+        work: For the learning curve.
+        epochs: Passes over the chosen frames.
+    """
+    code_of = dict(zip(table["clip_id"], map(JAVASED6.index, table["emotion"]), strict=True))
+    truth = np.array([code_of[clip_id] for clip_id in frames.clip_id])
+    in_training = np.isin(frames.clip_id, table["clip_id"][train])
+    pictures = frames.scaled()
+    if KINDS[kind].is_mean_subtracted:
+        pictures = pictures - pictures[in_training].mean(0)
+    rows = spread(frames)
+    rows = rows[in_training[rows]]
+    keras.utils.set_random_seed(SEED)
+    network = KINDS[kind].build(len(JAVASED6))
+    network.compile(
+        keras.optimizers.Adam(1e-3),
+        "sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+        jit_compile=False,
+    )
+    work.mkdir(parents=True, exist_ok=True)
+    network.fit(
+        FlippedBatches(pictures[rows], truth[rows]),
+        epochs=epochs,
+        callbacks=[keras.callbacks.CSVLogger(str(work / "history.csv"))],
+        verbose=0,
+    )
+    return network.predict(pictures[~in_training], batch_size=64, verbose=0)
+
+
+class FlippedBatches(keras.utils.PyDataset):
+    """Shuffled batches, half of whose pictures are mirrored, as in the reference project."""
+
+    def __init__(self, pictures: np.ndarray, truth: np.ndarray):
+        super().__init__()
+        self._pictures, self._truth = pictures, truth
+        self._rng = np.random.default_rng(SEED)
+        self._order = self._rng.permutation(len(truth))
+
+    def __len__(self):
+        return max(1, len(self._truth) // BATCH_SIZE)
+
+    def __getitem__(self, index):
+        rows = self._order[index * BATCH_SIZE : (index + 1) * BATCH_SIZE]
+        pictures = self._pictures[rows].copy()
+        flip = self._rng.random(len(rows)) < 0.5
+        pictures[flip] = pictures[flip][:, :, ::-1]
+        return pictures, self._truth[rows]
+
+    def on_epoch_end(self):
+        """Draw a new order."""
+        self._order = self._rng.permutation(len(self._truth))
+
+
+def judge_kind(
+    kind: str, table: pd.DataFrame, frames: FrameSet, models: Path = MODELS, epochs: int = EPOCHS
+) -> dict:
+    """Judge all clips out of fold by one kind of picture and write the evidence."""
+    folder = Path(models) / QUESTION / f"frames_{kind}"
+    clips = table.set_index("clip_id")
+    parts = []
+    for fold, train, test in javased_folds(table["speaker"]):
+        work = folder / "work" / f"fold_{fold}"
+        if not (work / "predictions.csv").exists():
+            posterior = judge_frames(table, frames, kind, train, work, epochs)
+            held_out = np.isin(frames.clip_id, table["clip_id"][test])
+            of_frame = clips.loc[list(frames.clip_id[held_out])].reset_index()
+            judged = prediction_table(of_frame, posterior, JAVASED6, fold)
+            judged.insert(1, "frame_number", frames.frame_number[held_out])
+            write_table(work / "predictions.csv", judged)
+        parts.append(read_predictions(work))
+    return write_kind(folder, kind, pd.concat(parts, ignore_index=True))
+
+
+def pool_frames(of_frames: pd.DataFrame) -> pd.DataFrame:
+    """Average the frames' posteriors over each clip; returns a prediction table of clips."""
+    keys = ["clip_id", "speaker", "fold", "truth"]
+    return of_frames.groupby(keys, sort=False)[list(JAVASED6)].mean().reset_index()
+
+
+def write_kind(folder: Path, kind: str, of_frames: pd.DataFrame) -> dict:
+    """Write one kind's evidence; returns what `metrics.json` holds."""
+    write_table(folder / "predictions_frames.csv", of_frames)
+    single = of_frames.drop(columns="frame_number")
+    network = KINDS[kind].build(len(JAVASED6))
+    what = KINDS[kind].what + (" from scratch" if "from_scratch" in network.name else "")
+    metrics = write_evidence(
+        folder,
+        pool_frames(of_frames),
+        protocol=JAVASED_PROTOCOL.format(
+            how=f"single frames, {what}, the reference project's face network unless "
+            f"another is named; mean over the frames of a clip; {FRAMES_PER_CLIP} frames a clip "
+            f"train for {EPOCHS} epochs; one seed"
+        ),
+        command=f"python -m emorec.experiments.frames --kinds {kind}",
+        extra={
+            "title": f"Single frames: {what}",
+            "seed": SEED,
+            "parameters": network.count_params(),
+            "frames": len(single),
+            "frame_scores": evaluation.scores(single),
+            "frame_intervals_95": evaluation.intervals(single),
+        },
+    )
+    scores = metrics["frame_scores"]["accuracy"], metrics["scores"]["accuracy"]
+    print("{}: frame {:.1%}, clip {:.1%}".format(kind, *scores), flush=True)
+    return metrics
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Train and judge the kinds asked for."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--kinds", nargs="*", choices=KINDS, default=list(KINDS))
+    keras.mixed_precision.set_dtype_policy("mixed_bfloat16")
+    table = javased.load_video_table()
+    for kind in parser.parse_args(arguments).kinds:
+        frames = load_frames(table, OUTPUT_FOLDER, KINDS[kind].frame_set, corpus="JavaSED")
+        judge_kind(kind, table, frames)
+
+
+if __name__ == "__main__":
+    main()

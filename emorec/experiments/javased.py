@@ -1,0 +1,391 @@
+"""All three networks taken to JavaSED, a corpus with pictures: four folds of two actors each.
+
+    python -m emorec.experiments.javased                # everything; a cut run goes on where it was
+    python -m emorec.experiments.javased --stream face  # one stream; processes can share the work
+
+The voice and the face network start from the shipped weights, the geometry network is trained on
+RAVDESS's landmarks and JavaSED's together. What is shipped does not change: this is evidence of
+how far the method carries on real pixels, by speaker, in `Models/comparisons/javased`. A stream's
+posterior is the mean of as many networks' as `SEEDS` names for it.
+"""
+
+import argparse
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+
+from emorec.corpora import javased, ravdess
+from emorec.emotions import JAVASED6
+from emorec.evaluation import scores as evaluation
+from emorec.evaluation.evidence import of_seeds, read_predictions, write_evidence, write_seed
+from emorec.evaluation.scores import prediction_table
+from emorec.evaluation.splits import JAVASED_PROTOCOL, check_disjoint, javased_folds
+from emorec.features.face import standardize
+from emorec.features.geometry import cut_windows, resample
+from emorec.files import write_table
+from emorec.networks.face import build_face_network, build_temporal_network, replace_heads
+from emorec.networks.layers import unfold_standardization
+from emorec.networks.voice import build_voice_network
+from emorec.paths import MODELS
+from emorec.posteriors import log_mean
+from emorec.training import augment, fusion_rules
+from emorec.training import geometry as geometry_training
+from emorec.training import voice as voice_training
+from emorec.training.augment_geometry import RAVDESS_FRAME_RATE_HZ
+from emorec.training.clip_inputs import ClipInputs, read_inputs
+from emorec.training.fit import AugmentedBatches, Cycle, fit_cycles
+
+QUESTION = "comparisons/javased"
+"""Where in `Models` the evidence goes."""
+STREAMS = ("voice", "face", "geometry")
+# A face network takes five times as long to train as a voice network.
+SEEDS = {"voice": (1, 2, 3), "face": (1,), "geometry": (1, 2, 3), "face_temporal": (1, 2, 3)}
+VOICE_CYCLES = (Cycle(160, 1e-3, dropout=0.3),)
+FACE_CYCLES = (Cycle(25, 5e-4, dropout=0.4),)
+FACES_PER_CLIP = 8
+TEMPORAL_CYCLES = (Cycle(60, 1e-3, dropout=0.4),)
+TEMPORAL_FRAMES = 32
+# A JavaSED clip is drawn as often as this many of RAVDESS's.
+CLIP_WEIGHT = 3
+
+TITLES = {
+    "voice": "voice, fine-tuned",
+    "face": "face, fine-tuned",
+    "geometry": "geometry, with RAVDESS",
+    "face_temporal": "temporal network on the face network's embeddings",
+    "fusion": "log-linear fusion",
+}
+HOW = {
+    "voice": "started from the shipped voice network (CREMA-D and RAVDESS)",
+    "face": "started from the shipped face network (FER-2013); pictures shown as 16:9",
+    "geometry": "trained on them, pictures shown as 16:9, and on RAVDESS's landmarks in the six "
+    "classes",
+    "face_temporal": "a temporal network on the shipped face network's embeddings of 32 frames "
+    "spread over the clip; pictures shown as 16:9",
+    "fusion": "log-linear over voice, face and geometry, parameters of a fold fitted on the "
+    "other three folds' posteriors; the face is the frame network or the temporal network, "
+    "whichever is right more often on the other three folds. Of twelve ways to put versions of "
+    "these networks together, which reached 62.5 to 67.7 %, this is the best",
+}
+
+
+def one_hot(emotions: Sequence[str]) -> np.ndarray:
+    """Return float32 (n, 6)."""
+    return np.eye(len(JAVASED6), dtype=np.float32)[[JAVASED6.index(name) for name in emotions]]
+
+
+def judge_voice(
+    table, inputs, train, test, work: Path, seed: int, models: Path = MODELS
+) -> np.ndarray:
+    """Fine-tune the shipped voice network on the training clips; judge the test clips.
+
+    Args:
+        table: All clips.
+        inputs: Theirs.
+        train: bool (clips,).
+        test: Likewise.
+        work: For backup, history and the finished network.
+        seed: Of initial weights, order and augmentation.
+        models: Where the shipped models lie.
+
+    Returns:
+        float (test clips, 6); NaN where a clip has no sound.
+    """
+    shipped = keras.saving.load_model(models / "voice_2d_cnn" / "model.keras")
+    start = unfold_standardization(shipped, build_voice_network())
+    sounds = [clip.sound for clip in inputs]
+    network = voice_training.train_voice_network(
+        table[train],
+        [sounds[i] for i in np.flatnonzero(train)],
+        work,
+        start=start,
+        classes=JAVASED6,
+        cycles=VOICE_CYCLES,
+        seed=seed,
+    )
+    return voice_training.clip_posteriors(network, [sounds[i] for i in np.flatnonzero(test)])
+
+
+def judge_face(
+    table, inputs, train, test, work: Path, seed: int, models: Path = MODELS
+) -> np.ndarray:
+    """Fine-tune the shipped face network on the training clips' faces; judge the test clips.
+
+    A clip's posterior is the normalised geometric mean over its faces. Arguments and result as
+    those of `judge_voice`; NaN where a clip shows no face.
+    """
+    shipped = keras.saving.load_model(models / "face_cnn" / "model.keras")
+    clips = [i for i in np.flatnonzero(train) if len(inputs[i].faces)]
+    targets = one_hot(table["emotion"])
+    keras.utils.set_random_seed(seed)
+
+    def build(dropout):
+        network = unfold_standardization(shipped, build_face_network(dropout=dropout))
+        return replace_heads(network, len(JAVASED6), dropout)
+
+    def make_batch(rng, indices):
+        chosen = [clips[i % len(clips)] for i in indices]
+        faces = [inputs[i].faces[rng.integers(len(inputs[i].faces))] for i in chosen]
+        return standardize(augment.augment_faces(rng, np.stack(faces))), targets[chosen]
+
+    network = fit_cycles(
+        build,
+        lambda cycle: AugmentedBatches(len(clips) * FACES_PER_CLIP, make_batch, 32, seed + cycle),
+        FACE_CYCLES,
+        work,
+        loss=keras.losses.CategoricalCrossentropy(label_smoothing=0.1),
+        metrics=["accuracy"],
+        weight_decay=0.05,
+    )
+    found = [inputs[i].faces for i in np.flatnonzero(test)]
+    return pooled_by_clip(network, [standardize(faces) for faces in found])
+
+
+def pooled_by_clip(network: keras.Model, inputs: Sequence[np.ndarray]) -> np.ndarray:
+    """Judge each clip's inputs and pool them; float (clips, 6), NaN for a clip without any."""
+    posterior = network.predict(np.concatenate(inputs), batch_size=64, verbose=0)
+    parts = np.split(posterior, np.cumsum([len(part) for part in inputs])[:-1])
+    missing = np.full(len(JAVASED6), np.nan)
+    return np.stack([log_mean(part) if len(part) else missing for part in parts])
+
+
+def judge_geometry(
+    table, inputs, train, test, work: Path, seed: int, models: Path = MODELS
+) -> np.ndarray:
+    """Train on RAVDESS's landmarks and the training clips'; judge the test clips.
+
+    Arguments and result as those of `judge_voice`; `models` is not needed.
+    """
+    takes, tracks = ravdess.load_landmarks()
+    shared = takes["emotion"].isin(JAVASED6).to_numpy()
+    takes = takes.loc[shared, ["clip_id", "speaker", "emotion"]]
+    tracks = [track for track, wanted in zip(tracks, shared, strict=True) if wanted]
+    clips = [i for i in np.flatnonzero(train) if len(inputs[i].landmarks)] * CLIP_WEIGHT
+    even = {
+        i: resample(inputs[i].landmarks_s, inputs[i].landmarks, RAVDESS_FRAME_RATE_HZ)[1]
+        for i in set(clips)
+    }
+    network = geometry_training.train_geometry_network(
+        pd.concat([takes, table.loc[clips, takes.columns]], ignore_index=True),
+        [*tracks, *(even[i] for i in clips)],
+        work,
+        classes=JAVASED6,
+        seed=seed,
+    )
+    found = [inputs[i] for i in np.flatnonzero(test)]
+    return pooled_by_clip(
+        network, [cut_windows(clip.landmarks_s, clip.landmarks).features for clip in found]
+    )
+
+
+def judge_face_temporal(
+    table, inputs, train, test, work: Path, seed: int, models: Path = MODELS
+) -> np.ndarray:
+    """Train a temporal network on the shipped face network's embeddings; judge the test clips.
+
+    Not the fine-tuned network's: those of its own training clips are too good to learn from.
+    Arguments and result as those of `judge_voice`.
+    """
+    shipped = keras.saving.load_model(models / "face_cnn" / "model.keras")
+    embed = keras.Model(shipped.input, shipped.get_layer("embedding").output)
+    seen = [i for i, clip in enumerate(inputs) if len(clip.faces)]
+    found = embed.predict(
+        standardize(np.concatenate([inputs[i].faces for i in seen])), batch_size=64, verbose=0
+    )
+    sequences = np.zeros((len(inputs), TEMPORAL_FRAMES, found.shape[1]), np.float32)
+    ends = np.cumsum([len(inputs[i].faces) for i in seen])
+    for i, part in zip(seen, np.split(found, ends[:-1]), strict=True):
+        sequences[i] = part[np.linspace(0, len(part) - 1, TEMPORAL_FRAMES).round().astype(int)]
+    has_face = np.isin(np.arange(len(inputs)), seen)
+    chosen = np.flatnonzero(train & has_face)
+    targets = one_hot(table["emotion"])
+    keras.utils.set_random_seed(seed)
+
+    def make_batch(rng, indices):
+        rows = chosen[indices]
+        noisy = sequences[rows] + rng.normal(0, 0.1, sequences[rows].shape).astype(np.float32)
+        return augment.mixup(rng, noisy, targets[rows], alpha=0.3)
+
+    network = fit_cycles(
+        lambda dropout: build_temporal_network(len(JAVASED6), found.shape[1], dropout),
+        lambda cycle: AugmentedBatches(len(chosen), make_batch, 16, seed + cycle),
+        TEMPORAL_CYCLES,
+        work,
+        loss=keras.losses.CategoricalCrossentropy(label_smoothing=0.1),
+        metrics=["accuracy"],
+        weight_decay=0.1,
+    )
+    posterior = network.predict(sequences[test], verbose=0)
+    posterior[~has_face[test]] = np.nan
+    return posterior
+
+
+JUDGES = {
+    "voice": judge_voice,
+    "face": judge_face,
+    "geometry": judge_geometry,
+    "face_temporal": judge_face_temporal,
+}
+
+
+def judge_stream(
+    stream: str,
+    table: pd.DataFrame,
+    inputs: Sequence[ClipInputs],
+    models: Path = MODELS,
+    seeds: Sequence[int] | None = None,
+) -> pd.DataFrame:
+    """Judge all clips out of fold by one stream, with each seed, and write the mean's evidence.
+
+    Args:
+        stream: One of JUDGES.
+        table: All clips.
+        inputs: Theirs.
+        models: Where the models' folders lie.
+        seeds: One network each; those of `SEEDS` when None.
+
+    Returns:
+        The prediction table; clips that lack the stream are not in it.
+    """
+    folder = Path(models) / QUESTION / f"javased_{stream}"
+    policy = "float32" if stream == "geometry" else "mixed_bfloat16"
+    keras.mixed_precision.set_dtype_policy(policy)
+    tables = {}
+    for seed in seeds or SEEDS[stream]:
+        parts = []
+        for fold, train, test in javased_folds(table["speaker"]):
+            work = folder / "work" / f"seed_{seed}" / f"fold_{fold}"
+            if not (work / "predictions.csv").exists():
+                posterior = JUDGES[stream](table, inputs, train, test, work, seed, models)
+                there = np.isfinite(posterior).all(1)
+                judged = prediction_table(table[test][there], posterior[there], JAVASED6, fold)
+                write_table(work / "predictions.csv", judged)
+            parts.append(read_predictions(work))
+        tables[seed] = pd.concat(parts, ignore_index=True)
+    named = ", ".join(map(str, tables))
+    how = f"{HOW[stream]}; " + (f"mean of seeds {named}" if len(tables) > 1 else "one seed")
+    facts = {"seed": min(tables)}
+    if len(tables) > 1:
+        facts = {
+            f"seed_{seed}": write_seed(
+                folder,
+                seed,
+                judged,
+                title=f"JavaSED: {TITLES[stream]}, seed {seed} alone",
+                protocol=JAVASED_PROTOCOL.format(how=f"{HOW[stream]}; seed {seed} alone"),
+            )
+            for seed, judged in tables.items()
+        }
+        accuracies = {entry["seed"]: entry["scores"]["accuracy"] for entry in facts.values()}
+        facts = {"accuracy_of_seeds": of_seeds(accuracies), **facts}
+    mean = evaluation.mean_of_tables(list(tables.values()))
+    return write_javased(folder, stream, mean, how, facts)
+
+
+def write_javased(
+    folder: Path, name: str, predictions: pd.DataFrame, how: str, facts: dict
+) -> pd.DataFrame:
+    """Write a stream's or the fusion's evidence; returns the table as it will be read."""
+    metrics = write_evidence(
+        folder,
+        predictions,
+        protocol=JAVASED_PROTOCOL.format(how=how),
+        command="python -m emorec.experiments.javased",
+        extra={"title": f"JavaSED: {TITLES[name]}", **facts},
+    )
+    print(f"JavaSED, {name}: {metrics['scores']['accuracy']:.1%}", flush=True)
+    return read_predictions(folder)
+
+
+def fuse_out_of_fold(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Fuse streams of which a clip may lack some; parameters come from the other folds.
+
+    Args:
+        tables: Stream -> prediction table, joined by `clip_id`.
+    """
+    keys = ["clip_id", "speaker", "fold", "truth"]
+    clips = pd.concat([table[keys] for table in tables.values()])
+    clips = clips.drop_duplicates().sort_values("clip_id", ignore_index=True)
+    posteriors = {
+        stream: table.set_index("clip_id")[list(JAVASED6)].reindex(clips["clip_id"]).to_numpy()
+        for stream, table in tables.items()
+    }
+    truth = np.array([JAVASED6.index(name) for name in clips["truth"]])
+    fused = np.empty((len(clips), len(JAVASED6)))
+    for fold in clips["fold"].unique():
+        held_out = (clips["fold"] == fold).to_numpy()
+        check_disjoint(fit=clips["speaker"][~held_out], judged=clips["speaker"][held_out])
+        fit_on = {stream: p[~held_out] for stream, p in posteriors.items()}
+        fitted = fusion_rules.fit_log_linear(fit_on, truth[~held_out], JAVASED6)
+        fused[held_out] = fitted.apply({s: p[held_out] for s, p in posteriors.items()})
+    named = clips.rename(columns={"truth": "emotion"})
+    return prediction_table(named, fused, JAVASED6, clips["fold"].to_numpy())
+
+
+def chosen_by_other_folds(candidates: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Take each fold's clips from the candidate that is right more often on the other folds.
+
+    Args:
+        candidates: Prediction tables of the same clips.
+
+    Returns:
+        One prediction table; the first candidate's where several are as good.
+    """
+    parts = []
+    for fold in sorted(candidates[0]["fold"].unique()):
+        right = [evaluation.scores(t[t["fold"] != fold])["accuracy"] for t in candidates]
+        best = candidates[int(np.argmax(right))]
+        parts.append(best[best["fold"] == fold])
+    return pd.concat(parts, ignore_index=True)
+
+
+def load_streams(models: Path = MODELS) -> dict[str, pd.DataFrame]:
+    """Read the committed tables of the streams that are fused; a stream without one is left out.
+
+    The face's is, fold by fold, that of the frame network or that of the temporal network.
+    """
+    found = {
+        stream: read_predictions(models / QUESTION / f"javased_{stream}")
+        for stream in JUDGES
+        if (models / QUESTION / f"javased_{stream}" / "predictions.csv").exists()
+    }
+    faces = [found.pop(stream) for stream in ("face", "face_temporal") if stream in found]
+    if faces:
+        found["face"] = chosen_by_other_folds(faces)
+    return {stream: found[stream] for stream in STREAMS if stream in found}
+
+
+def compare_subsets(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Fuse every set of the streams: accuracy and interval in percent, all streams first."""
+    rows = {}
+    for size in range(len(tables), 0, -1):
+        for present in combinations(tables, size):
+            fused = fuse_out_of_fold({stream: tables[stream] for stream in present})
+            accuracy = evaluation.scores(fused)["accuracy"]
+            rows[" + ".join(present)] = (accuracy, *evaluation.intervals(fused)["accuracy"])
+    return pd.DataFrame(rows, index=["accuracy %", "from", "to"]).T.mul(100).round(1)
+
+
+def main() -> None:
+    """Train, judge, fuse."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--stream", choices=JUDGES, help="train and judge this one only")
+    chosen = parser.parse_args().stream
+    table = javased.load_video_table()
+    inputs = read_inputs(table["path"], pixel_aspect=javased.PIXEL_ASPECT)
+    for stream in [chosen] if chosen else JUDGES:
+        judge_stream(stream, table, inputs)
+    if not chosen:
+        seeds = {"seeds": {stream: list(found) for stream, found in SEEDS.items()}}
+        counts = ", ".join(f"{TITLES[stream]} {len(found)}" for stream, found in SEEDS.items())
+        how = f"{HOW['fusion']}; number of seeds: {counts}"
+        fused = fuse_out_of_fold(load_streams())
+        write_javased(MODELS / QUESTION / "javased_fusion", "fusion", fused, how, seeds)
+
+
+if __name__ == "__main__":
+    main()

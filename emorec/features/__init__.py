@@ -1,0 +1,1 @@
+"""What networks read: log-mel, crops, landmark tracks; NumPy alone."""

@@ -1,0 +1,23 @@
+"""What the face network reads: grey crops of zero mean and unit variance."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def standardize(faces: np.ndarray) -> np.ndarray:
+    """Give each face zero mean and about unit variance, as the face network was trained.
+
+    Args:
+        faces: (n, size, size) uint8.
+
+    Returns:
+        (n, size, size, 1) float32.
+    """
+    faces = np.asarray(faces, np.float32)
+    mean = faces.mean((1, 2), keepdims=True)
+    deviation = faces.std((1, 2), keepdims=True)
+    return ((faces - mean) / (deviation + 5.0))[..., None]
+
+
+FACE_SIZE_PX = 48

@@ -1,0 +1,1 @@
+"""Getting the corpora: downloads that are checked and resumed, and what is missing."""

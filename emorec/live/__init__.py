@@ -1,0 +1,1 @@
+"""Camera and microphone as they come."""

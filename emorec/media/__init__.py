@@ -1,0 +1,1 @@
+"""A clip, decoded once: sound, grey frames, timestamps; and how one is written."""

@@ -1,0 +1,79 @@
+"""Draw from an iterable on another thread, while its consumer works."""
+
+import queue
+import threading
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+import numpy as np
+
+__all__ = ["read_ahead"]
+
+Piece = TypeVar("Piece")
+
+
+def read_ahead(pieces: Iterable[Piece], depth: int) -> Iterator[Piece]:
+    """Draw from an iterable on another thread, at most `depth` pieces ahead.
+
+    What the iterable raises is raised here. The thread ends when the consumer stops.
+    """
+    ready: queue.Queue = queue.Queue(depth)
+    stopped = threading.Event()
+    end = object()
+
+    def put(item) -> bool:
+        while not stopped.is_set():
+            try:
+                ready.put(item, timeout=0.1)
+            except queue.Full:
+                continue
+            return True
+        return False
+
+    def draw() -> None:
+        try:
+            for piece in pieces:
+                if not put((piece, None)):
+                    return
+            put((end, None))
+        except BaseException as error:  # handed over to the consumer
+            put((end, error))
+
+    thread = threading.Thread(target=draw, name="reading ahead", daemon=True)
+    thread.start()
+    try:
+        while True:
+            piece, error = ready.get()
+            if error is not None:
+                raise error
+            if piece is end:
+                return
+            yield piece
+    finally:
+        stopped.set()
+        thread.join()
+
+
+class Pace:
+    """Tells which frames to look at, so that about `rate_hz` of them are.
+
+    Args:
+        rate_hz: Frames a second; the mean rate is kept where there are enough frames.
+
+    >>> pace = Pace(10)
+    >>> [pace.is_due(time_s) for time_s in (0.0, 0.04, 0.12, 0.16, 0.2)]
+    [True, False, True, False, True]
+    """
+
+    def __init__(self, rate_hz: float):
+        self._period_s = 1 / rate_hz
+        self._due_s = -np.inf
+
+    def is_due(self, time_s: float) -> bool:
+        """Tell whether the next frame, which stands at `time_s`, is to be looked at."""
+        if time_s < self._due_s:
+            return False
+        # A millisecond off, lest rounded time stamps fall just short of being due.
+        earliest_s = time_s + self._period_s / 2 - 0.001
+        self._due_s = max(self._due_s + self._period_s, earliest_s)
+        return True

@@ -1,0 +1,1 @@
+"""What `make results`, `slides`, `demo` and `demo-video` write."""

@@ -1,0 +1,236 @@
+"""Results for people and programs: terminal table, CSV, JSON, timelines, one picture per clip."""
+
+from __future__ import annotations
+
+import csv
+import json
+import tempfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from emorec import __version__
+from emorec.emotions import COMMON7
+from emorec.errors import OutputError, printable
+from emorec.files import check_writable
+from emorec.report.figure import plot_clip
+from emorec.result import ClipResult
+from emorec.streams.windows import STREAMS
+from emorec.style import EMOTION_COLORS
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+__all__ = ["EMOTION_COLORS", "ResultWriter", "print_table", "results_table", "table_row"]
+
+TIMELINE_COLUMNS = ("time_s", "stream", *COMMON7)
+"""Head of every timeline."""
+
+_ROWS_WITHOUT_TERMINAL = 200  # columns of the printed table when it goes to a file or a pipe
+_LONGEST_STEM_BYTES = 200
+
+
+def table_row(result: ClipResult) -> dict:
+    """Return what the CSV file says of one clip: column name -> value.
+
+    Columns: file, status, emotion, confidence, each stream's own verdict, the fused
+    probability of each emotion, duration_s, notes, reason, remedy.
+    """
+    fused = result.posteriors.get("fused")
+    return {
+        "file": str(result.path),
+        "status": result.status,
+        "emotion": result.emotion,
+        "confidence": result.confidence,
+        **{stream: result.verdict(stream) for stream in STREAMS},
+        **{
+            f"p_{name}": None if fused is None else float(fused[i])
+            for i, name in enumerate(COMMON7)
+        },
+        "duration_s": result.duration_s,
+        "notes": "; ".join(result.notes),
+        "reason": result.reason,
+        "remedy": result.remedy,
+    }
+
+
+def results_table(results: Iterable[ClipResult]) -> pd.DataFrame:
+    """Join results into one table: `table_row` for each clip, and the truth where it is known."""
+    import pandas as pd
+
+    rows = []
+    for result in results:
+        row = table_row(result)
+        # Beside the verdict, where the eye compares them.
+        rows.append({"file": row.pop("file"), "truth": result.truth, **row})
+    return pd.DataFrame(rows)
+
+
+def print_table(results: Sequence[ClipResult]) -> None:
+    """Print one line for each clip to the standard output."""
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=SIMPLE_HEAD)
+    table.add_column("clip", overflow="fold")
+    table.add_column("verdict", style="bold")
+    table.add_column("confidence", justify="right")
+    for stream in STREAMS:
+        table.add_column(stream)
+    table.add_column("notes", overflow="fold")
+    for result in results:
+        says = [] if result.emotion else [f"{result.reason} - {result.remedy}"]
+        table.add_row(
+            Text(printable(result.path)),
+            result.emotion or Text(result.status, style="red"),
+            "" if result.confidence is None else f"{result.confidence:.0%}",
+            *(result.verdict(stream) or "-" for stream in STREAMS),
+            Text("; ".join([*says, *result.notes])),
+        )
+    console = Console()
+    if not console.is_terminal:
+        console.width = _ROWS_WITHOUT_TERMINAL
+    console.print(table)
+
+
+class ResultWriter:
+    """Writes results as they come; a context manager.
+
+    Args:
+        csv_path: Gets one row per clip, flushed at once.
+        json_path: Gets all probabilities, when the work ends or is interrupted.
+        timeline_folder: Gets one CSV over time per clip.
+        plot_folder: Gets one picture per clip.
+
+    Raises:
+        OutputError: At once, when one of them cannot be written.
+    """
+
+    def __init__(
+        self,
+        csv_path: Path | None = None,
+        json_path: Path | None = None,
+        timeline_folder: Path | None = None,
+        plot_folder: Path | None = None,
+    ):
+        self._json_path, self._clips = json_path, []
+        self._timelines = _DistinctNames(timeline_folder)
+        self._plots = _DistinctNames(plot_folder)
+        for folder in (timeline_folder, plot_folder):
+            _check_folder(folder)
+        for path in (json_path, csv_path):
+            check_writable(path)
+        self._csv = None
+        if csv_path is not None:
+            # Names that are no valid text are written escaped rather than not at all.
+            self._csv = csv_path.open("w", newline="", encoding="utf-8", errors="backslashreplace")
+            self._rows = csv.DictWriter(self._csv, list(table_row(ClipResult(Path(), ""))))
+            self._rows.writeheader()
+            self._csv.flush()
+
+    def __enter__(self) -> ResultWriter:
+        return self
+
+    def __exit__(self, *_) -> None:
+        if self._csv is not None:
+            self._csv.close()
+        if self._json_path is not None:
+            content = {"emorec": __version__, "classes": COMMON7, "clips": self._clips}
+            _write_json(self._json_path, content)
+
+    def add(self, result: ClipResult) -> None:
+        """Write what is asked for of one clip.
+
+        Raises:
+            OutputError: When it can no longer be written, for instance on a full disk.
+        """
+        try:
+            if self._csv is not None:
+                self._rows.writerow({name: _short(v) for name, v in table_row(result).items()})
+                self._csv.flush()
+            if self._json_path is not None:
+                self._clips.append(_json_entry(result))
+            if self._timelines.folder is not None and result.windows:
+                write_timeline(result, self._timelines.path_for(result.path, ".csv"))
+            if self._plots.folder is not None and result.emotion:
+                plot_clip(result).savefig(self._plots.path_for(result.path, ".png"), dpi=120)
+        except OSError as error:
+            path = error.filename or self._json_path or "the output"
+            raise OutputError(path, f"writing failed ({error.strerror})", "make room") from error
+
+
+def write_timeline(result: ClipResult, path: Path) -> None:
+    """Write the timeline of a clip as CSV: time_s, stream, one column per emotion."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file)
+        rows.writerow(TIMELINE_COLUMNS)
+        for stream in (*STREAMS, "fused"):
+            windows = result.windows.get(stream)
+            if windows is not None:
+                for time_s, posterior in zip(windows.times_s, windows.posteriors, strict=True):
+                    rows.writerow(timeline_row(time_s, stream, posterior))
+
+
+def timeline_row(time_s: float, stream: str, posterior: np.ndarray) -> list[str]:
+    """Return a row of a timeline below `TIMELINE_COLUMNS`."""
+    return [f"{time_s:.3f}", stream, *(f"{probability:.4f}" for probability in posterior)]
+
+
+def _short(value):
+    return f"{value:.4f}" if isinstance(value, float) else value
+
+
+def _json_entry(result: ClipResult) -> dict:
+    entry = {name: v for name, v in table_row(result).items() if not name.startswith("p_")}
+    entry["file"] = printable(result.path)
+    entry["notes"] = result.notes
+    entry["probabilities"] = {
+        stream: {name: round(float(p), 5) for name, p in zip(COMMON7, posterior, strict=True)}
+        for stream, posterior in result.posteriors.items()
+    }
+    return entry
+
+
+def _write_json(path: Path, content: dict) -> None:
+    text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+    part = path.with_name(f".{path.name}.part")
+    try:
+        part.write_text(text, encoding="utf-8")
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _check_folder(folder: Path | None) -> None:
+    """Make a folder for results and try whether a file can be written there."""
+    if folder is None:
+        return
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        reason = f"no file can be written there ({error.strerror})"
+        raise OutputError(folder, reason, "name a folder in which you may write") from error
+
+
+class _DistinctNames:
+    """Gives each clip's file a name of its own, even where two clips are called the same."""
+
+    def __init__(self, folder: Path | None):
+        self.folder = folder
+        self._taken: set[str] = set()
+
+    def path_for(self, clip: Path, suffix: str) -> Path:
+        stem = printable(clip.stem).replace("\\", "_")
+        stem = stem.encode()[:_LONGEST_STEM_BYTES].decode(errors="ignore")
+        name, count = stem, 1
+        # Some file systems do not tell capitals from small letters.
+        while name.casefold() in self._taken:
+            count += 1
+            name = f"{stem}-{count}"
+        self._taken.add(name.casefold())
+        return self.folder / f"{name}{suffix}"

@@ -1,0 +1,196 @@
+"""The face stream: single pictures of the face, for a clip and live."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+
+from emorec.emotions import COMMON7, fold
+from emorec.engines import Network
+from emorec.faces.boxes import crop_face
+from emorec.features.face import standardize
+from emorec.media.pacing import Pace
+from emorec.streams.windows import Findings, within
+
+__all__ = ["FaceStream", "FaceUsed"]
+
+
+SHOWN_FACES_PER_S = 8.0
+
+
+class LiveFace:
+    """Judges single pictures of the face: those that a clip's verdict rests on, and more."""
+
+    def __init__(self, network: Network):
+        self._network = network
+        self._shown, self._pooled = Pace(SHOWN_FACES_PER_S), Pace(FACES_PER_S)
+        self._recent: deque[tuple[float, np.ndarray]] = deque()
+        self._sum, self._count = 0.0, 0
+
+    def add(self, time_s: float, frame: np.ndarray, box: np.ndarray) -> None:
+        is_shown, is_pooled = self._shown.is_due(time_s), self._pooled.is_due(time_s)
+        if not (is_shown or is_pooled):
+            return
+        crop = crop_face(frame, box, self._network.input_shape[0])
+        posterior = judge_faces(self._network.predict, crop[np.newaxis])[0]
+        self._recent.append((time_s, posterior))
+        if is_pooled:
+            self._sum, self._count = self._sum + posterior, self._count + 1
+
+    def posterior(self, now_s: float) -> np.ndarray | None:
+        recent = within(self._recent, now_s)
+        return np.mean(recent, axis=0) if recent else None
+
+    def pooled(self) -> np.ndarray | None:
+        return self._sum / self._count if self._count else None
+
+    def restart(self) -> None:
+        """Begin anew in time."""
+        self._shown, self._pooled = Pace(SHOWN_FACES_PER_S), Pace(FACES_PER_S)
+        self._recent.clear()
+
+
+@dataclass(frozen=True)
+class FaceUsed:
+    """One of the faces that the face network was most certain of.
+
+    Attributes:
+        time_s: Time of the frame.
+        picture: (size, size) uint8, grey.
+        emotion: What the face network read from it.
+        confidence: How certain it was, 0 to 1.
+    """
+
+    time_s: float
+    picture: np.ndarray
+    emotion: str
+    confidence: float
+
+
+FACES_PER_S = 4.0
+
+
+FACE_WINDOW_S = 0.5
+
+
+_FACES_PER_BATCH = 4
+
+
+_PICTURES_KEPT = 8
+
+
+_PICTURE_PX = 112
+
+
+# The engines let go of Python's lock while they compute, so that faces are judged on this thread
+# while the next frames are searched.
+_beside = ThreadPoolExecutor(1, "judging faces")
+
+
+class FaceStream:
+    """Judges single pictures of the face.
+
+    Args:
+        network: The face network; see `emorec.networks.face`.
+    """
+
+    @staticmethod
+    def accepts(network: Network) -> bool:
+        """Tell whether a network with this input can serve."""
+        input_shape = network.input_shape
+        return len(input_shape) == 3 and input_shape[0] == input_shape[1] and input_shape[2] == 1
+
+    def __init__(self, network: Network):
+        self._network = network
+        self._size_px = network.input_shape[0]
+        self._pace = Pace(FACES_PER_S)
+        self._pending: list[tuple[float, np.ndarray, np.ndarray]] = []
+        self._judging: tuple[Future, tuple, tuple] | None = None
+        self._times_s: list[float] = []
+        self._posteriors: list[np.ndarray] = []
+        self._pictures: list[FaceUsed] = []
+
+    def add(self, time_s: float, frame: np.ndarray, box: np.ndarray) -> None:
+        """Take a frame with a face; about `FACES_PER_S` of them are looked at.
+
+        Args:
+            time_s: Its time.
+            frame: (height, width) uint8, grey.
+            box: x, y, width, height of the face.
+        """
+        if not self._pace.is_due(time_s):
+            return
+        crop = crop_face(frame, box, self._size_px)
+        self._pending.append((time_s, crop, crop_face(frame, box, _PICTURE_PX)))
+        if len(self._pending) == _FACES_PER_BATCH:
+            self._predict()
+
+    def finish(self) -> tuple[Findings | None, list[FaceUsed]]:
+        """Judge what is left; None where no face was seen."""
+        self._predict()
+        self._collect()
+        if not self._times_s:
+            return None, []
+        times_s, posteriors = np.array(self._times_s), np.concatenate(self._posteriors)
+        windows = np.floor(times_s / FACE_WINDOW_S).astype(int)
+        kept = np.unique(windows)
+        pooled = [posteriors[windows == window].mean(0) for window in kept]
+        findings = Findings(
+            self._network.spec.classes,
+            (kept + 0.5) * FACE_WINDOW_S,
+            np.stack(pooled),
+            posteriors.mean(0),
+            FACE_WINDOW_S,
+        )
+        return findings, self._pictures
+
+    def _predict(self) -> None:
+        """Have the faces so far judged beside the work on the next frames."""
+        if not self._pending:
+            return
+        times_s, crops, pictures = zip(*self._pending, strict=True)
+        self._pending = []
+        self._collect()
+        judging = _beside.submit(judge_faces, self._network.predict, np.stack(crops))
+        self._judging = judging, times_s, pictures
+
+    def _collect(self) -> None:
+        """Take what was found of the faces that were handed over last."""
+        if self._judging is None:
+            return
+        judging, times_s, pictures = self._judging
+        self._judging = None
+        posteriors = judging.result()
+        self._times_s.extend(times_s)
+        self._posteriors.append(posteriors)
+        folded = fold(posteriors, self._network.spec.classes, COMMON7)
+        for time_s, picture, posterior in zip(times_s, pictures, folded, strict=True):
+            best = int(posterior.argmax())
+            self._keep(FaceUsed(time_s, picture, COMMON7[best], float(posterior[best])))
+
+    def _keep(self, face: FaceUsed) -> None:
+        """Keep the most certain faces, spread over the clip: of two close ones, one goes."""
+        self._pictures.append(face)
+        if len(self._pictures) > _PICTURES_KEPT:
+            gaps_s = np.diff([kept.time_s for kept in self._pictures])
+            first = int(gaps_s.argmin())
+            pair = self._pictures[first : first + 2]
+            self._pictures[first : first + 2] = [max(pair, key=lambda kept: kept.confidence)]
+
+
+def judge_faces(predict: Callable[[np.ndarray], np.ndarray], faces: np.ndarray) -> np.ndarray:
+    """Judge each face and its mirror image, which shows the same emotion; return their mean.
+
+    Args:
+        predict: From (m, size, size, 1) standardised faces to posteriors (m, classes).
+        faces: (n, size, size) uint8.
+
+    Returns:
+        (n, classes).
+    """
+    both = predict(standardize(np.concatenate([faces, faces[:, :, ::-1]])))
+    return (both[: len(faces)] + both[len(faces) :]) / 2

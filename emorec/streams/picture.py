@@ -1,0 +1,173 @@
+"""What each stream says now, and of all it has taken so far, in memory that does not grow.
+
+The parts, rates and windows are those of `emorec.streams.voice`, so that the same weights give the
+same answer; only the pooling is kept up from window to window instead of at the end of a clip. In
+between, faces and windows are judged more often than a clip's are, for the moment alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import cv2
+import numpy as np
+
+from emorec.engines import Network
+from emorec.faces.landmarks import LandmarkPredictor
+from emorec.faces.track import FaceTrackRecorder
+from emorec.faces.tracker import FaceTracker
+from emorec.features import geometry as geometry_features
+from emorec.media.pacing import Pace
+from emorec.media.reader import FrameBatch
+from emorec.streams.face import FaceStream, FaceUsed, LiveFace
+from emorec.streams.geometry import GeometryStream, LiveGeometry
+from emorec.streams.windows import Findings
+
+__all__ = ["LivePicture", "PictureStream"]
+
+
+MAX_SIDE_PX = 1280
+
+_LONGEST_STEP_BACK_S = 1.0
+
+
+class LivePicture:
+    """Follows the face through every frame and has it judged as often as the networks need it.
+
+    It is to be made on the thread that calls `take`: cascades are not shared between threads.
+
+    Args:
+        networks: Stream name -> its network; "face" and "geometry" are used.
+        landmarks: Finds the landmarks.
+
+    Attributes:
+        end_s: Time of the last frame.
+    """
+
+    def __init__(self, networks: Mapping[str, Network], landmarks: LandmarkPredictor):
+        self.end_s = -np.inf
+        self._face = LiveFace(networks["face"])
+        self._networks, self._landmarks = networks, landmarks
+        self._geometry = LiveGeometry(networks["geometry"], landmarks)
+        self._tracker, self._pace = FaceTracker(), Pace(geometry_features.FRAME_RATE_HZ)
+        self._shape: tuple[int, int] | None = None
+
+    def take(self, time_s: float, frame: np.ndarray) -> tuple[int, int, int] | None:
+        """Take the next frame.
+
+        Args:
+            time_s: Its time. A frame from a little before the last one is passed over; one from
+                long before begins a new recording.
+            frame: (height, width) uint8, grey.
+
+        Returns:
+            x, y and side of the face in pixels of the frame, None where there is none.
+        """
+        if self.end_s - _LONGEST_STEP_BACK_S < time_s < self.end_s:
+            return None
+        scale = max(1.0, max(frame.shape) / MAX_SIDE_PX)
+        if scale > 1:
+            size = (round(frame.shape[1] / scale), round(frame.shape[0] / scale))
+            frame = cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
+        if frame.shape != self._shape or time_s < self.end_s:
+            self._begin(frame.shape)
+        self.end_s = time_s
+        box = self._follow(time_s, frame)
+        if box is None:
+            return None
+        x, y, width, _ = (round(float(value) * scale) for value in box)
+        return x, y, width
+
+    def posteriors(self) -> dict[str, np.ndarray]:
+        """Return what face and geometry say now: stream -> (classes,), where there is a face."""
+        found = {
+            "face": self._face.posterior(self.end_s),
+            "geometry": self._geometry.posterior(self.end_s),
+        }
+        return {stream: posterior for stream, posterior in found.items() if posterior is not None}
+
+    def pooled(self) -> dict[str, np.ndarray]:
+        """Return what they say of all that was seen, as `PictureStream` does of a clip."""
+        found = {"face": self._face.pooled(), "geometry": self._geometry.pooled()}
+        return {stream: posterior for stream, posterior in found.items() if posterior is not None}
+
+    @property
+    def notes(self) -> list[str]:
+        """What is to be said of the whole picture."""
+        return self._tracker.notes if self._face.pooled() is not None else ["no face"]
+
+    def _begin(self, shape: tuple[int, int]) -> None:
+        """Look for the face anew; what was pooled stays."""
+        if self._shape is not None:
+            self._tracker, self._pace = FaceTracker(), Pace(geometry_features.FRAME_RATE_HZ)
+            self._face.restart()
+            self._geometry.restart()
+        self._shape = shape
+
+    def _follow(self, time_s: float, frame: np.ndarray) -> np.ndarray | None:
+        """Find the face; on the frames that a clip's verdict would rest on, have it judged."""
+        if not self._pace.is_due(time_s):
+            return self._tracker.look(frame)
+        box = self._tracker.update(time_s, frame)
+        if box is not None:
+            self._face.add(time_s, frame, box)
+            self._geometry.add(time_s, frame, box)
+        return box
+
+
+FALLBACK_FRAME_RATE_HZ = 25.0
+
+
+class PictureStream:
+    """Follows the face through the frames and has it judged by both streams that look at it.
+
+    About `geometry.FRAME_RATE_HZ` frames a second are looked at: all that the streams need.
+
+    Args:
+        networks: Stream name -> its network; "face" and "geometry" are used.
+        landmarks: Finds the landmarks.
+        frame_rate_hz: Mean frame rate, for the length of the last frame.
+
+    Attributes:
+        end_s: Time at which the picture ended so far.
+        track: Where the face was.
+    """
+
+    def __init__(
+        self,
+        networks: dict[str, Network],
+        landmarks: LandmarkPredictor,
+        frame_rate_hz: float,
+    ):
+        self.end_s, self.track = 0.0, FaceTrackRecorder()
+        self._frame_s = 1 / frame_rate_hz
+        self._tracker = FaceTracker()
+        self._pace = Pace(geometry_features.FRAME_RATE_HZ)
+        self._face = FaceStream(networks["face"])
+        self._geometry = GeometryStream(networks["geometry"], landmarks)
+        self._has_face = False
+
+    def add(self, batch: FrameBatch) -> None:
+        """Take the next frames."""
+        for time_s, frame in zip(batch.times_s.tolist(), batch.frames, strict=True):
+            self.end_s = time_s + self._frame_s
+            if not self._pace.is_due(time_s):
+                continue
+            box = self._tracker.update(time_s, frame)
+            self.track.add(time_s, box, frame.shape)
+            if box is not None:
+                self._has_face = True
+                self._face.add(time_s, frame, box)
+                self._geometry.add(time_s, frame, box)
+
+    def finish(self) -> tuple[dict[str, Findings | None], list[FaceUsed]]:
+        """Judge what is left: findings by stream, None where no face was seen; faces used."""
+        face, faces_used = self._face.finish()
+        return {"face": face, "geometry": self._geometry.finish()}, faces_used
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader of the result should know."""
+        if not self.end_s:
+            return ["no picture"]
+        return self._tracker.notes if self._has_face else ["no face"]

@@ -1,0 +1,229 @@
+"""The three streams of a clip: each takes what is decoded, piece by piece, and judges windows.
+
+Only posteriors, landmarks and a handful of small pictures are kept, so that an hour takes hardly
+more memory than a minute.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from emorec.engines import Network
+from emorec.features import voice as voice_features
+from emorec.features.voice import is_silent
+from emorec.media.reader import SoundBlock
+from emorec.media.sound import Resampler
+from emorec.posteriors import Pooled, log_mean
+from emorec.streams.voice_inputs import input_of
+from emorec.streams.windows import Findings
+
+__all__ = ["LiveVoice", "VoiceStream"]
+
+SHORTEST_SOUND_S = 0.25
+
+_CLIPPED_LEVEL, _CLIPPED_SHARE = 0.999, 0.001
+_WINDOWS_PER_BATCH = 8
+
+
+class VoiceStream:
+    """Judges the voice in sliding windows.
+
+    Args:
+        network: The voice model; see `emorec.streams.voice_inputs` for what it reads.
+
+    Attributes:
+        notes: What a reader of the result should know.
+        sample_rate_hz: Rate that the sound is wanted at.
+    """
+
+    @staticmethod
+    def accepts(network: Network) -> bool:
+        """Tell whether a model with this input can serve; raises ValueError on a foreign kind."""
+        return network.input_shape == input_of(network.spec).shape
+
+    def __init__(self, network: Network):
+        self.notes: list[str] = []
+        self._network = network
+        self._input = input_of(network.spec)
+        self.sample_rate_hz = self._input.sample_rate_hz
+        self._cutter = voice_features.SlidingWindows(self.sample_rate_hz)
+        self._start_s: float | None = None
+        self._heard = self._clipped = 0
+        self._pending: list[np.ndarray] = []
+        self._times_s: list[float] = []
+        self._loudness: list[float] = []
+        self._posteriors: list[np.ndarray] = []
+
+    @property
+    def end_s(self) -> float:
+        """Time at which the sound ended so far."""
+        return (self._start_s or 0.0) + self._heard / self.sample_rate_hz
+
+    def add(self, block: SoundBlock) -> None:
+        """Take the next stretch of sound, at `sample_rate_hz`."""
+        if self._start_s is None:
+            self._start_s = block.start_s
+        self._heard += block.samples.size
+        self._clipped += int(np.count_nonzero(np.abs(block.samples) >= _CLIPPED_LEVEL))
+        self._judge(self._cutter.push(block.samples))
+
+    def finish(self) -> Findings | None:
+        """Judge what is left; None where no voice was heard, and a note says why."""
+        if self._start_s is None:
+            self.notes.append("no sound")
+            return None
+        if self._heard < SHORTEST_SOUND_S * self.sample_rate_hz:
+            self.notes.append(f"only {self._heard / self.sample_rate_hz:.2f} s of sound: too short")
+            return None
+        self._judge(self._cutter.finish())
+        self._predict()
+        if not self._times_s:
+            self.notes.append("the sound is silent")
+            return None
+        if self._clipped > _CLIPPED_SHARE * self._heard:
+            share = self._clipped / self._heard
+            self.notes.append(f"the sound is clipped ({share:.1%} of it at full scale)")
+        posteriors = np.concatenate(self._posteriors)
+        return Findings(
+            self._network.spec.classes,
+            np.array(self._times_s),
+            posteriors,
+            log_mean(posteriors, np.array(self._loudness)),
+            voice_features.WINDOW_S,
+        )
+
+    def _judge(self, windows: Iterator[voice_features.Window]) -> None:
+        for window in windows:
+            if is_silent(window.samples, self.sample_rate_hz):
+                continue
+            middle_s = window.start_s + window.samples.size / self.sample_rate_hz / 2
+            self._times_s.append(self._start_s + middle_s)
+            self._loudness.append(voice_features.loudness(window.samples))
+            self._pending.append(self._input.make(window.samples))
+            if len(self._pending) == _WINDOWS_PER_BATCH:
+                self._predict()
+
+    def _predict(self) -> None:
+        if self._pending:
+            batch = np.stack(self._pending).astype(np.float32)
+            self._posteriors.append(self._network.predict(batch))
+        self._pending = []
+
+
+VOICE_HOP_S = 0.25
+
+
+# A hole in the sound up to a window long is filled with silence; after a longer one, and when
+# time runs backwards, it begins anew. Less is the jitter of arrival.
+_SHORTEST_HOLE_S, _LONGEST_HOLE_S = 0.5, voice_features.WINDOW_S
+
+
+class LiveVoice:
+    """Judges the last three seconds of the sound, four times a second.
+
+    Args:
+        network: The voice network.
+
+    Attributes:
+        posterior: (classes,) of the last window; None before the first and in silence.
+        is_silent: Whether the last window was silent.
+        end_s: Time at which the sound ended so far.
+        sample_rate_hz: Rate at which it judges; sound may come at any.
+    """
+
+    def __init__(self, network: Network):
+        self.posterior: np.ndarray | None = None
+        self.is_silent = False
+        self.end_s = 0.0
+        self._network = network
+        heard = input_of(network.spec)
+        self.sample_rate_hz, self._make_input = heard.sample_rate_hz, heard.make
+        self._pooled = Pooled()
+        self._begin(0.0)
+
+    def _begin(self, start_s: float) -> None:
+        """Begin at a time, with nothing heard."""
+        self._cutter = voice_features.SlidingWindows(self.sample_rate_hz, hop_s=VOICE_HOP_S)
+        self._resampler = Resampler(self.sample_rate_hz)
+        self._waiting: list[voice_features.Window] = []
+        self._start_s, self._heard = start_s, 0
+        self._judged = self._covered = 0  # where the last window ended, and the last pooled one
+
+    def push(self, samples: np.ndarray, sample_rate_hz: int, time_s: float) -> None:
+        """Take the next stretch of sound; it is judged by the next `judge`.
+
+        Args:
+            samples: (n,) float32, mono.
+            sample_rate_hz: Its rate.
+            time_s: Time of its first sample.
+        """
+        hole_s = time_s - (self._start_s + self._heard / self.sample_rate_hz)
+        if not self._heard or hole_s > _LONGEST_HOLE_S or hole_s < -_SHORTEST_HOLE_S:
+            self.judge()
+            self._pooled = self._pooled_to_the_end()
+            self._begin(time_s)
+        elif hole_s > _SHORTEST_HOLE_S:
+            self._hear(np.zeros(round(hole_s * self.sample_rate_hz), np.float32))
+        self._hear(self._resampler.push(samples, sample_rate_hz))
+
+    def _hear(self, samples: np.ndarray) -> None:
+        self._heard += samples.size
+        self.end_s = self._start_s + self._heard / self.sample_rate_hz
+        self._waiting.extend(self._cutter.push(samples))
+
+    def judge(self) -> None:
+        """Judge the windows that a clip's verdict rests on, and the newest."""
+        waiting, self._waiting = self._waiting, []
+        for window in waiting:
+            if _is_pooled(window):
+                self._pool(window)
+        if waiting and not _is_pooled(waiting[-1]):
+            self._judge(waiting[-1])
+        is_short = self._heard < voice_features.WINDOW_S * self.sample_rate_hz
+        if is_short and self._heard >= self._judged + VOICE_HOP_S * self.sample_rate_hz:
+            self._judged = self._heard
+            self._judge(self._cutter.last())
+
+    def pooled(self) -> np.ndarray | None:
+        """Return what the voice says of all that was heard, (classes,), None where there is none.
+
+        It is what `emorec.streams.voice.VoiceStream` says of a clip with this sound.
+        """
+        return self._pooled_to_the_end().posterior
+
+    def _pooled_to_the_end(self) -> Pooled:
+        """What was pooled, joined with what is heard since: the last window of a clip."""
+        if self._heard < max(SHORTEST_SOUND_S * self.sample_rate_hz, self._covered + 1):
+            return self._pooled
+        window = self._cutter.last()
+        posterior = self._posterior(window)
+        if posterior is None:
+            return self._pooled
+        return self._pooled.joined(posterior, voice_features.loudness(window.samples))
+
+    def _pool(self, window: voice_features.Window) -> None:
+        self._judge(window)
+        self._covered = round(window.start_s * self.sample_rate_hz) + window.samples.size
+        if self.posterior is not None:
+            self._pooled = self._pooled.joined(
+                self.posterior, voice_features.loudness(window.samples)
+            )
+
+    def _judge(self, window: voice_features.Window) -> None:
+        self.posterior = self._posterior(window)
+        self.is_silent = self.posterior is None
+
+    def _posterior(self, window: voice_features.Window) -> np.ndarray | None:
+        if is_silent(window.samples, self.sample_rate_hz):
+            return None
+        batch = self._make_input(window.samples)[np.newaxis].astype(np.float32)
+        return self._network.predict(batch)[0]
+
+
+def _is_pooled(window: voice_features.Window) -> bool:
+    """Tell whether a clip's verdict rests on this window, of those that are cut for the moment."""
+    return (
+        round(window.start_s / VOICE_HOP_S) % round(voice_features.WINDOW_HOP_S / VOICE_HOP_S) == 0
+    )

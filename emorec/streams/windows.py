@@ -1,0 +1,157 @@
+"""What a stream says at any moment, between and around its windows."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+
+from emorec.emotions import COMMON7
+
+__all__ = [
+    "STREAMS",
+    "Findings",
+    "Windows",
+    "at_most",
+    "means_over",
+    "posteriors_at",
+    "shares",
+    "unbroken",
+]
+
+_MOMENTS = 4  # that are looked at in each part of a clip
+_GAP = 1.5  # of the window's length: so far apart, two windows have nothing between them
+
+
+def posteriors_at(windows: Windows, times_s: np.ndarray) -> np.ndarray:
+    """Return the posterior at each of some times: even change from window to window.
+
+    Args:
+        windows: What a stream says over time.
+        times_s: (n,) times.
+
+    Returns:
+        (n, 7) float64, NaN where no window is near.
+
+    >>> ends = Windows(np.array([1.0, 2.0]), np.eye(7, dtype=np.float32)[:2], 1.0)
+    >>> posteriors_at(ends, np.array([1.25, 9.0]))[:, :2].tolist()
+    [[0.75, 0.25], [nan, nan]]
+    """
+    times_s, middles_s = np.asarray(times_s, np.float64), windows.times_s
+    if not len(middles_s):
+        return np.full((len(times_s), len(COMMON7)), np.nan)
+    after = np.searchsorted(middles_s, times_s).clip(max=len(middles_s) - 1)
+    before = np.maximum(after - 1, 0)
+    between_s = middles_s[after] - middles_s[before]
+    share = (times_s - middles_s[before]) / np.where(between_s > 0, between_s, 1)
+    share = np.where(between_s > 0, share, 1).clip(0, 1)
+    nearest = np.where(share >= 0.5, after, before)
+    is_inside = (share > 0) & (share < 1) & (between_s <= _GAP * windows.window_s)
+    share = np.where(is_inside, share, nearest == after)[:, np.newaxis]
+    values = (1 - share) * windows.posteriors[before] + share * windows.posteriors[after]
+    is_near = np.abs(times_s - middles_s[nearest]) <= windows.window_s / 2 + 1e-6
+    values[~(is_inside | is_near)] = np.nan
+    return values
+
+
+def means_over(windows: Windows, duration_s: float, columns: int) -> np.ndarray:
+    """Return the mean posterior in each of some equal parts of a clip.
+
+    Args:
+        windows: What a stream says over time.
+        duration_s: Length of the clip.
+        columns: Number of parts.
+
+    Returns:
+        (columns, 7) float64, NaN where there is nothing.
+    """
+    moments = (np.arange(columns * _MOMENTS) + 0.5) / (columns * _MOMENTS)
+    posteriors = posteriors_at(windows, moments * duration_s).reshape(columns, _MOMENTS, -1)
+    counts = np.isfinite(posteriors[..., :1]).sum(1)
+    sums = np.nansum(posteriors, 1)
+    return np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0)
+
+
+def at_most(windows: Windows, count: int, duration_s: float) -> Windows:
+    """Return the windows as they are, or, where there are too many, means over fewer, longer ones.
+
+    >>> hour = Windows(np.arange(7200) / 2, np.full((7200, 7), 1 / 7), 0.5)
+    >>> fewer = at_most(hour, 240, 3600.0)
+    >>> len(fewer.times_s), fewer.window_s
+    (240, 15.0)
+    """
+    if len(windows.times_s) <= count:
+        return windows
+    means, part_s = means_over(windows, duration_s, count), duration_s / count
+    there = np.isfinite(means[:, 0])
+    return Windows((np.flatnonzero(there) + 0.5) * part_s, means[there], part_s)
+
+
+def unbroken(windows: Windows) -> list[np.ndarray]:
+    """Return the indices of the windows, split where some are missing in between."""
+    breaks = np.flatnonzero(np.diff(windows.times_s) > _GAP * windows.window_s) + 1
+    return np.split(np.arange(len(windows.times_s)), breaks)
+
+
+def shares(windows: Windows, duration_s: float) -> np.ndarray:
+    """Return where each window's part of the time begins and ends, (n, 2) seconds.
+
+    Overlapping windows share the time evenly; the first and the last reach as far as they heard
+    or saw.
+    """
+    middles_s = windows.times_s
+    between_s = (middles_s[1:] + middles_s[:-1]) / 2
+    half_s = windows.window_s / 2
+    starts_s = np.maximum(middles_s - half_s, np.concatenate([[0], between_s]))
+    ends_s = np.minimum(middles_s + half_s, np.concatenate([between_s, [duration_s]]))
+    return np.stack([starts_s, np.maximum(starts_s, ends_s)], 1)
+
+
+SMOOTHED_S = 1.0
+"""Over how long the face and its geometry are averaged."""
+
+
+def within(recent: deque[tuple[float, np.ndarray]], now_s: float) -> list[np.ndarray]:
+    """Drop what is older than `SMOOTHED_S`; return the rest."""
+    while recent and recent[0][0] < now_s - SMOOTHED_S:
+        recent.popleft()
+    return [posterior for _, posterior in recent]
+
+
+STREAMS = ("voice", "face", "geometry")
+"""The streams, in the order in which every table and plot lists them."""
+
+
+@dataclass(frozen=True)
+class Windows:
+    """What one stream says over time.
+
+    Attributes:
+        times_s: (n,) float64, the middle of each window, seconds from the start of the clip.
+        posteriors: (n, 7) float32 over COMMON7.
+        window_s: Length of a window.
+    """
+
+    times_s: np.ndarray
+    posteriors: np.ndarray
+    window_s: float
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What a stream found, over its network's own classes.
+
+    Attributes:
+        classes: The classes.
+        times_s: (n,) float64, the middle of each window.
+        posteriors: (n, classes) float, one for each window.
+        pooled: (classes,) float, the whole clip's.
+        window_s: Length of a window.
+    """
+
+    classes: tuple[str, ...]
+    times_s: np.ndarray
+    posteriors: np.ndarray
+    pooled: np.ndarray
+    window_s: float

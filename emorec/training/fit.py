@@ -1,0 +1,259 @@
+"""Fit a network with the project's one recipe: AdamW, warm-up, cosine, averaged weights."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import keras
+import numpy as np
+import pandas as pd
+
+from emorec.files import write_atomically, write_json
+
+if TYPE_CHECKING:
+    import keras
+
+
+class AugmentedBatches(keras.utils.PyDataset):
+    """Shuffled batches that are augmented anew each time they are drawn.
+
+    Args:
+        length: Number of examples.
+        make_batch: Called with (rng, indices); returns what `fit` takes as a batch:
+            (inputs, targets) or (inputs, targets, sample_weights).
+        batch_size: Examples per batch; an incomplete last batch is left out.
+        seed: Seed of the order and of the augmentation.
+    """
+
+    def __init__(self, length: int, make_batch: Callable, batch_size: int, seed: int):
+        super().__init__()
+        self._length, self._make_batch, self._batch_size = length, make_batch, batch_size
+        self._rng = np.random.default_rng(seed)
+        self._order = self._rng.permutation(length)
+
+    def __len__(self):
+        return max(1, self._length // self._batch_size)
+
+    def __getitem__(self, index):
+        start = index * self._batch_size
+        return self._make_batch(self._rng, self._order[start : start + self._batch_size])
+
+    def on_epoch_end(self):
+        """Draw a new order."""
+        self._order = self._rng.permutation(self._length)
+
+
+class _LogLine(keras.callbacks.Callback):
+    """Prints one short line per epoch, for logs that people follow."""
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._start_s = time.perf_counter()
+
+    def on_epoch_end(self, epoch, logs=None):
+        numbers = " ".join(f"{name} {value:.4f}" for name, value in (logs or {}).items())
+        seconds = time.perf_counter() - self._start_s
+        print(f"epoch {epoch + 1}/{self.params['epochs']} {seconds:.0f} s {numbers}", flush=True)
+
+
+def cosine_adamw(
+    steps: int, learning_rate: float, weight_decay: float, average_over_steps: int = 500
+) -> keras.optimizers.Optimizer:
+    """Return AdamW with 5 % warm-up, cosine decay to zero and averaged weights.
+
+    Args:
+        steps: Length of the whole training.
+        learning_rate: Peak.
+        weight_decay: Decoupled decay (Loshchilov & Hutter 2019).
+        average_over_steps: Time constant of the exponential average of the weights, which
+            is what the trained model keeps.
+    """
+    warmup = max(1, steps // 20)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        learning_rate / 50, max(1, steps - warmup), warmup_target=learning_rate, warmup_steps=warmup
+    )
+    momentum = 1 - 1 / min(average_over_steps, max(10, steps // 10))
+    return keras.optimizers.AdamW(
+        schedule,
+        weight_decay=weight_decay,
+        global_clipnorm=5.0,
+        use_ema=True,
+        ema_momentum=momentum,
+    )
+
+
+def fit(
+    model: keras.Model,
+    batches: AugmentedBatches,
+    *,
+    loss,
+    epochs: int,
+    learning_rate: float,
+    weight_decay: float,
+    work_folder: Path,
+    metrics=None,
+    validation=None,
+    validation_every_epochs: int = 1,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> None:
+    """Train `model` in place; a run that is cut short goes on where it stopped.
+
+    Args:
+        model: The network; compiled here.
+        batches: Training batches.
+        loss: Keras loss, or one per output.
+        epochs: Passes over the batches.
+        learning_rate: Peak of the cosine schedule.
+        weight_decay: Decay of AdamW.
+        work_folder: Holds `backup/` while training runs and `history.csv` afterwards.
+        metrics: Keras metrics, or some per output.
+        validation: (inputs, targets) to watch; never used to choose an epoch.
+        validation_every_epochs: How often to watch it.
+        callbacks: More of them.
+    """
+    work_folder = Path(work_folder)
+    work_folder.mkdir(parents=True, exist_ok=True)
+    model.compile(
+        cosine_adamw(epochs * len(batches), learning_rate, weight_decay),
+        loss=loss,
+        metrics=metrics,
+        jit_compile=False,
+    )
+    model.fit(
+        batches,
+        epochs=epochs,
+        verbose=0,
+        validation_data=validation,
+        validation_freq=validation_every_epochs,
+        callbacks=[
+            keras.callbacks.BackupAndRestore(str(work_folder / "backup")),
+            keras.callbacks.CSVLogger(str(work_folder / "history.csv"), append=True),
+            keras.callbacks.TerminateOnNaN(),
+            _LogLine(),
+            *callbacks,
+        ],
+    )
+
+
+@dataclass(frozen=True)
+class Cycle:
+    """One cosine cycle of a training (warm restarts, Loshchilov & Hutter 2017).
+
+    Attributes:
+        epochs: Passes over the batches.
+        learning_rate: Peak.
+        dropout: What the network is built with for this cycle.
+    """
+
+    epochs: int
+    learning_rate: float
+    dropout: float
+
+
+def fit_cycles(
+    build: Callable[[float], keras.Model],
+    make_batches: Callable[[int], AugmentedBatches],
+    cycles: Sequence[Cycle],
+    work_folder: Path,
+    **settings,
+) -> keras.Model:
+    """Train through several cycles; finished ones are read from `work_folder`.
+
+    Args:
+        build: Builds the network for a dropout; later cycles take the weights reached over.
+        make_batches: Gives the batches of cycle 0, 1, ...
+        cycles: In order.
+        work_folder: Holds `cycle_N/` and at the end `trained.keras`.
+        **settings: Passed on to `fit`.
+
+    Returns:
+        The trained network.
+    """
+    finished = Path(work_folder) / "trained.keras"
+    if finished.exists():
+        return keras.saving.load_model(finished)
+    network = None
+    for index, cycle in enumerate(cycles):
+        folder = Path(work_folder) / f"cycle_{index + 1}"
+        reached = folder / "trained.keras"
+        if reached.exists():
+            network = keras.saving.load_model(reached)
+            continue
+        start, network = network, build(cycle.dropout)
+        if start is not None:
+            network.set_weights(start.get_weights())
+        fit(
+            network,
+            make_batches(index),
+            epochs=cycle.epochs,
+            learning_rate=cycle.learning_rate,
+            work_folder=folder,
+            **settings,
+        )
+        network.save(reached)
+    network.save(finished)
+    return network
+
+
+@contextmanager
+def training_clock(work_folder: Path) -> Iterator[None]:
+    """Add the minutes spent inside to `minutes.json`, also where a run is cut by Ctrl-C."""
+    file = Path(work_folder) / "minutes.json"
+    start_s = time.perf_counter()
+    try:
+        yield
+    finally:
+        spent = (time.perf_counter() - start_s) / 60
+        write_json(file, {"training_minutes": training_minutes(work_folder) + spent})
+
+
+def training_minutes(work_folder: Path) -> float:
+    """Return the minutes that `training_clock` has counted; 0 without any."""
+    file = Path(work_folder) / "minutes.json"
+    if not file.exists():
+        return 0.0
+    return json.loads(file.read_text(encoding="utf-8"))["training_minutes"]
+
+
+def cycle_histories(work_folder: Path) -> pd.DataFrame:
+    """Return the learning curves of one training, its cycles' epochs counted on."""
+    parts, before = [], 0
+    for file in sorted(Path(work_folder).glob("cycle_*/history.csv")):
+        history = pd.read_csv(file)
+        parts.append(history.assign(epoch=history["epoch"] + before))
+        before += len(history)
+    return pd.concat(parts, ignore_index=True)
+
+
+def save_network(folder: Path, network: keras.Model) -> None:
+    """Save `model.keras` and the same weights as `model.onnx` (batch size free)."""
+    folder = Path(folder)
+    shapes = [(1, *tensor.shape[1:]) for tensor in network.inputs]
+    zeros = [np.zeros([n or 1 for n in shape], np.float32) for shape in shapes]
+    network(zeros if len(zeros) > 1 else zeros[0])
+    write_atomically(folder / "model.keras", network.save)
+    write_atomically(
+        folder / "model.onnx",
+        lambda name: network.export(name, format="onnx", verbose=False),
+    )
+
+
+def load_finished(work: Path, remedy: str) -> keras.Model:
+    """Return the network that a finished training left in its folder.
+
+    Args:
+        work: The training's folder.
+        remedy: The command that trains it.
+
+    Raises:
+        FileNotFoundError: If it has not been trained here.
+    """
+    file = Path(work) / "trained.keras"
+    if not file.exists():
+        raise FileNotFoundError(f"{file}: this network is not there. Remedy: {remedy}")
+    return keras.saving.load_model(file)

@@ -1,0 +1,283 @@
+"""The fusion's evidence on RAVDESS, out of fold, and the parameters that the recogniser uses.
+
+python -m emorec.training.fusion          # from the committed posteriors, in seconds
+python -m emorec.training.fusion --judge  # first have the shipped networks judge JavaSED again
+"""
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from emorec import files, fusion
+from emorec.corpora import javased
+from emorec.emotions import COMMON7, RAVDESS8, fold
+from emorec.evaluation import evidence
+from emorec.evaluation import scores as evaluation
+from emorec.evaluation.model_card import RAVDESS_LICENCE, RAVDESS_LIMITS, CardText, write_card
+from emorec.evaluation.splits import check_disjoint
+from emorec.paths import MODELS
+from emorec.training import fusion_rules
+
+RAVDESS_STREAMS = {"voice": "voice_2d_cnn", "geometry": "geometry"}
+AUDIOVISUAL_NAME = "audiovisual.csv"
+COMMAND = "python -m emorec.training.fusion"
+
+
+def join_streams(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Join the prediction tables of several streams by `clip_id`; clips of all streams stay.
+
+    Args:
+        tables: Stream -> prediction table (see `emorec.evaluation.scores`).
+
+    Returns:
+        `clip_id`, `speaker`, `fold`, `truth`, and columns (stream, class) named
+        `stream.class`.
+
+    Raises:
+        ValueError: If two streams disagree on a clip's speaker, fold or truth, or share no
+            clip.
+    """
+    joined = None
+    for stream, table in tables.items():
+        classes = evaluation.classes_of(table)
+        table = table.rename(columns={name: f"{stream}.{name}" for name in classes})
+        if joined is None:
+            joined = table
+            continue
+        both = joined.merge(table, on="clip_id", suffixes=("", " again"), validate="1:1")
+        for key in ("speaker", "fold", "truth"):
+            differing = both.loc[both[key] != both.pop(f"{key} again"), "clip_id"]
+            if len(differing):
+                raise ValueError(
+                    f"{stream} and the other streams differ in the {key} of {len(differing)} "
+                    f"clips, the first of which is {differing.iloc[0]}. Remedy: train all "
+                    "streams on the same folds."
+                )
+        joined = both
+    if not len(joined):
+        raise ValueError(f"{' and '.join(tables)} share no clip, so there is nothing to fuse")
+    return joined
+
+
+def posteriors_of(joined: pd.DataFrame, streams, classes=RAVDESS8) -> dict[str, np.ndarray]:
+    """Return each stream's posteriors (n, classes) from a table that `join_streams` made."""
+    return {s: joined[[f"{s}.{name}" for name in classes]].to_numpy(float) for s in streams}
+
+
+def codes(truth: pd.Series, classes=RAVDESS8) -> np.ndarray:
+    """Return the index of each clip's class, int (n,)."""
+    return truth.map({name: i for i, name in enumerate(classes)}).to_numpy()
+
+
+def agreement(joined: pd.DataFrame, first: str, second: str) -> pd.DataFrame:
+    """Count in percent of clips where each of two streams alone is right; rows are the first."""
+    truth = codes(joined["truth"])
+    posteriors = posteriors_of(joined, (first, second))
+    right = [pd.Series(p.argmax(1) == truth) for p in posteriors.values()]
+    return 100 * pd.crosstab(
+        *right, rownames=[f"{first} right"], colnames=[f"{second} right"], normalize=True
+    )
+
+
+def fuse_out_of_fold(joined: pd.DataFrame, streams=tuple(RAVDESS_STREAMS)) -> dict:
+    """Fuse by every rule; parameters for a block come from the other blocks' clips alone.
+
+    Returns:
+        Rule -> prediction table. The streams alone, calibrated the same way, are among them.
+    """
+    truth = codes(joined["truth"])
+    posteriors = posteriors_of(joined, streams)
+    size = (len(joined), len(RAVDESS8))
+    fused = {rule: apply(posteriors) for rule, apply in fusion_rules.RULES.items()}
+    fused |= {name: np.empty(size) for name in ("log-linear", "weighted mean", "stacking")}
+    fused |= {f"{s} alone": p for s, p in posteriors.items()}
+    fused |= {f"{s} alone, calibrated": np.empty(size) for s in streams}
+    for block in sorted(joined["fold"].unique()):
+        held_out = (joined["fold"] == block).to_numpy()
+        check_disjoint(fit=joined["speaker"][~held_out], judged=joined["speaker"][held_out])
+        fit_on = {s: p[~held_out] for s, p in posteriors.items()}
+        judged = {s: p[held_out] for s, p in posteriors.items()}
+        log_linear = fusion_rules.fit_log_linear(fit_on, truth[~held_out], RAVDESS8)
+        fused["log-linear"][held_out] = log_linear.apply(judged)
+        weights = fusion_rules.fit_mean_weights(fit_on, truth[~held_out])
+        fused["weighted mean"][held_out] = fusion_rules.weighted_mean(judged, weights)
+        fused["stacking"][held_out] = fusion_rules.fit_stacking(fit_on, truth[~held_out])(judged)
+        for s in streams:
+            fused[f"{s} alone, calibrated"][held_out] = log_linear.apply({s: judged[s]})
+    clips = joined.rename(columns={"truth": "emotion"})
+    return {
+        rule: evaluation.prediction_table(clips, posterior, RAVDESS8, joined["fold"].to_numpy())
+        for rule, posterior in fused.items()
+    }
+
+
+def compare(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Score several prediction tables: one row each, best accuracy first, intervals beside."""
+    rows = []
+    for rule, table in tables.items():
+        low, high = evaluation.intervals(table)["accuracy"]
+        found = evaluation.scores(table)
+        rows.append({"rule": rule, "accuracy_low": low, "accuracy_high": high, **found})
+    return pd.DataFrame(rows).sort_values("accuracy", ascending=False, ignore_index=True)
+
+
+def deployment_table(
+    joined: pd.DataFrame, audiovisual: pd.DataFrame | None = None, streams=tuple(RAVDESS_STREAMS)
+) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
+    """Collect what the deployed fusion is fitted on, in common7.
+
+    Args:
+        joined: RAVDESS, from `join_streams`, in ravdess8.
+        audiovisual: Clips of another corpus that none of the networks was trained on, in
+            common7: `truth` and columns `stream.class`, NaN where a stream is missing.
+        streams: Those of `joined`.
+
+    Returns:
+        Stream -> posteriors (n, 7), NaN where missing; truth (n,); how much each clip counts
+        (n,), so that each corpus counts alike.
+    """
+    posteriors = {s: fold(p, RAVDESS8, COMMON7) for s, p in posteriors_of(joined, streams).items()}
+    truth = codes(joined["truth"].replace({"calm": "neutral"}), COMMON7)
+    counts = np.full(len(joined), 1 / len(joined))
+    if audiovisual is None:
+        return posteriors, truth, counts
+    others = sorted({name.split(".")[0] for name in audiovisual.columns if "." in name})
+    more = posteriors_of(audiovisual, others, COMMON7)
+    missing = np.full((len(joined), len(COMMON7)), np.nan)
+    absent = np.full((len(audiovisual), len(COMMON7)), np.nan)
+    both = {
+        s: np.concatenate([posteriors.get(s, missing), more.get(s, absent)])
+        for s in dict.fromkeys([*posteriors, *others])
+    }
+    truth = np.concatenate([truth, codes(audiovisual["truth"], COMMON7)])
+    return both, truth, np.append(counts, np.full(len(audiovisual), 1 / len(audiovisual)))
+
+
+def fit_deployed(joined: pd.DataFrame, audiovisual: pd.DataFrame | None = None):
+    """Fit what the recogniser uses, in common7, on `deployment_table`."""
+    posteriors, truth, counts = deployment_table(joined, audiovisual)
+    fitted = fusion_rules.fit_log_linear(posteriors, truth, COMMON7, clip_weights=counts)
+    if "face" not in fitted.temperatures:
+        # Until an audio-visual corpus with the face stream is there, it is taken as it is.
+        fitted.temperatures["face"] = 1.0
+    return fitted
+
+
+def audiovisual_posteriors(recognizer, clips: pd.DataFrame) -> pd.DataFrame:
+    """Run the recogniser over labelled clips, for `fit_deployed`.
+
+    Args:
+        recognizer: `emorec.Recognizer`.
+        clips: `path`, `clip_id`, `speaker`, `emotion` (in common7).
+
+    Returns:
+        `clip_id`, `speaker`, `truth` and columns `stream.class`; NaN where a stream is
+        missing.
+    """
+    rows = []
+    for clip, result in zip(
+        clips.itertuples(), recognizer.classify_many(clips["path"]), strict=True
+    ):
+        row = {"clip_id": clip.clip_id, "speaker": clip.speaker, "truth": clip.emotion}
+        for stream in ("voice", "face", "geometry"):
+            posterior = result.posteriors.get(stream, np.full(len(COMMON7), np.nan))
+            row |= {f"{stream}.{name}": p for name, p in zip(COMMON7, posterior, strict=True)}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def load_ravdess(models: Path = MODELS) -> pd.DataFrame:
+    """Join the committed out-of-fold predictions of voice and geometry."""
+    return join_streams(
+        {
+            stream: evidence.read_predictions(models / name)
+            for stream, name in RAVDESS_STREAMS.items()
+        }
+    )
+
+
+def card_text(rules: pd.DataFrame, fitted: fusion.LogLinearFusion, audiovisual: bool) -> CardText:
+    """Write the card's text around the numbers."""
+    lines = ["| rule | accuracy % | 95 % interval | calibration error |", "|---|---|---|---|"]
+    for row in rules.itertuples():
+        lines.append(
+            f"| {row.rule} | {100 * row.accuracy:.1f} | {100 * row.accuracy_low:.1f} – "
+            f"{100 * row.accuracy_high:.1f} | {100 * row.expected_calibration_error:.1f} |"
+        )
+    parameters = ["| streams present | exponent of each |", "|---|---|"]
+    for streams in fitted.weights:
+        exponents = ", ".join(f"{s} {e:.2f}" for s, e in fitted.exponents(sorted(streams)).items())
+        parameters.append(f"| {', '.join(sorted(streams))} | {exponents} |")
+    source = (
+        "RAVDESS's out-of-fold posteriors and JavaSED's, each corpus counting alike"
+        if audiovisual
+        else "RAVDESS's out-of-fold posteriors; the face stream, for which RAVDESS has no "
+        "pictures here, has temperature 1 and default weights"
+    )
+    return CardText(
+        title="Log-linear fusion",
+        what=(
+            "Joins the posteriors of the streams: the product of each, raised to an exponent "
+            "(weight divided by temperature), normalised. The exponents are fitted for every "
+            "set of streams, so that what remains is calibrated when a stream is missing."
+        ),
+        data=(
+            "The out-of-fold predictions of the voice and the geometry network, joined by take. "
+            f"`fusion.json`, in the seven common classes, is fitted on {source}."
+        ),
+        limits=(
+            *RAVDESS_LIMITS,
+            "The scores are those of voice and geometry; no corpus at hand measures the three "
+            "streams on RAVDESS.",
+        ),
+        licence=RAVDESS_LICENCE,
+        more=[
+            ("All rules, on the same takes", "\n".join(lines)),
+            ("Deployed parameters", "\n".join(parameters)),
+        ],
+    )
+
+
+def main(models: Path = MODELS) -> None:
+    """Write `Models/fusion` from the committed predictions; takes seconds."""
+    folder = models / "fusion"
+    joined = load_ravdess(models)
+    tables = fuse_out_of_fold(joined)
+    rules = compare(tables)
+    extra_table = folder / AUDIOVISUAL_NAME
+    audiovisual = pd.read_csv(extra_table) if extra_table.exists() else None
+    fitted = fit_deployed(joined, audiovisual)
+    metrics = evidence.write_evidence(
+        folder,
+        tables["log-linear"],
+        protocol=(
+            "RAVDESS speech, 8 classes, voice and geometry. Both networks' posteriors of a block "
+            "of four actors come from networks trained on the other 20; the fusion's parameters "
+            "for a block are fitted on the posteriors of the other five blocks."
+        ),
+        command=COMMAND,
+        extra={"rules": rules.round(4).to_dict("records")},
+    )
+    files.write_atomically(folder / "fusion.json", fitted.to_json)
+    write_card(folder, card_text(rules, fitted, audiovisual is not None))
+    print({name: round(value, 4) for name, value in metrics["scores"].items()})
+
+
+def judge_audiovisual(models: Path = MODELS) -> pd.DataFrame:
+    """Have the shipped networks judge JavaSED; write and return their posteriors."""
+    from emorec.recognizer import Recognizer
+
+    table = audiovisual_posteriors(Recognizer.load(models), javased.load_video_table())
+    files.write_table(models / "fusion" / AUDIOVISUAL_NAME, table)
+    return table
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--judge", action="store_true", help="judge JavaSED again first")
+    if parser.parse_args().judge:
+        judge_audiovisual()
+    main()

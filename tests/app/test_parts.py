@@ -1,0 +1,352 @@
+"""The web page's parts that need neither a browser nor Gradio."""
+
+import asyncio
+import json
+import os
+import stat
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers import made_tone, write_clip
+
+from emorec.app import about_tab
+from emorec.app import result_html as page_html
+from emorec.app import store as store_app
+from emorec.app.guard import Guard
+from emorec.app.live_tab import unpack
+from emorec.app.store import Store, StoreError, check_clip
+from emorec.cli import main
+from emorec.emotions import COMMON7
+from emorec.evaluation import evidence
+from emorec.evaluation import scores as evaluation
+from emorec.paths import MODELS, REPOSITORY
+from emorec.recognizer import MODEL_FOLDERS
+from emorec.result import ClipResult
+from emorec.streams.windows import Windows
+
+PAGE, OTHER = "a" * 32, "b" * 32
+
+
+@pytest.fixture
+def store(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with Store(keep_s=0) as made:
+        yield made
+
+
+def posterior(**shares: float) -> np.ndarray:
+    rest = (1 - sum(shares.values())) / (len(COMMON7) - len(shares))
+    return np.array([shares.get(name, rest) for name in COMMON7], np.float32)
+
+
+def sent(store, page, content: bytes, name="clip.mp4"):
+    stored = store.new(page, name)
+    stored.path.write_bytes(content)
+    store.keep(page, stored)
+    return stored
+
+
+# The store
+
+
+def test_the_folder_is_private_and_goes_with_the_store(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with Store() as store:
+        sent(store, PAGE, b"x")
+        assert stat.S_IMODE(store.root.stat().st_mode) == 0o700
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_a_killed_server_left_is_removed_and_a_running_ones_folder_is_not(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    left = tmp_path / "emorec-app-left"
+    left.mkdir()
+    (left / "lock").touch()
+    (left / "clip").write_bytes(b"x")
+    (tmp_path / "emorec-app-not-ours").mkdir()  # without a lock: something else
+    with Store() as first, Store():
+        assert not left.exists()
+        assert first.root.exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["emorec-app-not-ours"]
+
+
+def test_files_belong_to_their_page_and_go_when_it_is_closed(store):
+    store.connect(PAGE)
+    store.connect(PAGE)  # the same page connects anew before the old connection is missed
+    clip = sent(store, PAGE, b"x")
+    assert store.find(PAGE, clip.token) == clip
+    assert store.find(OTHER, clip.token) is None
+    store.disconnect(PAGE)
+    store.sweep()
+    assert clip.path.exists()
+    store.disconnect(PAGE)
+    store.sweep()
+    assert not clip.path.exists() and store.find(PAGE, clip.token) is None
+    assert not store.is_open(PAGE)
+
+
+def test_a_page_that_returns_in_time_keeps_its_files(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with Store(keep_s=60) as store:
+        store.connect(PAGE)
+        clip = sent(store, PAGE, b"x")
+        store.disconnect(PAGE)
+        store.sweep()
+        assert store.find(PAGE, clip.token)
+
+
+@pytest.mark.parametrize("page", ["", "../etc", "a" * 31, "A" * 32, "a" * 32 + "\n"])
+def test_no_other_identity_reaches_the_disk(store, page):
+    for use in (store.connect, lambda p: store.new(p, "x"), lambda p: store.room_for(p, 1)):
+        with pytest.raises(StoreError, match="Reload"):
+            use(page)
+
+
+def test_what_is_too_large_too_much_or_from_nowhere_is_refused(store, monkeypatch):
+    with pytest.raises(StoreError, match="no longer known"):
+        store.room_for(PAGE, 1)
+    store.connect(PAGE)
+    store.room_for(PAGE, 200_000_000)
+    with pytest.raises(StoreError, match=r"too large \(201 MB\): a clip may have 200 MB"):
+        store.room_for(PAGE, 201_000_000)
+    monkeypatch.setattr(store_app, "_MOST_BYTES_IN_ALL", 100)
+    sent(store, PAGE, b"x" * 99)
+    with pytest.raises(StoreError, match="no room"):
+        store.room_for(PAGE, 2)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "empty"),
+        (b"just words\n" * 9, "not a recording"),
+        (b"#EXTM3U\n#EXTINF:3,\n/etc/passwd\n", "not a recording"),
+        (b"\xef\xbb\xbf\n#extm3u\n\x00", "not a recording"),
+        (b"ffconcat version 1.0\nfile /etc/passwd\n\x00", "not a recording"),
+        (b"<?xml?><MPD></MPD>\x00", "not a recording"),
+        (b"\x00\x01<MPD xmlns='urn:mpeg:dash:schema:mpd:2011'>", "not a recording"),
+        (bytes(range(256)) * 9, "play it in a media player"),
+    ],
+)
+def test_content_decides_and_not_the_name(store, content, reason):
+    stored = store.new(PAGE, "holiday.mp4")
+    stored.path.write_bytes(content)
+    with pytest.raises(StoreError, match=reason):
+        check_clip(stored)
+
+
+def test_a_clip_under_any_name_is_taken_unless_too_long(store, tmp_path, monkeypatch):
+    tone = write_clip(tmp_path / "t.wav", None, made_tone(1.0), audio_codec="pcm_s16le")
+    stored = store.new(PAGE, "picture.jpg")
+    stored.path.write_bytes(tone.read_bytes())
+    checked = check_clip(stored)
+    assert (checked.media_type, checked.name) == ("audio/wav", "picture.jpg")
+    assert checked.duration_s == pytest.approx(1.0)
+    monkeypatch.setattr(store_app, "LONGEST_S", 0.5)
+    with pytest.raises(StoreError, match="too long"):
+        check_clip(stored)
+
+
+# The guard
+
+
+def asked(guard, path="/", method="GET", body=b"", **headers):
+    """Status, headers and body of what a guard answers; it passes on to `inner`."""
+    pairs = {"host": "127.0.0.1:7860", "content-length": str(len(body)), **headers}
+    scope = {
+        "type": "http",
+        "method": method,
+        "path": path,
+        "scheme": "http",
+        "headers": [(n.replace("_", "-").encode(), v.encode()) for n, v in pairs.items()],
+    }
+    messages = []
+
+    async def receive():
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def send(message):
+        messages.append(message)
+
+    asyncio.run(guard(scope, receive, send))
+    answer = {name.decode(): value.decode() for name, value in messages[0]["headers"]}
+    content = b"".join(message.get("body", b"") for message in messages[1:])
+    return messages[0]["status"], answer, content
+
+
+async def inner(scope, receive, send):
+    body = (
+        b'<meta property="og:image" content="https://a.example/i.png"><link href="//b.example/f">'
+        b'<script src="https://c.example/x.js"></script><script src="./own.js"></script>'
+    )
+    headers = [(b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": body[:50], "more_body": True})
+    await send({"type": "http.response.body", "body": body[50:]})
+
+
+def test_the_page_loses_its_links_to_the_outside_and_gains_a_policy():
+    status, headers, content = asked(Guard(inner))
+    assert (status, content) == (200, b'<script src="./own.js"></script>')
+    assert headers["content-length"] == str(len(content))
+    policy = headers["content-security-policy"]
+    assert "default-src 'self'" in policy and "http" not in policy and "*" not in policy
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "status"),
+    [
+        ("/config", {}, 200),
+        ("/emorec/web/page.js", {}, 200),
+        ("/gradio_api/upload", {}, 404),
+        ("/gradio_api/file=/etc/passwd", {}, 404),
+        ("/emorec/web/../app.py", {}, 404),
+        ("/", {"host": "localhost:1"}, 200),
+        ("/", {"host": "evil.example:7860"}, 403),
+        ("/", {"origin": "http://evil.example"}, 403),
+        ("/", {"origin": "http://127.0.0.1:7860"}, 200),
+        ("/", {"origin": "null"}, 403),
+        ("/", {"sec_fetch_site": "cross-site"}, 403),
+    ],
+)
+def test_only_the_page_itself_gets_what_it_needs(path, headers, status):
+    assert asked(Guard(inner), path, **headers)[0] == status
+
+
+def test_a_message_that_is_too_long_is_refused():
+    guard = Guard(inner)
+    assert asked(guard, "/gradio_api/queue/join", "POST", b"{}")[0] == 200
+    long = {"content_length": "2000000"}
+    assert asked(guard, "/gradio_api/queue/join", "POST", b"{}", **long)[0] == 413
+    assert asked(guard, "/gradio_api/queue/join", "POST", b"{}", content_length="")[0] == 413
+
+
+def test_the_password_is_asked_for_and_remembered_by_a_cookie(monkeypatch):
+    async def at_once(_):
+        return None
+
+    monkeypatch.setattr("asyncio.sleep", at_once)
+    guard = Guard(inner, "pass wörd")
+    status, _, page = asked(guard, "/config")
+    assert status == 401 and b'type="password"' in page
+    assert asked(guard, "/login", "POST", b"password=wrong")[0] == 401
+    status, headers, _ = asked(guard, "/login", "POST", b"password=pass+w%C3%B6rd")
+    assert status == 303
+    cookie = headers["set-cookie"]
+    assert "HttpOnly" in cookie and "SameSite=Strict" in cookie
+    assert asked(guard, cookie=cookie.split(";")[0])[0] == 200
+    assert asked(guard, cookie="emorec_session=guessed")[0] == 401
+    assert asked(guard, cookie=cookie.split(";")[0], origin="http://evil.example")[0] == 403
+
+
+# What is shown
+
+
+def result(**changes) -> ClipResult:
+    said = {"voice": posterior(sad=0.6), "face": posterior(happy=0.9), "fused": posterior(sad=0.5)}
+    times_s = np.array([0.25, 0.75, 3.25])
+    windows = {s: Windows(times_s, np.stack([p] * 3), 0.5) for s, p in said.items()}
+    values = {"posteriors": said, "windows": windows, "notes": ["no face"], "duration_s": 4.0}
+    return ClipResult(Path("a.mp4"), "ok", **{**values, **changes})
+
+
+def test_a_verdict_in_words_names_disagreement_and_doubt():
+    words = page_html.words_for(result())
+    assert words.startswith("Probably sad, next ")
+    assert words.endswith("The voice says sad and the face says happy.")
+    unsure = result(posteriors={"voice": posterior(sad=0.3), "fused": posterior(sad=0.3)})
+    assert page_html.words_for(unsure).startswith("Unsure, perhaps sad")
+    same = {stream: posterior(sad=0.95) for stream in ("voice", "face", "fused")}
+    agreed = page_html.words_for(result(posteriors=same))
+    assert agreed.endswith("The voice and the face both say sad.")
+
+
+def test_names_and_notes_cannot_become_markup():
+    evil = "<script>alert(1)</script>"
+    clip = result(notes=[evil])
+    failed = ClipResult.failed(evil, evil, evil)
+    shown = page_html.notes_list(clip.notes) + page_html.verdict(failed)
+    shown += page_html.results_table_html([clip, failed])
+    assert "<script" not in shown and "&lt;script" in shown
+
+
+def test_the_timeline_shows_each_window_where_it_was():
+    shown = page_html.timeline(result())
+    assert shown.count("<rect") == 6
+    assert shown.count("<polygon") == 2 * len(COMMON7), "the gap parts the course in two"
+    said = json.loads(shown.split('data-said="')[1].split('"')[0].replace("&quot;", '"'))
+    assert said["Voice"][0] == [0.0, 0.5, "sad", 60]
+
+
+def test_about_says_what_the_evidence_says():
+    facts = about_tab.cards(MODELS)
+    assert [model.stream for model in facts] == ["voice", "face", "geometry", "fused"]
+    table = about_tab.about_html(facts)
+    for model in facts:
+        assert f"{100 * model.metrics['scores']['accuracy']:.1f}" in table
+        folder = MODELS / MODEL_FOLDERS.get(model.stream, "fusion")
+        predictions = evidence.read_predictions(folder, "predictions.csv")
+        counts = evaluation.confusion(predictions)
+        for name, (recall, low, high) in model.recalls.items():
+            assert recall == pytest.approx(counts.loc[name, name] / counts.loc[name].sum())
+            assert low <= recall <= high
+    assert "acted" in about_tab.limits_markdown(facts)
+    assert "CC BY-NC-SA" in about_tab.licence_markdown(REPOSITORY)
+
+
+def test_models_without_evidence_are_said_to_be_unknown(tmp_path):
+    assert about_tab.cards(tmp_path) == []
+    assert "nothing is known" in about_tab.about_html([])
+
+
+# What leaves the machine
+
+
+def test_the_networks_report_their_use_to_nobody(tmp_path):
+    """ONNX Runtime would keep an identity and what it is to report in these folders."""
+    home, temporary = tmp_path / "home", tmp_path / "temporary"
+    home.mkdir()
+    temporary.mkdir()
+    environment = {**os.environ, "HOME": str(home), "TMPDIR": str(temporary)}
+    for name in ("ORT_DISABLE_TELEMETRY", "XDG_CACHE_HOME", "CI"):
+        environment.pop(name, None)
+    code = f"from emorec import Recognizer; Recognizer.load({str(REPOSITORY / 'Models')!r})"
+    subprocess.run([sys.executable, "-c", code], env=environment, cwd=REPOSITORY, check=True)
+    assert [*home.rglob("*"), *temporary.rglob("*")] == []
+
+
+# The live view's messages
+
+
+def test_messages_of_the_live_view():
+    frame = struct.pack("<B3xHHd", 1, 4, 3, 1.5) + bytes(range(12))
+    kind, picture, time_s = unpack(frame)
+    assert (kind, picture.shape, picture[2, 3], time_s) == ("frame", (3, 4), 11, 1.5)
+    samples = np.linspace(-1, 1, 480, dtype="<f4")
+    kind, sound, rate_hz, time_s = unpack(struct.pack("<B3xId", 2, 48_000, 2.0) + samples.tobytes())
+    assert (kind, rate_hz, time_s) == ("sound", 48_000, 2.0) and np.array_equal(sound, samples)
+    nan = struct.pack("<f", float("nan"))
+    for bad in (
+        b"", frame[:-1], frame[:10], b"\x07" + frame[1:],
+        struct.pack("<B3xHHd", 1, 4, 3, float("nan")) + bytes(12),
+        struct.pack("<B3xHHd", 1, 4000, 1, 0.0) + bytes(4000),
+        struct.pack("<B3xId", 2, 1, 0.0) + nan, struct.pack("<B3xId", 2, 48_000, 0.0) + nan,
+        struct.pack("<B3xId", 2, 8_000, 0.0) + bytes(4 * 8_000 * 3),
+    ):  # fmt: skip
+        with pytest.raises(ValueError):
+            unpack(bad)
+
+
+def test_the_command_says_what_is_missing_and_refuses_a_weak_password(capsys, monkeypatch):
+    assert main(["app", "--password-file", "/nonexistent/word"]) == 2
+    said = capsys.readouterr().err
+    assert "Remedy" in said
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert main(["app"]) == 2
+    assert "pip install -r requirements-app.txt" in capsys.readouterr().err

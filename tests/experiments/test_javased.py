@@ -1,0 +1,142 @@
+"""Training on a corpus with pictures, on made-up clips: it runs, resumes, keeps speakers apart."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from emorec.avatar.stand_ins import made_up_frame_predictions, made_up_frames
+from emorec.emotions import JAVASED6, RAVDESS7
+from emorec.evaluation.evidence import load_evidence
+from emorec.evaluation.scores import prediction_table
+from emorec.evaluation.splits import SpeakerLeakError
+from emorec.experiments import frames as frames_experiment
+from emorec.experiments import javased, reference_voice
+
+
+def made_up_tables(seed=0):
+    """Two streams' clip tables; the second lacks some clips."""
+    first = frames_experiment.pool_frames(made_up_frame_predictions(seed=seed))
+    second = frames_experiment.pool_frames(made_up_frame_predictions(seed=seed + 1))
+    for table in (first, second):
+        table["fold"] = [1 + (int(name[-2:]) - 1) // 2 for name in table["speaker"]]
+    return {"voice": first, "face": second.iloc[5:].reset_index(drop=True)}
+
+
+def test_fusion_joins_by_id_so_that_shuffled_tables_give_the_same():
+    tables = made_up_tables()
+    shuffled = {s: t.sample(frac=1, random_state=3) for s, t in tables.items()}
+    fused = javased.fuse_out_of_fold(tables)
+    pd.testing.assert_frame_equal(fused, javased.fuse_out_of_fold(shuffled))
+    assert len(fused) == len(tables["voice"])
+    np.testing.assert_allclose(fused[list(JAVASED6)].sum(1), 1)
+
+
+def test_seeds_are_averaged_by_clip_and_each_leaves_its_own_evidence(tmp_path, monkeypatch):
+    table = made_up_tables()["voice"].rename(columns={"truth": "emotion"}).iloc[::-1]
+    asked = []
+
+    def judge(table, inputs, train, test, work, seed, models):
+        asked.append(seed)
+        certain = 0.9 if seed == 1 else 0.6
+        rest = (1 - certain) / (len(JAVASED6) - 1)
+        return np.where(javased.one_hot(table["emotion"][test]), certain, rest)
+
+    monkeypatch.setitem(javased.JUDGES, "voice", judge)
+    judged = javased.judge_stream("voice", table, [], tmp_path, seeds=(1, 2))
+    assert asked == [1] * 4 + [2] * 4
+    odds = np.sqrt(0.9 / 0.02 * 0.6 / 0.08)
+    own = judged.apply(lambda row: row[row["truth"]], axis=1)
+    np.testing.assert_allclose(own, odds / (odds + 5), atol=1e-4)
+    metrics = json.loads(
+        (tmp_path / javased.QUESTION / "javased_voice" / "metrics.json").read_text()
+    )
+    assert metrics["accuracy_of_seeds"]["accuracies"] == [1.0, 1.0]
+    assert len(load_evidence(tmp_path)) == 3
+    javased.judge_stream("voice", table, [], tmp_path, seeds=(1, 2))
+    assert len(asked) == 8, "finished folds are read"
+
+
+def test_a_fold_s_face_is_chosen_by_the_other_folds():
+    truth = ["happy", "sad"] * 4
+    clips = pd.DataFrame(
+        {
+            "clip_id": [f"clip-{i}" for i in range(8)],
+            "speaker": [f"javased-{1 + i // 2:02d}" for i in range(8)],
+            "emotion": truth,
+        }
+    )
+    folds = np.repeat([1, 2, 3, 4], 2)
+    right = javased.one_hot(truth)
+    wrong = np.roll(right, 1, axis=1)
+
+    def right_in(*chosen):
+        posterior = np.where(np.isin(folds, chosen)[:, None], right, wrong)
+        return prediction_table(clips, posterior, JAVASED6, folds)
+
+    once, thrice = right_in(1), right_in(2, 3, 4)
+    found = javased.chosen_by_other_folds([once, thrice])
+    pd.testing.assert_frame_equal(found, thrice)
+    found = javased.chosen_by_other_folds([right_in(1, 2), right_in(1, 3, 4)])
+    assert found.loc[found["fold"] == 1, "happy"].iloc[0] == 1
+    # Without the third fold both are right twice: the first is taken.
+    assert found.loc[found["fold"] == 3, "happy"].iloc[0] == 0
+
+
+def test_every_set_of_streams_is_scored_and_both_help_more_than_one():
+    found = javased.compare_subsets(made_up_tables())
+    assert list(found.index) == ["voice + face", "voice", "face"]
+    assert found.loc["voice + face", "accuracy %"] > found["accuracy %"].iloc[1:].min()
+
+
+def test_a_speaker_in_two_folds_is_refused():
+    tables = made_up_tables()
+    tables["voice"].loc[0, "fold"] = 4
+    tables["face"] = tables["face"].iloc[40:]
+    with pytest.raises(SpeakerLeakError):
+        javased.fuse_out_of_fold(tables)
+
+
+def test_frames_are_spread_over_each_clip():
+    _, frames = made_up_frames(frames_per_clip=5)
+    rows = frames_experiment.spread(frames, per_clip=2)
+    assert sorted(set(frames.frame_number[rows])) == [21, 33]
+    assert len(rows) == 2 * len(set(frames.clip_id))
+
+
+def test_a_kind_is_judged_by_speaker_and_not_trained_twice(tmp_path):
+    table, frames = made_up_frames(frames_per_clip=2)
+    first = frames_experiment.judge_kind("face", table, frames, tmp_path, epochs=1)
+    judged = pd.read_csv(
+        tmp_path / frames_experiment.QUESTION / "frames_face" / "predictions_frames.csv"
+    )
+    assert len(judged) == len(frames)
+    assert judged.groupby("speaker")["fold"].nunique().max() == 1
+    weights = (
+        tmp_path
+        / frames_experiment.QUESTION
+        / "frames_face"
+        / "work"
+        / "fold_1"
+        / "predictions.csv"
+    )
+    stamp = weights.stat().st_mtime_ns
+    assert frames_experiment.judge_kind("face", table, frames, tmp_path, epochs=1) == first
+    assert weights.stat().st_mtime_ns == stamp
+
+
+def test_the_ladder_trains_on_its_own_actors_only(tmp_path):
+    actors = [f"ravdess-{n:02d}" for n in (1, 2, 17, 21)]
+    table = pd.DataFrame(
+        [(f"{a}-{e}-{k}", e, a) for a in actors for e in RAVDESS7 for k in range(2)],
+        columns=["clip_id", "emotion", "speaker"],
+    )
+    rng = np.random.default_rng(0)
+    plain = rng.normal(size=(len(table), 128, 282)).astype(np.float32)
+    inputs = reference_voice.Inputs(table, plain, plain[:, None].repeat(4, 1))
+    judged = reference_voice.train_rung("1d-augmented", inputs, tmp_path, epochs=1)
+    assert set(judged["speaker"]) == {"ravdess-21"}
+    assert tuple(judged.columns[4:]) == RAVDESS7
+    again = prediction_table(table[:0], np.zeros((0, 7)), RAVDESS7, 1)
+    assert list(again.columns) == list(judged.columns)

@@ -1,0 +1,196 @@
+"""Still faces: folds keep subjects apart, and each training runs through on made-up faces."""
+
+import cv2
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+from emorec.avatar import stand_ins
+from emorec.avatar.stand_ins import made_up_ck_plus
+from emorec.corpora import ck_plus as ck_plus_corpus
+from emorec.emotions import BASIC6, COMMON7, FER2013_6
+from emorec.evaluation.evidence import read_predictions
+from emorec.experiments import ck_plus as ck_plus_experiment
+from emorec.experiments import ck_plus_cross
+from emorec.experiments import fer2013_mobilenet as mobilenet
+from emorec.networks.rebuilt import build_conv1, build_conv3, build_mobilenet_v2
+from emorec.paths import MODELS
+from emorec.publish import rebuild
+from emorec.training import costs as costs_training
+from emorec.training.fit import Cycle
+
+
+def subjects(count=12, seed=0):
+    """A table of `count` subjects with three pictures of each of the six emotions."""
+    rows = [
+        (f"{s}-{e}-{k}", e, f"S{s:03d}") for s in range(count) for e in BASIC6 for k in range(3)
+    ]
+    table = pd.DataFrame(rows, columns=["clip_id", "emotion", "speaker"])
+    return table.sample(frac=1, random_state=seed).reset_index(drop=True)
+
+
+def noise_faces(count, seed=0):
+    """FER-2013's form with noise for faces, which is quicker to make than avatars."""
+    rng = np.random.default_rng(seed)
+    table = pd.DataFrame({"clip_id": [f"noise-{i:04d}" for i in range(count)]})
+    table["usage"] = np.where(np.arange(count) % 5 == 4, "PublicTest", "Training")
+    table["label"] = [COMMON7[i] for i in rng.integers(0, len(COMMON7), count)]
+    return table, rng.integers(0, 256, (count, 48, 48)).astype(np.uint8)
+
+
+def write_picture(folder, name, size_px=48):
+    folder.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(folder / name), np.full((size_px, size_px), 90, np.uint8))
+
+
+def test_folds_of_subjects_keep_subjects_apart_and_test_each_picture_once():
+    table = subjects()
+    tested = np.zeros(len(table), int)
+    for _, train, test in ck_plus_experiment.subject_folds(table, folds=4):
+        assert not set(table["speaker"][train]) & set(table["speaker"][test])
+        tested += test
+    assert (tested == 1).all()
+
+
+def test_random_folds_show_the_same_subjects_on_both_sides():
+    table = subjects()
+    _, train, test = next(iter(ck_plus_experiment.picture_folds(table, folds=4)))
+    assert set(table["speaker"][test]) <= set(table["speaker"][train])
+
+
+def test_a_class_that_only_one_fold_holds_is_refused_by_name():
+    table = subjects()
+    only = (table["emotion"] != "fear") | (table["speaker"] == "S003")
+    with pytest.raises(ValueError, match=r"no training picture of fear.*Remedy"):
+        list(ck_plus_experiment.subject_folds(table[only].reset_index(drop=True), folds=4))
+
+
+def test_more_folds_than_subjects_are_refused():
+    with pytest.raises(ValueError, match="12 subjects cannot fill 20 folds"):
+        next(iter(ck_plus_experiment.subject_folds(subjects(), folds=20)))
+
+
+def test_a_folder_of_an_unknown_emotion_is_refused_by_name(tmp_path):
+    write_picture(tmp_path / "CK+48" / "anger", "S010_004_00000017.png")
+    assert list(ck_plus_corpus.load_picture_table(tmp_path)["emotion"]) == ["angry"]
+    write_picture(tmp_path / "CK+48" / "boredom", "S010_004_00000018.png")
+    with pytest.raises(ValueError, match=r"boredom: no emotion of CK\+.*Remedy"):
+        ck_plus_corpus.load_picture_table(tmp_path)
+
+
+def test_a_picture_of_another_size_is_refused_by_name(tmp_path):
+    write_picture(tmp_path / "CK+48" / "anger", "S010_004_00000017.png", size_px=20)
+    table = ck_plus_corpus.load_picture_table(tmp_path)
+    with pytest.raises(ValueError, match=r"S010_004_00000017\.png: no picture of 48x48"):
+        ck_plus_corpus.load_pictures(table)
+
+
+def test_the_corpus_reads_as_48_pixel_faces(emorec_data):
+    table, faces = ck_plus_corpus.load_six()
+    assert faces.shape == (len(table), 48, 48) and faces.dtype == np.uint8
+    assert set(table["emotion"]) == set(BASIC6)
+
+
+def test_the_networks_have_the_layers_that_the_other_project_names():
+    assert build_conv1().count_params() == 320 + (23 * 23 * 32 + 1) * 128 + 129 * 6
+    dense = [x.units for x in build_conv3().layers if isinstance(x, keras.layers.Dense)]
+    assert dense == [512, 256, 6]
+    assert build_mobilenet_v2(alpha=0.35).output_shape == (None, 6)
+
+
+@pytest.fixture(scope="module")
+def avatars():
+    return made_up_ck_plus(80)
+
+
+def test_ck_plus_is_judged_both_ways_and_not_trained_twice(avatars, tmp_path):
+    table, faces = avatars
+    folder = tmp_path / "ck_plus_conv1"
+
+    def judge(split):
+        return ck_plus_experiment.judge_split(
+            "conv1", split, table, faces, folder, folds=2, epochs=1
+        )
+
+    by_subject, at_random = judge("subject"), judge("random")
+    metrics = ck_plus_experiment.write_method(folder, "conv1", by_subject, at_random)
+    assert by_subject.groupby("speaker")["fold"].nunique().max() == 1
+    assert at_random.groupby("speaker")["fold"].nunique().max() == 2
+    stamp = (folder / "work" / "subject" / "fold_1" / "predictions.csv").stat().st_mtime_ns
+    pd.testing.assert_frame_equal(judge("subject"), by_subject)
+    assert (folder / "work/subject/fold_1/predictions.csv").stat().st_mtime_ns == stamp
+    assert "leak" in metrics["random_split"]["protocol"]
+    found = rebuild.load_evidence(tmp_path)
+    assert [evidence.key for evidence in found] == ["", "random_split"]
+    assert not [line for evidence in found for line in rebuild.check_metrics(evidence)]
+
+
+def test_our_network_is_fine_tuned_and_answers_with_posteriors(avatars, tmp_path):
+    table, faces = avatars
+    targets = ck_plus_experiment.one_hot(table["emotion"])
+    judge = ck_plus_experiment.train_face(faces[:32], targets[:32], tmp_path, 1)
+    posterior = judge(faces[:5])
+    np.testing.assert_allclose(posterior.sum(1), 1, atol=1e-3)
+    np.testing.assert_allclose(judge(faces[:5, :, ::-1]), posterior, atol=0.02)
+
+
+def test_a_larger_mean_face_is_asked_to_be_shown_smaller():
+    y, x = np.mgrid[-1:1:48j, -1:1:48j].astype(np.float32)
+    small, large = np.exp(-(x**2 + y**2) * 8), np.exp(-(x**2 + y**2) * 5)
+    zoom, shift_px, alike = ck_plus_cross.best_zoom(large, small)
+    assert zoom == pytest.approx((5 / 8) ** 0.5, abs=0.03)
+    assert shift_px == 0 and alike > 0.99
+
+
+def test_rare_classes_gain_when_frequencies_are_divided_out():
+    posterior = np.array([[0.45, 0.3, 0, 0, 0.25, 0, 0]])
+    frequencies = np.array([0.3, 0.1, 0.1, 0.2, 0.1, 0.1, 0.1])
+    plain = ck_plus_cross.to_six(posterior, COMMON7, None)
+    divided = ck_plus_cross.to_six(posterior, COMMON7, frequencies)
+    assert plain.argmax() == BASIC6.index("angry")
+    assert divided.argmax() == BASIC6.index("disgust")
+    np.testing.assert_allclose(divided.sum(), 1)
+
+
+def test_another_corpus_is_judged_without_being_trained_on(avatars, tmp_path):
+    network = keras.saving.load_model(MODELS / "face_cnn" / "model.keras")
+    metrics = ck_plus_cross.run(network, stand_ins.made_up_faces(60), avatars, tmp_path / "cross")
+    judged = read_predictions(tmp_path / "cross")
+    assert len(judged) == len(avatars[0]) == metrics["clips"]
+    comparison = pd.read_csv(tmp_path / "cross" / "comparison.csv")
+    assert ck_plus_cross.chosen_row(comparison)["head"] == metrics["head"]
+
+
+def test_happy_is_thinned_to_the_next_class_and_disgust_is_gone():
+    table, pixels = noise_faces(400)
+    table.loc[:149, "label"] = "happy"
+    train, validation, test = mobilenet.six_class_rows(table, pixels)
+    counts = table["label"][train].value_counts()
+    assert set(counts.index) == set(FER2013_6)
+    assert counts["happy"] == counts.drop("happy").max()
+    assert not (train & test).any() and not (train & validation).any()
+    assert not table["label"][test].eq("disgust").any()
+
+
+def test_a_class_without_training_pictures_is_refused_by_name():
+    table, pixels = noise_faces(60)
+    table["label"] = table["label"].replace("sad", "angry")
+    with pytest.raises(ValueError, match=r"no training picture of sad.*Remedy"):
+        mobilenet.six_class_rows(table, pixels)
+
+
+def test_a_contender_is_trained_judged_and_resumed(tmp_path, monkeypatch):
+    # What a network costs is measured elsewhere; here it would only take long.
+    costs = {"ms_per_face_onnx": 1.0, "onnx_megabytes": 1.0, "training_ms_per_picture": 1.0}
+    monkeypatch.setattr(mobilenet, "measure_costs", lambda *networks: costs)
+    table, pixels = stand_ins.made_up_faces(70)
+    cycle = Cycle(1, 1e-3, 0.2)
+    first = mobilenet.run("small_grey", table, pixels, tmp_path, cycle)
+    assert first["training_minutes"] > 0 and first["parameters"] > 1_000_000
+    assert first["validation"]["clips"] > 0
+    assert mobilenet.run("small_grey", table, pixels, tmp_path, cycle) == first
+
+
+def test_the_fastest_of_several_rounds_counts():
+    assert 0 <= costs_training.fastest_ms(lambda: sum(range(100)), rounds=3) < 1000

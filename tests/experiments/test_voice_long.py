@@ -1,0 +1,78 @@
+import os
+import shutil
+
+import keras
+import numpy as np
+import pandas as pd
+import soundfile
+from helpers import made_tone
+
+from emorec.emotions import COMMON7, RAVDESS8
+from emorec.evaluation import scores as evaluation
+from emorec.evaluation.evidence import load_evidence, read_predictions
+from emorec.experiments import voice_long
+from emorec.files import write_table
+from emorec.networks.voice import build_voice_network
+from emorec.paths import MODELS
+from emorec.training import sounds
+from emorec.training import voice as voice_training
+
+LONG = "alternatives/voice_long"
+
+
+def made_up_judgement(seed: int) -> pd.DataFrame:
+    """Posteriors of made-up takes, mostly right."""
+    rng = np.random.default_rng(seed)
+    truth = np.tile(np.arange(8), 24)
+    clips = pd.DataFrame(
+        {
+            "clip_id": [f"take-{i}" for i in range(192)],
+            "speaker": [f"ravdess-{1 + i // 8:02d}" for i in range(192)],
+            "emotion": [RAVDESS8[i] for i in truth],
+        }
+    )
+    posterior = rng.dirichlet(np.ones(8), 192) + 0.5 * np.eye(8)[truth]
+    folds = np.repeat(np.arange(1, 7), 32)
+    return evaluation.prediction_table(
+        clips, posterior / posterior.sum(1, keepdims=True), RAVDESS8, folds
+    )
+
+
+def test_both_networks_judge_savee_and_the_fusion_stands_beside(tmp_path, monkeypatch):
+    models, corpus = tmp_path / "Models", tmp_path / "data" / "SAVEE"
+    corpus.mkdir(parents=True)
+    for i, letter in enumerate(("a", "d", "f", "h", "n", "sa", "su")):
+        for speaker in ("DC", "JE"):
+            soundfile.write(
+                corpus / f"{speaker}_{letter}01.wav", made_tone(0.5, 200 + 50 * i), 48_000
+            )
+    monkeypatch.setenv("EMOREC_DATA", str(tmp_path / "data"))
+    for seed, name in enumerate(("voice_2d_cnn", "geometry", LONG)):
+        write_table(models / name / "predictions.csv", made_up_judgement(seed))
+    for name in ("voice_2d_cnn", LONG):
+        build_voice_network().save(models / name / "model.keras")
+    found = voice_long.write_results(made_up_judgement(2), models)
+    assert found["fused"]["scores"]["accuracy"] > found["voice"]["scores"]["accuracy"]
+    assert found["savee"]["clips"] == found["savee_shipped"]["clips"] == 14
+    judged = read_predictions(models / LONG, "predictions_savee.csv")
+    np.testing.assert_allclose(judged[list(COMMON7)].sum(1), 1, atol=1e-3)
+    for name in ("voice_2d_cnn", "geometry"):  # of which there are predictions alone here
+        shutil.rmtree(models / name)
+    assert {evidence.name for evidence in load_evidence(models)} == {
+        "voice_long",
+        "voice_long_savee",
+        "voice_long_savee_shipped",
+        "fusion_long",
+    }
+
+
+def test_savee_s_committed_table_is_the_committed_network_s(emorec_data, monkeypatch):
+    monkeypatch.setenv("EMOREC_DATA", os.fspath(emorec_data))
+    folder = MODELS / LONG
+    network = keras.saving.load_model(folder / "model.keras")
+    clips = voice_long.savee.load_sound_table().iloc[::24]
+    posterior = voice_training.clip_posteriors(network, sounds.read_sounds(clips))
+    committed = read_predictions(folder, "predictions_savee.csv").set_index("clip_id")
+    alike = voice_long.fold(posterior, RAVDESS8, COMMON7)
+    expected = committed.loc[clips["clip_id"], list(COMMON7)].to_numpy()
+    np.testing.assert_allclose(alike, expected, atol=5e-3)

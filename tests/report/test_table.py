@@ -1,0 +1,126 @@
+"""Reports: tables, files and the picture of a clip, from results made by hand."""
+
+import csv
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from emorec.emotions import COMMON7
+from emorec.report import figure as figure_report
+from emorec.report import table as table_report
+from emorec.result import ClipResult
+from emorec.streams.face import FaceUsed
+from emorec.streams.windows import Windows
+
+
+def posterior(emotion: str, probability: float = 0.7) -> np.ndarray:
+    rest = (1 - probability) / (len(COMMON7) - 1)
+    return np.array([probability if name == emotion else rest for name in COMMON7], np.float32)
+
+
+def made_result(streams: dict[str, str], name: str = "01-01-03-02-01-01-02.mp4") -> ClipResult:
+    """A result of 4 s in which each stream says one emotion throughout."""
+    windows = {
+        stream: Windows(np.arange(0.25, 4, 0.5), np.tile(posterior(emotion), (8, 1)), 0.5)
+        for stream, emotion in streams.items()
+    }
+    face = FaceUsed(1.0, np.full((112, 112), 90, np.uint8), "happy", 0.8)
+    return ClipResult(
+        Path(name),
+        "ok",
+        posteriors={stream: posterior(emotion) for stream, emotion in streams.items()},
+        windows=windows,
+        notes=["no face from 1.0 to 2.0 s"],
+        faces_used=[face] * 3 if "face" in streams else [],
+        duration_s=4.0,
+    )
+
+
+ALL = {"voice": "sad", "face": "happy", "geometry": "fear", "fused": "happy"}
+VOICE_ONLY = {"voice": "sad", "fused": "sad"}
+
+
+def test_the_table_sets_verdict_and_truth_side_by_side():
+    failed = ClipResult.failed("b.mp4", "the file is empty", "copy it again")
+    table = table_report.results_table([made_result(ALL), failed])
+    first, second = table.to_dict("records")
+    assert (first["truth"], first["emotion"], first["voice"]) == ("happy", "happy", "sad")
+    assert first["confidence"] == pytest.approx(0.7)
+    assert first["p_happy"] == pytest.approx(0.7)
+    assert second["status"] == "failed"
+    assert second["reason"] == "the file is empty"
+    assert table["emotion"].isna().tolist() == [False, True]
+
+
+def test_no_result_gives_an_empty_table():
+    assert len(table_report.results_table([])) == 0
+
+
+def test_a_missing_stream_is_absent_from_probabilities_and_timeline():
+    result = made_result(VOICE_ONLY)
+    assert list(result.probabilities.index) == ["voice", "fused"]
+    assert set(result.timeline["stream"]) == {"voice", "fused"}
+    failed = ClipResult.failed("b.mp4", "reason", "remedy")
+    assert failed.probabilities.shape == (0, 7)
+    assert len(failed.timeline) == 0
+
+
+def test_the_timeline_file_holds_what_the_timeline_says(tmp_path):
+    result = made_result(ALL)
+    table_report.write_timeline(result, tmp_path / "t.csv")
+    rows = list(csv.DictReader(io.StringIO((tmp_path / "t.csv").read_text())))
+    assert len(rows) == len(result.timeline) == 32
+    assert float(rows[0]["time_s"]) == 0.25
+    assert float(rows[0]["sad"]) == pytest.approx(0.7)
+
+
+def test_rows_are_there_before_the_work_ends(tmp_path):
+    path = tmp_path / "rows.csv"
+    with table_report.ResultWriter(csv_path=path) as writer:
+        assert path.read_text().startswith("file,status,emotion,confidence")
+        writer.add(made_result(ALL))
+        assert path.read_text().count("\n") == 2
+
+
+def test_the_printed_table_takes_odd_names(capsys):
+    table_report.print_table([made_result(ALL, "two\nlines [red]\x1b[2J.mp4")])
+    shown = capsys.readouterr().out
+    assert "two\\nlines [red]\\x1b[2J.mp4" in shown
+    assert "70%" in shown
+
+
+def texts(figure) -> set[str]:
+    found = {text.get_text() for text in figure.texts}
+    for axes in figure.axes:
+        found |= {text.get_text() for text in axes.texts}
+        found |= {axes.get_title(loc="left"), axes.get_xlabel()}
+    return found
+
+
+def test_the_picture_names_clip_verdict_and_streams(tmp_path):
+    figure = figure_report.plot_clip(made_result(ALL))
+    shown = texts(figure)
+    assert {"01-01-03-02-01-01-02.mp4", "happy  70%", "Voice", "Face", "Geometry"} <= shown
+    assert "time [s]" in shown
+    assert any("acted: happy" in text and "no face from 1.0" in text for text in shown)
+    assert sum(text == "1.0 s  happy" for axes in figure.axes for text in [axes.get_xlabel()]) == 3
+    figure.savefig(tmp_path / "clip.png")
+    assert (tmp_path / "clip.png").stat().st_size > 10_000
+
+
+def test_the_picture_says_which_streams_are_not_there():
+    figure = figure_report.plot_clip(made_result(VOICE_ONLY, "a.wav"))
+    missing = [axes for axes in figure.axes if "not there" in {t.get_text() for t in axes.texts}]
+    assert [axes.get_title(loc="left") for axes in missing] == ["Face", "Geometry"]
+
+
+def test_a_clip_without_a_verdict_has_no_picture():
+    with pytest.raises(ValueError, match="no verdict"):
+        figure_report.plot_clip(ClipResult.failed("b.mp4", "it is empty", "copy it"))
+
+
+def test_every_emotion_has_a_colour_of_its_own():
+    assert set(table_report.EMOTION_COLORS) == set(COMMON7)
+    assert len(set(table_report.EMOTION_COLORS.values())) == len(COMMON7)
