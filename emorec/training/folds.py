@@ -66,7 +66,7 @@ def held_out(
     if not file.exists():
         posterior = np.asarray(predict())
         if len(posterior) != len(test):
-            raise ValueError(f"{file}: the posterior has {len(posterior)} rows for {len(test)} clips")
+            raise ValueError(f"{file}: posterior of {len(posterior)} rows for {len(test)} clips")
         there = np.isfinite(posterior).all(1)
         write_table(file, prediction_table(test[there], posterior[there], classes, fold))
     found = read_predictions(folder)

@@ -20,8 +20,8 @@ from emorec.training import voice as voice_training
 LONG = "alternatives/voice_long"
 
 
-def made_up_judgement(seed: int) -> pd.DataFrame:
-    """Posteriors of made-up takes, mostly right."""
+def synthetic_predictions(seed: int) -> pd.DataFrame:
+    """Posteriors of synthetic takes, mostly right."""
     rng = np.random.default_rng(seed)
     truth = np.tile(np.arange(8), 24)
     clips = pd.DataFrame(
@@ -38,7 +38,7 @@ def made_up_judgement(seed: int) -> pd.DataFrame:
     )
 
 
-def test_both_networks_judge_savee_and_the_fusion_stands_beside(tmp_path, monkeypatch):
+def test_both_networks_predict_savee_and_the_fusion_stands_beside(tmp_path, monkeypatch):
     models, corpus = tmp_path / "Models", tmp_path / "data" / "SAVEE"
     corpus.mkdir(parents=True)
     for i, letter in enumerate(("a", "d", "f", "h", "n", "sa", "su")):
@@ -48,10 +48,10 @@ def test_both_networks_judge_savee_and_the_fusion_stands_beside(tmp_path, monkey
             )
     monkeypatch.setenv("EMOREC_DATA", str(tmp_path / "data"))
     for seed, name in enumerate(("voice_2d_cnn", "geometry", LONG)):
-        write_table(models / name / "predictions.csv", made_up_judgement(seed))
+        write_table(models / name / "predictions.csv", synthetic_predictions(seed))
     for name in ("voice_2d_cnn", LONG):
         build_voice_network().save(models / name / "model.keras")
-    found = voice_long.write_results(made_up_judgement(2), models)
+    found = voice_long.write_results(synthetic_predictions(2), models)
     assert found["fused"]["scores"]["accuracy"] > found["voice"]["scores"]["accuracy"]
     assert found["savee"]["clips"] == found["savee_shipped"]["clips"] == 14
     judged = read_predictions(models / LONG, "predictions_savee.csv")

@@ -48,10 +48,12 @@ def add_model(tree, name, right):
     folder = tree / "Models" / name
     evidence_evaluation.write_evidence(
         folder,
-        prediction_table(clips, posterior, classes, 1),
-        protocol="RAVDESS takes, 3 classes: none of them real.",
+        evidence_evaluation.Measurement(
+            prediction_table(clips, posterior, classes, 1),
+            "RAVDESS takes, 3 classes: none of them real.",
+        ),
+        stream=folder.name.split("_")[0],
         command="python -m this",
-        extra={"stream": folder.name.split("_")[0]},
     )
     model_card.write_card(folder, model_card.CardText(f"Small {name}", "What.", "Whose."))
 
