@@ -1,19 +1,24 @@
+import json
 import os
 import shutil
 
 import keras
 import numpy as np
 import pandas as pd
+import pytest
 import soundfile
 from helpers import made_tone
 
 from emorec.emotions import COMMON7, RAVDESS8
+from emorec.engines import find_voice_model, voice_models
+from emorec.errors import ModelError
 from emorec.evaluation import scores as evaluation
 from emorec.evaluation.evidence import load_evidence, read_predictions
 from emorec.experiments import voice_long
 from emorec.files import write_table
 from emorec.networks.voice import build_voice_network
-from emorec.paths import MODELS
+from emorec.paths import MODELS, REPOSITORY
+from emorec.recognizer import Recognizer
 from emorec.training import sounds
 from emorec.training import voice as voice_training
 
@@ -64,6 +69,37 @@ def test_both_networks_predict_savee_and_the_fusion_stands_beside(tmp_path, monk
         "voice_long_savee_shipped",
         "fusion_long",
     }
+
+
+def test_the_long_trained_voice_can_be_chosen_and_says_another_thing():
+    clip = REPOSITORY / "DEMO" / "Examples" / "01-01-03-02-01-01-02.mp4"
+    assert "voice_long" in voice_models(MODELS)
+    chosen = Recognizer.load(MODELS, voice_model="voice_long").classify(clip)
+    assert chosen.status == "ok"
+    np.testing.assert_allclose(chosen.posteriors["voice"].sum(), 1, atol=1e-5)
+    shipped = Recognizer.load(MODELS).classify(clip)
+    assert np.abs(chosen.posteriors["voice"] - shipped.posteriors["voice"]).max() > 1e-3
+    assert any("voice_long borrows" in note for note in chosen.notes)
+
+
+def test_both_voices_are_fed_alike():
+    for name in ("voice_2d_cnn", LONG):
+        spec = json.loads((MODELS / name / "model.json").read_text())
+        expected = voice_training.voice_spec()
+        assert spec["inputs"] == expected["inputs"]
+        assert (spec["stream"], tuple(spec["classes"])) == ("voice", expected["classes"])
+
+
+def test_weights_without_a_description_are_told_from_evidence_alone(tmp_path):
+    folder = tmp_path / "alternatives" / "voice_long"
+    shutil.copytree(MODELS / LONG, folder)
+    (folder / "model.json").unlink()
+    with pytest.raises(ModelError, match=r"its weights are there, and no model\.json"):
+        find_voice_model("voice_long", tmp_path)
+    for name in ("model.onnx", "model.keras"):
+        (folder / name).unlink()
+    with pytest.raises(ModelError, match="its evidence is kept, and no weights"):
+        find_voice_model("voice_long", tmp_path)
 
 
 def test_savee_s_committed_table_is_the_committed_network_s(emorec_data, monkeypatch):
