@@ -5,18 +5,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import MappingProxyType
 
 import pandas as pd
 
 from emorec.evaluation import scores as evaluation
 from emorec.files import write_json, write_table
-
-if TYPE_CHECKING:
-    pass
 
 # The order of tables and slides; folders that are not named follow by name.
 _STREAMS = ("voice", "face", "geometry", "fusion")
@@ -118,47 +115,74 @@ def measured(predictions: pd.DataFrame, unit: str) -> dict:
     }
 
 
-def write_part(
+@dataclass(frozen=True)
+class Measurement:
+    """Predictions on one set of clips, and how they came about.
+
+    Attributes:
+        predictions: Prediction table (see `emorec.evaluation.scores`).
+        protocol: One sentence: corpus, split, what was held out.
+        title: Heading in tables; empty where the model's card gives it.
+        unit: What the intervals are bootstrapped over: `speaker`, or `clip_id` where a corpus
+            names no speakers or too few.
+        facts: More for `metrics.json` (seeds, sizes, times).
+    """
+
+    predictions: pd.DataFrame
+    protocol: str
+    title: str = ""
+    unit: str = "speaker"
+    facts: Mapping[str, object] = field(default_factory=dict)
+
+
+def write_evidence(
     folder: Path,
-    key: str,
-    predictions: pd.DataFrame,
+    main: Measurement,
     *,
-    title: str,
-    protocol: str,
-    unit: str = "speaker",
+    stream: str,
+    command: str,
+    parts: Mapping[str, Measurement] = MappingProxyType({}),
 ) -> dict:
-    """Write predictions that stand beside a folder's own: `predictions_<key>.csv`.
+    """Write a model's prediction tables and the `metrics.json` that follows from them.
 
     Args:
         folder: The model's folder.
-        key: Of a seed, or of other clips.
-        predictions: Prediction table.
-        title: Heading in tables.
-        protocol: One sentence: corpus, split, what was held out.
-        unit: What the intervals are bootstrapped over.
+        main: What stands in `predictions.csv` and at the top of `metrics.json`.
+        stream: What the model listens to or looks at: voice, face, geometry, fusion.
+        command: What makes the same again.
+        parts: Key -> what stands in `predictions_<key>.csv` and below `<key>`: other clips or
+            labels, other seeds, another split.
 
     Returns:
-        Its entry `key` for `metrics.json`.
+        What was written to `metrics.json`.
     """
-    name = f"predictions_{key}.csv"
-    write_table(Path(folder) / name, predictions)
+    folder = Path(folder)
+    metrics = {
+        "stream": stream,
+        "protocol": main.protocol,
+        "command": command,
+        **_entry(folder, "predictions.csv", main),
+        **{key: _entry(folder, f"predictions_{key}.csv", part) for key, part in parts.items()},
+    }
+    write_json(folder / "metrics.json", metrics)
+    return metrics
+
+
+def _entry(folder: Path, name: str, measurement: Measurement) -> dict:
+    """Write a prediction table, and return what `metrics.json` says of it."""
+    write_table(folder / name, measurement.predictions)
     # Scored as they will be read back, so that the table and the numbers agree exactly.
     predictions = read_predictions(folder, name)
+    unit = measurement.unit
     return {
-        "protocol": protocol,
-        "title": title,
+        "protocol": measurement.protocol,
+        "clips": len(predictions),
         "units": int(predictions[unit].nunique()),
         "bootstrapped_over": unit,
         **measured(predictions, unit),
+        **({"title": measurement.title} if measurement.title else {}),
+        **measurement.facts,
     }
-
-
-def write_seed(
-    folder: Path, seed: int, predictions: pd.DataFrame, *, title: str, protocol: str
-) -> dict:
-    """Write one of several seeds' predictions; returns its entry `seed_<seed>`."""
-    entry = write_part(folder, f"seed_{seed}", predictions, title=title, protocol=protocol)
-    return {**entry, "seed": seed}
 
 
 def of_seeds(accuracies: Mapping[int, float]) -> dict:
@@ -235,45 +259,3 @@ def _read_folder(models: Path, folder: Path, tables: list[Path]) -> list[Evidenc
 def read_predictions(folder: Path, name: str = "predictions.csv") -> pd.DataFrame:
     """Read a model's out-of-fold predictions."""
     return pd.read_csv(Path(folder) / name, dtype={"clip_id": str, "speaker": str})
-
-
-def write_evidence(
-    folder: Path,
-    predictions: pd.DataFrame,
-    *,
-    protocol: str,
-    command: str,
-    unit: str = "speaker",
-    extra: dict | None = None,
-) -> dict:
-    """Write `predictions.csv` and the `metrics.json` that follows from it.
-
-    Args:
-        folder: The model's folder.
-        predictions: Prediction table (see `evaluation`).
-        protocol: One sentence: corpus, split, what was held out.
-        command: What makes the same again.
-        unit: What the intervals are bootstrapped over.
-        extra: More facts for `metrics.json` (seeds, sizes, times).
-
-    Returns:
-        What was written to `metrics.json`.
-    """
-    folder = Path(folder)
-    write_table(folder / "predictions.csv", predictions)
-    # Scored as they will be read back, so that the table and the numbers agree exactly.
-    predictions = read_predictions(folder)
-    metrics = {
-        "protocol": protocol,
-        "command": command,
-        "clips": len(predictions),
-        "units": int(predictions[unit].nunique()),
-        "bootstrapped_over": unit,
-        "scores": evaluation.scores(predictions),
-        "intervals_95": evaluation.intervals(predictions, unit=unit),
-        "confusion": evaluation.confusion(predictions).to_numpy().tolist(),
-        "classes": list(evaluation.classes_of(predictions)),
-        **(extra or {}),
-    }
-    write_json(folder / "metrics.json", metrics)
-    return metrics

@@ -100,7 +100,7 @@ def results_content(metrics: dict, further: Mapping[str, dict] = MappingProxyTyp
     """Return the sections of a card that follow from the predictions, in Markdown.
 
     Args:
-        metrics: As `model_folder.write_evidence` writes them.
+        metrics: As `evidence.write_evidence` writes them.
         further: Key -> metrics of the same model on other clips or labels, with a protocol of
             their own.
     """
@@ -138,7 +138,7 @@ def render_card(text: CardText, metrics: dict) -> str:
 
     Args:
         text: What the numbers cannot say.
-        metrics: As `model_folder.write_evidence` writes them.
+        metrics: As `evidence.write_evidence` writes them.
     """
     sections = [
         ("What it is", text.what),

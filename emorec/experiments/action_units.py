@@ -18,10 +18,10 @@ from sklearn.preprocessing import StandardScaler
 
 from emorec.corpora import ravdess
 from emorec.emotions import RAVDESS8
-from emorec.evaluation import scores as evaluation
-from emorec.evaluation.evidence import read_predictions, write_evidence
-from emorec.evaluation.splits import check_disjoint, speaker_folds
+from emorec.evaluation.evidence import Measurement, read_predictions, write_evidence
+from emorec.evaluation.splits import speaker_folds
 from emorec.paths import MODELS
+from emorec.training.folds import out_of_fold
 from emorec.training.fusion import RAVDESS_STREAMS, fuse_out_of_fold, join_streams
 
 QUESTION = "comparisons/fusion"
@@ -41,12 +41,13 @@ FUSION_PROTOCOL = (
 )
 
 
-def out_of_fold(takes: pd.DataFrame, units: np.ndarray) -> pd.DataFrame:
-    """Judge each block of actors by a regression fitted on the others.
+def train_folds(takes: pd.DataFrame, units: np.ndarray, work: Path) -> pd.DataFrame:
+    """Predict each block of actors by a regression fitted on the others; see `out_of_fold`.
 
     Args:
         takes: All takes, with `emotion` and `speaker`.
         units: (takes, 35), as measured.
+        work: Holds the folds.
 
     Returns:
         The prediction table.
@@ -54,26 +55,28 @@ def out_of_fold(takes: pd.DataFrame, units: np.ndarray) -> pd.DataFrame:
     # Most units are near zero most of the time: the root spreads what is small.
     units = np.sqrt(np.maximum(units, 0))
     truth = np.array([RAVDESS8.index(name) for name in takes["emotion"]])
-    parts = []
-    for fold, train, test in speaker_folds(takes["speaker"]):
-        check_disjoint(train=takes["speaker"][train], test=takes["speaker"][test])
+
+    def predict(train: np.ndarray, test: np.ndarray, folder: Path) -> np.ndarray:
         regression = LogisticRegression(C=INVERSE_REGULARIZATION, max_iter=2000)
         fitted = make_pipeline(StandardScaler(), regression).fit(units[train], truth[train])
-        judged = fitted.predict_proba(units[test])
-        parts.append(evaluation.prediction_table(takes[test], judged, RAVDESS8, fold))
-    return pd.concat(parts, ignore_index=True)
+        return fitted.predict_proba(units[test])
+
+    return out_of_fold(takes, speaker_folds(takes["speaker"]), predict, work, RAVDESS8)
 
 
 def main(models: Path = MODELS) -> None:
-    """Fit, judge, fuse and write the evidence."""
+    """Fit, predict, fuse and write the evidence."""
     models = Path(models)
     folder = models / QUESTION / "action_units"
     metrics = write_evidence(
         folder,
-        out_of_fold(*ravdess.load_action_units()),
-        protocol=PROTOCOL,
+        Measurement(
+            train_folds(*ravdess.load_action_units(), folder / "work"),
+            PROTOCOL,
+            "Action units of OpenFace, logistic regression",
+        ),
+        stream="face",
         command=COMMAND,
-        extra={"title": "Action units of OpenFace, logistic regression"},
     )
     names = {
         **RAVDESS_STREAMS,
@@ -83,10 +86,14 @@ def main(models: Path = MODELS) -> None:
     tables = {stream: read_predictions(models / name) for stream, name in names.items()}
     fused = write_evidence(
         models / QUESTION / "fusion_action_units",
-        fuse_out_of_fold(join_streams(tables), tuple(tables))["log-linear"],
-        protocol=FUSION_PROTOCOL,
+        Measurement(
+            fuse_out_of_fold(join_streams(tables), tuple(tables))["log-linear"],
+            FUSION_PROTOCOL,
+            "Log-linear fusion, with action units too",
+            facts={"in_readme": True},
+        ),
+        stream="fusion",
         command=COMMAND,
-        extra={"title": "Log-linear fusion, with action units too", "in_readme": True},
     )
     for name, found in {"action units": metrics, "fused": fused}.items():
         print(f"{name}: {found['scores']['accuracy']:.1%}")

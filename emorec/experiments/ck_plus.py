@@ -25,18 +25,18 @@ from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from emorec.corpora.ck_plus import load_six
 from emorec.emotions import BASIC6
-from emorec.evaluation.evidence import measured, read_predictions, write_evidence
-from emorec.evaluation.scores import prediction_table
+from emorec.evaluation.evidence import Measurement, write_evidence
 from emorec.evaluation.splits import check_disjoint
 from emorec.features.face import standardize
-from emorec.files import write_json, write_table
+from emorec.files import write_json
 from emorec.networks.face import build_face_network, replace_heads
 from emorec.networks.layers import unfold_standardization
 from emorec.networks.rebuilt import build_conv1, build_conv3
 from emorec.paths import COMPARISONS, MODELS
 from emorec.streams.face import judge_faces
 from emorec.training import augment
-from emorec.training.fit import AugmentedBatches, fit
+from emorec.training.fit import AugmentedBatches, Objective, fit, one_hot, precision
+from emorec.training.folds import LEAKING, out_of_fold
 
 FOLDS = 10
 SEED = 1
@@ -45,9 +45,10 @@ PLAIN_EPOCHS = 15
 FACE_EPOCHS = 8
 FACE_DROPOUT = 0.4
 
-# From faces (n, 48, 48) uint8 and targets (n, 6) to a judge of faces; the number is of epochs.
-Judge = Callable[[np.ndarray], np.ndarray]
-Train = Callable[[np.ndarray, np.ndarray, Path, int], Judge]
+Predict = Callable[[np.ndarray], np.ndarray]
+"""From faces, uint8 (n, 48, 48), to posteriors, float (n, 6)."""
+Train = Callable[[np.ndarray, np.ndarray, Path, int], Predict]
+"""From faces, targets, float32 (n, 6), work folder and number of epochs."""
 
 
 def subject_folds(
@@ -96,15 +97,10 @@ def _masks(table: pd.DataFrame, pairs):
         yield fold, ~test, test
 
 
-def one_hot(emotions: Sequence[str]) -> np.ndarray:
-    """Return float32 (n, 6)."""
-    return np.eye(len(BASIC6), dtype=np.float32)[[BASIC6.index(name) for name in emotions]]
-
-
 def train_plain(build: Callable[[int], keras.Model]) -> Train:
     """Return the training of one of the other project's networks: Adam, nothing augmented."""
 
-    def train(faces: np.ndarray, targets: np.ndarray, work: Path, epochs: int) -> Judge:
+    def train(faces: np.ndarray, targets: np.ndarray, work: Path, epochs: int) -> Predict:
         network = build(len(BASIC6))
         network.compile(keras.optimizers.Adam(1e-3), "categorical_crossentropy", jit_compile=False)
         network.fit(_scaled(faces), targets, BATCH_SIZE, epochs=epochs, verbose=0)
@@ -122,10 +118,10 @@ def build_fine_tuned(classes: int) -> keras.Model:
     return replace_heads(build_face_network(), classes, FACE_DROPOUT)
 
 
-def train_face(faces: np.ndarray, targets: np.ndarray, work: Path, epochs: int) -> Judge:
+def train_face(faces: np.ndarray, targets: np.ndarray, work: Path, epochs: int) -> Predict:
     """Fine-tune the shipped face network, all layers, with a new head.
 
-    The judge takes the mean over a face and its mirror image, as the recogniser does.
+    A posterior is the mean over a face and its mirror image, as the recogniser does.
 
     Args:
         faces: uint8 (n, 48, 48).
@@ -143,17 +139,15 @@ def train_face(faces: np.ndarray, targets: np.ndarray, work: Path, epochs: int) 
     fit(
         network,
         AugmentedBatches(len(faces), make_batch, BATCH_SIZE, SEED),
-        loss=keras.losses.CategoricalCrossentropy(label_smoothing=0.1),
-        metrics=["accuracy"],
+        work,
+        Objective(keras.losses.CategoricalCrossentropy(label_smoothing=0.1), weight_decay=0.05),
         epochs=epochs,
         learning_rate=5e-4,
-        weight_decay=0.05,
-        work_folder=work,
     )
     return lambda shown: judge_faces(lambda x: network.predict(x, batch_size=128, verbose=0), shown)
 
 
-def train_head(faces: np.ndarray, targets: np.ndarray, work: Path, epochs: int) -> Judge:
+def train_head(faces: np.ndarray, targets: np.ndarray, work: Path, epochs: int) -> Predict:
     """Fit a logistic regression on the shipped face network's embeddings; nothing else changes.
 
     Arguments and result as those of `train_face`; `work` and `epochs` are not needed.
@@ -175,15 +169,17 @@ class Method:
 
     Attributes:
         what: In words, for titles.
-        train: Trains it and returns a judge.
+        train: Trains it and returns what predicts.
         epochs: Passes over the training faces; 0 where no network is trained.
         build: Makes it from the number of classes, to count its parameters.
+        dtype_policy: What it trains in.
     """
 
     what: str
     train: Train
     epochs: int
     build: Callable[[int], keras.Model]
+    dtype_policy: str = "float32"
 
 
 METHODS = {
@@ -194,15 +190,17 @@ METHODS = {
         train_face,
         FACE_EPOCHS,
         build_fine_tuned,
+        "mixed_bfloat16",
     ),
     "face_head": Method(
         "the shipped face network, a new head alone", train_head, 0, build_fine_tuned
     ),
 }
-SPLITS = {"subject": subject_folds, "random": picture_folds}
+SPLITS = {"subject": (subject_folds, "speaker"), "random": (picture_folds, LEAKING)}
+"""Name -> folds, and what they keep apart."""
 
 
-def judge_split(
+def evaluate_split(
     name: str,
     split: str,
     table: pd.DataFrame,
@@ -212,7 +210,7 @@ def judge_split(
     folds: int = FOLDS,
     epochs: int | None = None,
 ) -> pd.DataFrame:
-    """Judge all pictures out of fold; a finished fold is read from `folder/work`.
+    """Predict all pictures out of fold; a finished fold is read from `folder/work`.
 
     Args:
         name: One of METHODS.
@@ -226,26 +224,26 @@ def judge_split(
     Returns:
         A prediction table.
     """
-    parts = []
-    for fold, train, test in SPLITS[split](table, folds):
-        work = Path(folder) / "work" / split / f"fold_{fold}"
-        if not (work / "predictions.csv").exists():
-            keras.utils.set_random_seed(SEED)
-            start_s = time.process_time()
-            judge = METHODS[name].train(
-                faces[train], one_hot(table["emotion"][train]), work, epochs or METHODS[name].epochs
-            )
-            minutes = (time.process_time() - start_s) / 60
-            judged = prediction_table(table[test], judge(faces[test]), BASIC6, fold)
-            write_json(work / "minutes.json", {"processor_minutes": minutes})
-            write_table(work / "predictions.csv", judged)
-            keras.backend.clear_session()
-            print(f"{name}, {split}, fold {fold}: {minutes:.1f} processor minutes", flush=True)
-        parts.append(read_predictions(work))
-    return pd.concat(parts, ignore_index=True)
+    method, targets = METHODS[name], one_hot(table["emotion"], BASIC6)
+
+    def predict(train: np.ndarray, test: np.ndarray, work: Path) -> np.ndarray:
+        # Clearing forgets the precision too, which is why it is set anew for each fold.
+        keras.backend.clear_session()
+        keras.utils.set_random_seed(SEED)
+        start_s = time.process_time()
+        with precision(method.dtype_policy):
+            trained = method.train(faces[train], targets[train], work, epochs or method.epochs)
+        minutes = (time.process_time() - start_s) / 60
+        write_json(work / "minutes.json", {"processor_minutes": minutes})
+        print(f"{name}, {split}, {work.name}: {minutes:.1f} processor minutes", flush=True)
+        return trained(faces[test])
+
+    cut, apart = SPLITS[split]
+    work = Path(folder) / "work" / split
+    return out_of_fold(table, cut(table, folds), predict, work, BASIC6, apart=apart)
 
 
-def training_minutes(folder: Path, split: str) -> float:
+def processor_minutes(folder: Path, split: str) -> float:
     """Return the processor minutes that all folds of a split took to train."""
     files = Path(folder).glob(f"work/{split}/fold_*/minutes.json")
     return sum(json.loads(f.read_text(encoding="utf-8"))["processor_minutes"] for f in files)
@@ -268,21 +266,26 @@ def write_method(
     method = METHODS[name]
     trained = f"{method.epochs} epochs, fixed beforehand; " if method.epochs else ""
     how = f"{method.what}; {trained}one seed"
-    extra = {
-        "title": f"CK+: {method.what}",
+    facts = {
         "seed": SEED,
         "epochs": method.epochs,
         "parameters": method.build(len(BASIC6)).count_params(),
-        "training_minutes": round(training_minutes(folder, "subject"), 2),
+        "training_minutes": round(processor_minutes(folder, "subject"), 2),
     }
+    protocol = f"CK+ by subject, {_size(by_subject)}; ten folds, no subject on two sides; {how}"
+    parts = {}
     if at_random is not None:
-        extra["random_split"] = _random_entry(folder, at_random, method.what, how)
+        leaking = (
+            f"CK+ at random, {_size(at_random)}; ten random folds of pictures, which leak: the "
+            f"last three frames of a sequence and the same subject stand on both sides; {how}"
+        )
+        parts["random_split"] = Measurement(at_random, leaking, f"CK+ at random: {method.what}")
     metrics = write_evidence(
         folder,
-        by_subject,
-        protocol=f"CK+ by subject, {_size(by_subject)}; ten folds, no subject on two sides; {how}",
+        Measurement(by_subject, protocol, f"CK+: {method.what}", facts=facts),
+        stream="face",
         command=f"python -m emorec.experiments.ck_plus --network {name}",
-        extra=extra,
+        parts=parts,
     )
     print(f"{name}, by subject: {metrics['scores']['accuracy']:.1%}", flush=True)
     return metrics
@@ -293,23 +296,8 @@ def _size(predictions: pd.DataFrame) -> str:
     return f"{len(predictions)} pictures of {people} subjects, 6 classes without contempt"
 
 
-def _random_entry(folder: Path, at_random: pd.DataFrame, what: str, how: str) -> dict:
-    write_table(Path(folder) / "predictions_random_split.csv", at_random)
-    at_random = read_predictions(folder, "predictions_random_split.csv")
-    return {
-        "title": f"CK+ at random: {what}",
-        "protocol": (
-            f"CK+ at random, {_size(at_random)}; ten random folds of pictures, which leak: the "
-            "last three frames of a sequence and the same subject stand on both sides; "
-            f"{how}"
-        ),
-        "bootstrapped_over": "speaker",
-        **measured(at_random, "speaker"),
-    }
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Train and judge what is asked for; write the evidence of what is complete."""
+    """Train and evaluate what is asked for; write the evidence of what is complete."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--network", nargs="*", choices=METHODS, default=list(METHODS))
     parser.add_argument("--split", nargs="*", choices=SPLITS, default=list(SPLITS))
@@ -317,10 +305,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     table, faces = load_six()
     for name in chosen.network:
         folder = COMPARISONS / "ck_plus" / f"ck_plus_{name}"
-        keras.mixed_precision.set_dtype_policy("mixed_bfloat16" if name == "face" else "float32")
-        judged = {s: judge_split(name, s, table, faces, folder) for s in chosen.split}
-        if "subject" in judged:
-            write_method(folder, name, judged["subject"], judged.get("random"))
+        found = {s: evaluate_split(name, s, table, faces, folder) for s in chosen.split}
+        if "subject" in found:
+            write_method(folder, name, found["subject"], found.get("random"))
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from emorec.calibration import mean_log, without_bias
 from emorec.corpora import fer2013
 from emorec.corpora.ck_plus import load_six
 from emorec.emotions import BASIC6, COMMON7, FERPLUS8, fold
-from emorec.evaluation.evidence import measured, read_predictions, write_evidence
+from emorec.evaluation.evidence import Measurement, write_evidence
 from emorec.evaluation.scores import prediction_table, scores
 from emorec.features.face import standardize
 from emorec.files import write_table
@@ -176,12 +176,12 @@ def run(
     ck: tuple[pd.DataFrame, np.ndarray],
     folder: Path,
 ) -> dict:
-    """Judge CK+ with a network trained on FER-2013 and write the evidence.
+    """Predict CK+ with a network trained on FER-2013 and write the evidence.
 
     Args:
         network: The shipped face network.
         fer: Table and pictures, as `fer2013.load_fer2013` gives them.
-        ck: Table and faces, as `train_ck_plus.load_six` gives them.
+        ck: Table and faces, as `ck_plus.load_six` gives them.
         folder: Where the evidence goes.
 
     Returns:
@@ -240,23 +240,23 @@ def write_cross(
         f"{divided}, chosen by its average recall on FER-2013's PublicTest; neutral dropped; mean "
         "over each face and its mirror image; crops as they are"
     )
-    write_table(folder / "predictions_adapted.csv", adapted)
-    adapted = read_predictions(folder, "predictions_adapted.csv")
     metrics = write_evidence(
         folder,
-        predictions,
-        protocol=f"CK+ never trained on, {size}; {how}",
+        Measurement(
+            predictions,
+            f"CK+ never trained on, {size}; {how}",
+            "CK+ by the FER-2013 network",
+            facts=facts,
+        ),
+        stream="face",
         command="python -m emorec.experiments.ck_plus_cross",
-        extra={
-            "title": "CK+ by the FER-2013 network",
-            **facts,
-            "adapted": {
-                "title": "CK+ by the FER-2013 network, adapted without labels",
-                "protocol": f"CK+ never trained on, adapted without labels, {size}; {how}; the "
-                "mean log posterior of all pictures taken out",
-                "bootstrapped_over": "speaker",
-                **measured(adapted, "speaker"),
-            },
+        parts={
+            "adapted": Measurement(
+                adapted,
+                f"CK+ never trained on, adapted without labels, {size}; {how}; the mean log "
+                "posterior of all pictures taken out",
+                "CK+ by the FER-2013 network, adapted without labels",
+            )
         },
     )
     print(
@@ -268,7 +268,7 @@ def write_cross(
 
 
 def main() -> None:
-    """Judge CK+ with the shipped face network."""
+    """Predict CK+ with the shipped face network."""
     network = keras.saving.load_model(MODELS / "face_cnn" / "model.keras")
     run(network, fer2013.load_fer2013(), load_six(), COMPARISONS / "ck_plus" / "ck_plus_cross")
 

@@ -1,12 +1,12 @@
 """The voice network on CREMA-D by speaker: six emotions, one held-out side of 20 speakers.
 
     python -m emorec.experiments.crema_d_voice  # trains, then shows the validation side's scores
-    python -m emorec.experiments.crema_d_voice --judge    # writes the evidence on the test side
+    python -m emorec.experiments.crema_d_voice --test  # writes the evidence on the test side
 
-Every choice is made on the 10 validation speakers; the 20 test speakers are judged once, by
-`--judge`. A run that is cut short goes on at the epoch it had reached. The finished network is
-also what RAVDESS trainings start from in `train_pretraining`, and a row of the matrix of
-`train_cross_corpus`.
+Every choice is made on the 10 validation speakers; the 20 test speakers are predicted once, by
+`--test`. A run that is cut short goes on at the epoch it had reached. The finished network is
+also what RAVDESS trainings start from in `voice_pretraining`, and a row of the matrix of
+`cross_corpus`.
 """
 
 import argparse
@@ -21,7 +21,7 @@ import pandas as pd
 from emorec.corpora import crema_d
 from emorec.emotions import CREMA_D6
 from emorec.evaluation import scores as evaluation
-from emorec.evaluation.evidence import read_predictions, write_evidence
+from emorec.evaluation.evidence import Measurement, write_evidence
 from emorec.evaluation.scores import prediction_table
 from emorec.evaluation.splits import CREMA_D_SIDES, check_classes, crema_d_sides
 from emorec.files import write_table
@@ -33,9 +33,11 @@ from emorec.training.fit import (
     load_finished,
     training_clock,
     training_minutes,
+    training_precision,
 )
+from emorec.training.folds import held_out, take
 from emorec.training.sounds import read_sounds_once
-from emorec.training.voice import clip_posteriors, train_voice_network
+from emorec.training.voice import VoiceTraining, clip_posteriors, train_voice_network
 
 MODEL_FOLDER = COMPARISONS / "speech_corpora" / "crema_d_voice"
 SOUND_CACHE = COMPARISONS / "speech_corpora" / "cross_corpus" / "work" / "CREMA-D_16000.npz"
@@ -71,12 +73,7 @@ def rows_of(
     table: pd.DataFrame, sounds: list[np.ndarray], mask: np.ndarray
 ) -> tuple[pd.DataFrame, list[np.ndarray]]:
     """Return the clips and sounds that a mask chooses."""
-    return table[mask].reset_index(drop=True), [sounds[i] for i in np.flatnonzero(mask)]
-
-
-def judge(network: keras.Model, clips: pd.DataFrame, sounds: list[np.ndarray]) -> pd.DataFrame:
-    """Return the prediction table of these clips."""
-    return prediction_table(clips, clip_posteriors(network, sounds), CREMA_D6, fold=1)
+    return table[mask].reset_index(drop=True), take(sounds, mask)
 
 
 def train(
@@ -89,9 +86,8 @@ def train(
     if (Path(work_folder) / "trained.keras").exists():
         return load_trained(work_folder)
     with training_clock(work_folder):
-        return train_voice_network(
-            clips, sounds, work_folder, classes=CREMA_D6, cycles=cycles, seed=SEED
-        )
+        training = VoiceTraining(CREMA_D6, cycles, seed=SEED)
+        return train_voice_network(clips, sounds, work_folder, training)
 
 
 def load_trained(work_folder: Path = MODEL_FOLDER / "work") -> keras.Model:
@@ -107,19 +103,20 @@ def validate(work_folder: Path, clips: pd.DataFrame, sounds: list[np.ndarray]) -
     """Return the validation side's accuracy and recall after each cycle of the training."""
     rows = {}
     for file in sorted(Path(work_folder).glob("cycle_*/trained.keras")):
-        judged = evaluation.scores(judge(keras.saving.load_model(file), clips, sounds))
+        posterior = clip_posteriors(keras.saving.load_model(file), sounds)
+        found = evaluation.scores(prediction_table(clips, posterior, CREMA_D6, fold=1))
         names = ["accuracy", "unweighted_average_recall"]
-        rows[file.parent.name] = {name: judged[name] for name in names}
+        rows[file.parent.name] = {name: found[name] for name in names}
     return pd.DataFrame(rows).T
 
 
-def judge_once(
+def evaluate(
     table: pd.DataFrame,
     sounds: list[np.ndarray],
     folder: Path,
     cycles: Sequence[Cycle] = CYCLES,
 ) -> dict:
-    """Train, judge the test side and write the evidence; what is finished is read.
+    """Train, predict the test side once and write the evidence; what is finished is read.
 
     Args:
         table: CREMA-D's clips.
@@ -131,42 +128,44 @@ def judge_once(
         The metrics.
     """
     work, masks = Path(folder) / "work", draw(table)
-    if not (work / "predictions.csv").exists():
+
+    def predict() -> np.ndarray:
         network = train(*rows_of(table, sounds, masks["train"]), work, cycles)
         validation = validate(work, *rows_of(table, sounds, masks["validation"]))
         write_table(work / "validation.csv", validation.reset_index(names="after"))
-        test = judge(network, *rows_of(table, sounds, masks["test"]))
-        write_table(work / "predictions.csv", test)
+        return clip_posteriors(network, take(sounds, masks["test"]))
+
+    sides = table[masks["train"]], table[masks["test"]]
+    predictions = held_out(*sides, predict, work, CREMA_D6, fold=1)
     write_table(Path(folder) / "history.csv", cycle_histories(work))
+    facts = {
+        "seed": SEED,
+        "split_seed": 0,
+        "speakers_by_side": {
+            side: sorted(table["speaker"][mask].unique()) for side, mask in masks.items()
+        },
+        "cycles": [asdict(cycle) for cycle in cycles],
+        "validation": pd.read_csv(work / "validation.csv").to_dict("records"),
+        "parameters": build_voice_network(classes=len(CREMA_D6)).count_params(),
+        "training_minutes": round(training_minutes(work), 1),
+    }
     return write_evidence(
         folder,
-        read_predictions(work),
-        protocol=PROTOCOL,
-        command=f"{COMMAND} && {COMMAND} --judge",
-        extra={
-            "title": "CREMA-D: voice, by speaker",
-            "seed": SEED,
-            "split_seed": 0,
-            "speakers_by_side": {
-                side: sorted(table["speaker"][mask].unique()) for side, mask in masks.items()
-            },
-            "cycles": [asdict(cycle) for cycle in cycles],
-            "validation": pd.read_csv(work / "validation.csv").to_dict("records"),
-            "parameters": build_voice_network(classes=len(CREMA_D6)).count_params(),
-            "training_minutes": round(training_minutes(work), 1),
-        },
+        Measurement(predictions, PROTOCOL, "CREMA-D: voice, by speaker", facts=facts),
+        stream="voice",
+        command=f"{COMMAND} && {COMMAND} --test",
     )
 
 
 def main() -> None:
-    """Train and show the validation side's scores; on demand judge the test side."""
+    """Train and show the validation side's scores; on demand evaluate on the test side."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--judge", action="store_true", help="judge the test side, once")
+    parser.add_argument("--test", action="store_true", help="evaluate on the test side, once")
     arguments = parser.parse_args()
-    keras.mixed_precision.set_dtype_policy("mixed_bfloat16")
+    training_precision()
     table, sounds = load_clips()
-    if arguments.judge:
-        scores = judge_once(table, sounds, MODEL_FOLDER)["scores"]
+    if arguments.test:
+        scores = evaluate(table, sounds, MODEL_FOLDER)["scores"]
         print(f"speakers never heard: accuracy {scores['accuracy']:.1%}")
         return
     masks, work = draw(table), MODEL_FOLDER / "work"

@@ -1,6 +1,6 @@
 """The voice network from corpus to corpus: trained on one, judged on each of four.
 
-    python -m emorec.experiments.cross_corpus     # after train_crema_d and train_pretraining
+    python -m emorec.experiments.cross_corpus     # after crema_d_voice and voice_pretraining
 
 Each network learns its own corpus's classes; its posteriors then fold into the five that RAVDESS,
 CREMA-D, SAVEE and JavaSED share, where RAVDESS's calm counts as neutral. The clips of a column
@@ -23,7 +23,7 @@ from emorec.corpora import crema_d, javased, ravdess, savee
 from emorec.corpora.merged import merge_sound_tables
 from emorec.emotions import COMMON7, CREMA_D6, JAVASED6, RAVDESS8, SHARED5
 from emorec.evaluation import scores as evaluation
-from emorec.evaluation.evidence import read_predictions, write_evidence
+from emorec.evaluation.evidence import Measurement, read_predictions, write_evidence
 from emorec.evaluation.scores import fold_predictions, prediction_table
 from emorec.evaluation.splits import (
     LAST_ACTORS,
@@ -32,13 +32,20 @@ from emorec.evaluation.splits import (
     crema_d_sides,
     is_actor,
 )
-from emorec.files import write_json, write_table
+from emorec.files import write_table
 from emorec.networks.voice import build_voice_network
 from emorec.paths import MODELS
 from emorec.posteriors import log_mean
-from emorec.training.fit import Cycle, load_finished, training_clock, training_minutes
+from emorec.training.fit import (
+    Cycle,
+    load_finished,
+    training_clock,
+    training_minutes,
+    training_precision,
+)
+from emorec.training.folds import take
 from emorec.training.sounds import read_sounds_once
-from emorec.training.voice import clip_posteriors, train_voice_network
+from emorec.training.voice import VoiceTraining, clip_posteriors, train_voice_network
 
 QUESTION = "comparisons/speech_corpora"
 """Where in `Models` these trainings leave networks and evidence."""
@@ -152,23 +159,21 @@ def networks_of(
         train = table[~held_out]
         check_disjoint(train=train["speaker"], test=table["speaker"][held_out])
         check_classes(corpus.classes, train=train["emotion"])
-        heard = [sounds[i] for i in np.flatnonzero(~held_out)]
+        training = VoiceTraining(corpus.classes, cycles, seed=SEED)
         with training_clock(work):
-            network = train_voice_network(
-                train, heard, work, classes=corpus.classes, cycles=cycles, seed=SEED
-            )
-        networks.append(network)
+            heard = take(sounds, ~held_out)
+            networks.append(train_voice_network(train, heard, work, training))
     return networks
 
 
-def judge(
+def evaluate_pair(
     source: SpeechCorpus,
     networks: Sequence[keras.Model],
     target: SpeechCorpus,
     table: pd.DataFrame,
     sounds: list[np.ndarray],
 ) -> pd.DataFrame:
-    """Judge the clips that the target holds out by the source's networks.
+    """Predict the clips that the target holds out by the source's networks.
 
     Args:
         source: The corpus that was trained on.
@@ -182,13 +187,13 @@ def judge(
     """
     parts = []
     for side, held_out in enumerate(target.held_out(table["speaker"])):
-        rows = np.flatnonzero(held_out)
         heard_by = [networks[side]] if source is target else networks
-        posteriors = [clip_posteriors(network, [sounds[i] for i in rows]) for network in heard_by]
+        heard = take(sounds, held_out)
+        posteriors = [clip_posteriors(network, heard) for network in heard_by]
         pooled = [
             log_mean(np.stack(clip), np.ones(len(clip))) for clip in zip(*posteriors, strict=True)
         ]
-        parts.append(prediction_table(table.iloc[rows], pooled, source.classes, target.name))
+        parts.append(prediction_table(table[held_out], pooled, source.classes, target.name))
     predictions = pd.concat(parts, ignore_index=True)
     # A class that the source never learnt cannot be folded: its clips are left out first.
     shared = predictions["truth"].isin([*SHARED5, "calm"])
@@ -267,36 +272,35 @@ def write_results(folder: Path, tables: Mapping[str, pd.DataFrame]) -> dict:
     for source, table in tables.items():
         write_table(folder / table_name(source), table)
     tables = {source: read_predictions(folder, table_name(source)) for source in tables}
-    metrics = write_evidence(
-        folder,
-        own_speakers(tables),
-        protocol=PROTOCOL,
-        command="python -m emorec.experiments.cross_corpus",
-        extra={
-            "title": "four speech corpora: voice, by speaker, each within its own",
-            "seed": SEED,
-            "parameters": build_voice_network(classes=len(SHARED5)).count_params(),
-        },
-    )
-    metrics["matrix"] = {
+    pairs = {
         score: matrix(tables, score).round(4).T.to_dict()
         for score in ("accuracy", "unweighted_average_recall")
-    } | {"intervals_95": matrix_intervals(tables)}
-    metrics["minutes_by_network"] = {
-        work.name: round(training_minutes(work), 1)
-        for work in sorted((folder / "work").glob("*_[0-9]"))
     }
-    write_json(folder / "metrics.json", metrics)
-    return metrics
+    facts = {
+        "seed": SEED,
+        "parameters": build_voice_network(classes=len(SHARED5)).count_params(),
+        "matrix": pairs | {"intervals_95": matrix_intervals(tables)},
+        "minutes_by_network": {
+            work.name: round(training_minutes(work), 1)
+            for work in sorted((folder / "work").glob("*_[0-9]"))
+        },
+    }
+    title = "four speech corpora: voice, by speaker, each within its own"
+    return write_evidence(
+        folder,
+        Measurement(own_speakers(tables), PROTOCOL, title, facts=facts),
+        stream="voice",
+        command="python -m emorec.experiments.cross_corpus",
+    )
 
 
-def judge_all(
+def evaluate_all(
     corpora: Sequence[SpeechCorpus],
     clips: Mapping[str, pd.DataFrame],
     sounds: Mapping[str, list[np.ndarray]],
     models: Path = MODELS,
 ) -> dict[str, pd.DataFrame]:
-    """Judge every corpus's held-out clips by every corpus's networks; finished rows are read.
+    """Predict every corpus's held-out clips by every corpus's networks; finished rows are read.
 
     Args:
         corpora: Rows and columns of the matrix.
@@ -317,23 +321,23 @@ def judge_all(
         if not (work / table_name(source.name)).exists():
             own = clips[source.name], sounds[source.name]
             networks = networks_of(source, *own, models)
-            judged = [
-                judge(source, networks, target, clips[target.name], sounds[target.name])
+            found = [
+                evaluate_pair(source, networks, target, clips[target.name], sounds[target.name])
                 for target in corpora
             ]
-            write_table(work / table_name(source.name), pd.concat(judged, ignore_index=True))
+            write_table(work / table_name(source.name), pd.concat(found, ignore_index=True))
         tables[source.name] = read_predictions(work, table_name(source.name))
     return {corpus.name: tables[corpus.name] for corpus in corpora}
 
 
 def main() -> None:
-    """Train what is not there, judge all pairs, write the evidence."""
+    """Train what is not there, evaluate all pairs, write the evidence."""
     argparse.ArgumentParser(description=__doc__.split("\n")[0]).parse_args()
-    keras.mixed_precision.set_dtype_policy("mixed_bfloat16")
+    training_precision()
     clips = {corpus.name: corpus.load() for corpus in CORPORA}
     work = MODEL_FOLDER / "work"
     sounds = {name: read_sounds_once(clips[name], work / f"{name}_16000.npz") for name in clips}
-    metrics = write_results(MODEL_FOLDER, judge_all(CORPORA, clips, sounds))
+    metrics = write_results(MODEL_FOLDER, evaluate_all(CORPORA, clips, sounds))
     print(pd.DataFrame(metrics["matrix"]["accuracy"]).T.map("{:.1%}".format))
 
 

@@ -15,6 +15,7 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -23,10 +24,9 @@ import pandas as pd
 
 from emorec.corpora import fer2013
 from emorec.corpora.fer2013 import training_rows
-from emorec.emotions import FER2013_6
+from emorec.emotions import COMMON7, FER2013_6
 from emorec.evaluation import scores as evaluation
-from emorec.evaluation.evidence import read_predictions, write_evidence
-from emorec.evaluation.scores import prediction_table
+from emorec.evaluation.evidence import Measurement, read_predictions, write_evidence
 from emorec.features.face import standardize
 from emorec.files import write_json, write_table
 from emorec.networks.face import build_face_network, replace_heads
@@ -35,7 +35,16 @@ from emorec.paths import MODELS
 from emorec.streams.face import judge_faces
 from emorec.training import augment
 from emorec.training.costs import face_ms_and_size, measure_costs, training_ms_per_picture
-from emorec.training.fit import AugmentedBatches, Cycle, cycle_histories, fit_cycles
+from emorec.training.fit import (
+    AugmentedBatches,
+    Cycle,
+    Objective,
+    cycle_histories,
+    fit_cycles,
+    precision,
+    training_precision,
+)
+from emorec.training.folds import LEAKING, held_out
 
 QUESTION = "comparisons/fer2013"
 """Where in `Models` the evidence goes."""
@@ -148,11 +157,6 @@ def six_class_rows(table: pd.DataFrame, pixels: np.ndarray):
     return train, validation, test
 
 
-def one_hot(labels: pd.Series) -> np.ndarray:
-    """Return float32 (n, 6); a class outside the six has a row of zeros."""
-    return np.array([[label == name for name in CLASSES] for label in labels], np.float32)
-
-
 def train_contender(
     name: str, table: pd.DataFrame, pixels: np.ndarray, work: Path, cycle: Cycle | None = None
 ) -> keras.Model:
@@ -171,7 +175,9 @@ def train_contender(
     contender = CONTENDERS[name]
     cycle = cycle or contender.cycle
     train, validation, _ = six_class_rows(table, pixels)
-    rows, targets = np.flatnonzero(train), one_hot(table["label"])
+    rows = np.flatnonzero(train)
+    # A picture of disgust, which no side has, has a row of zeros.
+    targets = fer2013.label_targets(table)[:, [COMMON7.index(name) for name in CLASSES]]
     keras.utils.set_random_seed(SEED)
 
     def make_batch(rng, indices):
@@ -183,31 +189,21 @@ def train_contender(
         lambda _: TimedBatches(work / "seconds.txt", len(rows), make_batch, BATCH_SIZE, SEED),
         [cycle],
         work,
-        loss=keras.losses.CategoricalCrossentropy(label_smoothing=0.05),
-        metrics=["accuracy"],
-        weight_decay=0.02,
-        validation=(standardize(pixels[validation]), targets[validation]),
+        Objective(
+            keras.losses.CategoricalCrossentropy(label_smoothing=0.05),
+            weight_decay=0.02,
+            validation=(standardize(pixels[validation]), targets[validation]),
+        ),
     )
     return in_float32(contender.build, trained)
 
 
 def in_float32(build: Callable[[float], keras.Model], trained: keras.Model) -> keras.Model:
-    """Return the same network in float32, to judge, export and time."""
-    policy = keras.mixed_precision.dtype_policy()
-    keras.mixed_precision.set_dtype_policy("float32")
-    try:
+    """Return the same network in float32, to predict, export and time."""
+    with precision("float32"):
         network = build(0.0)
-    finally:
-        keras.mixed_precision.set_dtype_policy(policy)
     network.set_weights(trained.get_weights())
     return network
-
-
-def judge(network: keras.Model, table: pd.DataFrame, pixels: np.ndarray, side: str, rows):
-    """Judge the pictures `rows` beside their mirror images; returns a prediction table."""
-    clips = table[rows].assign(speaker="unknown", emotion=table["label"][rows])
-    posterior = judge_faces(lambda x: network.predict(x, batch_size=128, verbose=0), pixels[rows])
-    return prediction_table(clips, posterior, CLASSES, side)
 
 
 def run(
@@ -217,7 +213,7 @@ def run(
     models: Path = MODELS,
     cycle: Cycle | None = None,
 ) -> dict:
-    """Train one network, judge validation and test pictures once, write the evidence.
+    """Train one network, predict validation and test pictures once, write the evidence.
 
     Returns:
         What `metrics.json` holds.
@@ -227,10 +223,17 @@ def run(
     cycle = cycle or CONTENDERS[name].cycle
     network = train_contender(name, table, pixels, work, cycle)
     train, validation, test = six_class_rows(table, pixels)
-    if not (work / "predictions.csv").exists():
-        watched = judge(network, table, pixels, "validation", validation)
-        write_table(work / "predictions_validation.csv", watched)
-        write_table(work / "predictions.csv", judge(network, table, pixels, "PublicTest", test))
+    named = table.assign(speaker="unknown", emotion=table["label"])
+    for side, rows in {"validation": validation, "PublicTest": test}.items():
+        held_out(
+            named[train],
+            named[rows],
+            partial(judge_faces, partial(network.predict, batch_size=128, verbose=0), pixels[rows]),
+            work / side,
+            CLASSES,
+            side,
+            apart=LEAKING,
+        )
     if not (work / "costs.json").exists():
         write_json(work / "costs.json", measure_costs(network, CONTENDERS[name].build(0.2)))
     if name == "mobilenet" and not (work / "full_size.json").exists():
@@ -250,13 +253,9 @@ def full_size_costs(training_pictures: int) -> dict[str, float]:
         Its parameters, ms per face and megabytes, processor ms per training picture, the hours of
         an epoch that follow, and the processor ms per training picture of the small size.
     """
-    policy = keras.mixed_precision.dtype_policy()
-    keras.mixed_precision.set_dtype_policy("float32")
-    try:
+    with precision("float32"):
         network = build_mobilenet_v2(len(CLASSES), size_px=FULL_SIZE_PX, alpha=1.0)
         small = build_small_mobilenet(0.2)
-    finally:
-        keras.mixed_precision.set_dtype_policy(policy)
     took_ms, megabytes = face_ms_and_size(network)
     each_ms = training_ms_per_picture(network, batch_size=8)
     return {
@@ -275,39 +274,45 @@ def write_contender(
 ) -> dict:
     """Write the evidence of one network from its `work` folder; returns `metrics.json`."""
     work = folder / "work"
-    watched = read_predictions(work, "predictions_validation.csv")
+    watched = read_predictions(work / "validation")
     seconds = np.loadtxt(work / "seconds.txt", ndmin=1)
     costs = json.loads((work / "costs.json").read_text(encoding="utf-8"))
     full_size = work / "full_size.json"
     if full_size.exists():
         costs["full_size"] = json.loads(full_size.read_text(encoding="utf-8"))
     write_table(folder / "history.csv", cycle_histories(work))
+    what = CONTENDERS[name].what
+    protocol = (
+        "FER-2013 PublicTest without disgust, 6 classes, Kaggle labels, mean over each face "
+        f"and its mirror image; {what}, trained on Training without disgust, "
+        "happy thinned to the next class, less every copy of a test or validation picture; "
+        "5 % of Training validates; one seed; the corpus names no persons"
+    )
+    facts = {
+        "seed": SEED,
+        "cycle": asdict(cycle),
+        "parameters": parameters,
+        "training_pictures": training_pictures,
+        "training_minutes": round(float(seconds.sum()) / 60, 2),
+        "ms_per_clip": costs["ms_per_face_onnx"],
+        "costs": costs,
+        "validation": {
+            "clips": len(watched),
+            "scores": evaluation.scores(watched),
+            "intervals_95": evaluation.intervals(watched, unit="clip_id"),
+        },
+    }
     metrics = write_evidence(
         folder,
-        read_predictions(work),
-        protocol=(
-            "FER-2013 PublicTest without disgust, 6 classes, Kaggle labels, mean over each face "
-            f"and its mirror image; {CONTENDERS[name].what}, trained on Training without disgust, "
-            "happy thinned to the next class, less every copy of a test or validation picture; "
-            "5 % of Training validates; one seed; the corpus names no persons"
+        Measurement(
+            read_predictions(work / "PublicTest"),
+            protocol,
+            f"FER-2013, six classes: {what}",
+            "clip_id",
+            facts,
         ),
+        stream="face",
         command=f"python -m emorec.experiments.fer2013_mobilenet --network {name}",
-        unit="clip_id",
-        extra={
-            "title": f"FER-2013, six classes: {CONTENDERS[name].what}",
-            "seed": SEED,
-            "cycle": asdict(cycle),
-            "parameters": parameters,
-            "training_pictures": training_pictures,
-            "training_minutes": round(float(seconds.sum()) / 60, 2),
-            "ms_per_clip": costs["ms_per_face_onnx"],
-            "costs": costs,
-            "validation": {
-                "clips": len(watched),
-                "scores": evaluation.scores(watched),
-                "intervals_95": evaluation.intervals(watched, unit="clip_id"),
-            },
-        },
     )
     print(
         f"{name}: validation {metrics['validation']['scores']['accuracy']:.1%}, "
@@ -319,11 +324,11 @@ def write_contender(
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Train and judge the network asked for, or both."""
+    """Train and evaluate the network asked for, or both."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--network", nargs="*", choices=CONTENDERS, default=list(CONTENDERS))
     chosen = parser.parse_args(arguments).network
-    keras.mixed_precision.set_dtype_policy("mixed_bfloat16")
+    training_precision()
     table, pixels = fer2013.load_fer2013()
     for name in chosen:
         run(name, table, pixels)

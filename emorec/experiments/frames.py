@@ -22,12 +22,13 @@ from emorec.corpora import javased
 from emorec.corpora.frame_sets import OUTPUT_FOLDER, FrameSet, load_frames
 from emorec.emotions import JAVASED6
 from emorec.evaluation import scores as evaluation
-from emorec.evaluation.evidence import read_predictions, write_evidence
-from emorec.evaluation.scores import prediction_table
+from emorec.evaluation.evidence import Measurement, write_evidence
 from emorec.evaluation.splits import JAVASED_PROTOCOL, javased_folds
 from emorec.files import write_table
 from emorec.networks.rebuilt import build_face, build_transfer_network
 from emorec.paths import MODELS
+from emorec.training.fit import training_precision
+from emorec.training.folds import out_of_fold
 
 QUESTION = "comparisons/frames"
 """Where in `Models` the evidence goes."""
@@ -74,32 +75,30 @@ def spread(frames: FrameSet, per_clip: int = FRAMES_PER_CLIP) -> np.ndarray:
     )
 
 
-def judge_frames(
-    table: pd.DataFrame,
+def predict_frames(
+    of_frames: pd.DataFrame,
     frames: FrameSet,
     kind: str,
     train: np.ndarray,
     work: Path,
     epochs: int = EPOCHS,
 ) -> np.ndarray:
-    """Train on the training clips' frames; return posteriors of the others, float (m, 6).
+    """Train on some clips' frames; return posteriors of the others', float (m, 6).
 
     Args:
-        table: All clips, `clip_id` and `emotion`.
-        frames: Their frames.
+        of_frames: `emotion` of each frame.
+        frames: The frames.
         kind: One of KINDS.
-        train: bool (clips,).
+        train: bool (frames,).
         work: For the learning curve.
         epochs: Passes over the chosen frames.
     """
-    code_of = dict(zip(table["clip_id"], map(JAVASED6.index, table["emotion"]), strict=True))
-    truth = np.array([code_of[clip_id] for clip_id in frames.clip_id])
-    in_training = np.isin(frames.clip_id, table["clip_id"][train])
+    truth = np.array([JAVASED6.index(name) for name in of_frames["emotion"]])
     pictures = frames.scaled()
     if KINDS[kind].is_mean_subtracted:
-        pictures = pictures - pictures[in_training].mean(0)
+        pictures = pictures - pictures[train].mean(0)
     rows = spread(frames)
-    rows = rows[in_training[rows]]
+    rows = rows[train[rows]]
     keras.utils.set_random_seed(SEED)
     network = KINDS[kind].build(len(JAVASED6))
     network.compile(
@@ -115,7 +114,7 @@ def judge_frames(
         callbacks=[keras.callbacks.CSVLogger(str(work / "history.csv"))],
         verbose=0,
     )
-    return network.predict(pictures[~in_training], batch_size=64, verbose=0)
+    return network.predict(pictures[~train], batch_size=64, verbose=0)
 
 
 class FlippedBatches(keras.utils.PyDataset):
@@ -142,24 +141,21 @@ class FlippedBatches(keras.utils.PyDataset):
         self._order = self._rng.permutation(len(self._truth))
 
 
-def judge_kind(
+def evaluate_kind(
     kind: str, table: pd.DataFrame, frames: FrameSet, models: Path = MODELS, epochs: int = EPOCHS
 ) -> dict:
-    """Judge all clips out of fold by one kind of picture and write the evidence."""
+    """Predict all clips out of fold by one kind of picture and write the evidence."""
     folder = Path(models) / QUESTION / f"frames_{kind}"
-    clips = table.set_index("clip_id")
-    parts = []
-    for fold, train, test in javased_folds(table["speaker"]):
-        work = folder / "work" / f"fold_{fold}"
-        if not (work / "predictions.csv").exists():
-            posterior = judge_frames(table, frames, kind, train, work, epochs)
-            held_out = np.isin(frames.clip_id, table["clip_id"][test])
-            of_frame = clips.loc[list(frames.clip_id[held_out])].reset_index()
-            judged = prediction_table(of_frame, posterior, JAVASED6, fold)
-            judged.insert(1, "frame_number", frames.frame_number[held_out])
-            write_table(work / "predictions.csv", judged)
-        parts.append(read_predictions(work))
-    return write_kind(folder, kind, pd.concat(parts, ignore_index=True))
+    of_frames = table.set_index("clip_id").loc[list(frames.clip_id)].reset_index()
+    folds = list(javased_folds(of_frames["speaker"]))
+
+    def predict(train: np.ndarray, test: np.ndarray, work: Path) -> np.ndarray:
+        return predict_frames(of_frames, frames, kind, train, work, epochs)
+
+    found = out_of_fold(of_frames, folds, predict, folder / "work", JAVASED6)
+    numbers = np.concatenate([frames.frame_number[test] for _, _, test in folds])
+    found.insert(1, "frame_number", numbers)
+    return write_kind(folder, kind, found)
 
 
 def pool_frames(of_frames: pd.DataFrame) -> pd.DataFrame:
@@ -174,23 +170,28 @@ def write_kind(folder: Path, kind: str, of_frames: pd.DataFrame) -> dict:
     single = of_frames.drop(columns="frame_number")
     network = KINDS[kind].build(len(JAVASED6))
     what = KINDS[kind].what + (" from scratch" if "from_scratch" in network.name else "")
+    how = (
+        f"single frames, {what}, the reference project's face network unless another is named; "
+        f"mean over the frames of a clip; {FRAMES_PER_CLIP} frames a clip train for {EPOCHS} "
+        "epochs; one seed"
+    )
+    facts = {
+        "seed": SEED,
+        "parameters": network.count_params(),
+        "frames": len(single),
+        "frame_scores": evaluation.scores(single),
+        "frame_intervals_95": evaluation.intervals(single),
+    }
     metrics = write_evidence(
         folder,
-        pool_frames(of_frames),
-        protocol=JAVASED_PROTOCOL.format(
-            how=f"single frames, {what}, the reference project's face network unless "
-            f"another is named; mean over the frames of a clip; {FRAMES_PER_CLIP} frames a clip "
-            f"train for {EPOCHS} epochs; one seed"
+        Measurement(
+            pool_frames(of_frames),
+            JAVASED_PROTOCOL.format(how=how),
+            f"Single frames: {what}",
+            facts=facts,
         ),
+        stream="face",
         command=f"python -m emorec.experiments.frames --kinds {kind}",
-        extra={
-            "title": f"Single frames: {what}",
-            "seed": SEED,
-            "parameters": network.count_params(),
-            "frames": len(single),
-            "frame_scores": evaluation.scores(single),
-            "frame_intervals_95": evaluation.intervals(single),
-        },
     )
     scores = metrics["frame_scores"]["accuracy"], metrics["scores"]["accuracy"]
     print("{}: frame {:.1%}, clip {:.1%}".format(kind, *scores), flush=True)
@@ -198,14 +199,14 @@ def write_kind(folder: Path, kind: str, of_frames: pd.DataFrame) -> dict:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Train and judge the kinds asked for."""
+    """Train and evaluate the kinds asked for."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--kinds", nargs="*", choices=KINDS, default=list(KINDS))
-    keras.mixed_precision.set_dtype_policy("mixed_bfloat16")
+    training_precision()
     table = javased.load_video_table()
     for kind in parser.parse_args(arguments).kinds:
         frames = load_frames(table, OUTPUT_FOLDER, KINDS[kind].frame_set, corpus="JavaSED")
-        judge_kind(kind, table, frames)
+        evaluate_kind(kind, table, frames)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import argparse
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
+from types import MappingProxyType
 
 import keras
 import numpy as np
@@ -21,12 +22,11 @@ import pandas as pd
 from emorec.corpora import javased, ravdess
 from emorec.emotions import JAVASED6
 from emorec.evaluation import scores as evaluation
-from emorec.evaluation.evidence import of_seeds, read_predictions, write_evidence, write_seed
+from emorec.evaluation.evidence import Measurement, of_seeds, read_predictions, write_evidence
 from emorec.evaluation.scores import prediction_table
 from emorec.evaluation.splits import JAVASED_PROTOCOL, check_disjoint, javased_folds
 from emorec.features.face import standardize
 from emorec.features.geometry import cut_windows, resample
-from emorec.files import write_table
 from emorec.networks.face import build_face_network, build_temporal_network, replace_heads
 from emorec.networks.layers import unfold_standardization
 from emorec.networks.voice import build_voice_network
@@ -34,10 +34,18 @@ from emorec.paths import MODELS
 from emorec.posteriors import log_mean
 from emorec.training import augment, fusion_rules
 from emorec.training import geometry as geometry_training
-from emorec.training import voice as voice_training
 from emorec.training.augment_geometry import RAVDESS_FRAME_RATE_HZ
 from emorec.training.clip_inputs import ClipInputs, read_inputs
-from emorec.training.fit import AugmentedBatches, Cycle, fit_cycles
+from emorec.training.fit import (
+    AugmentedBatches,
+    Cycle,
+    Objective,
+    fit_cycles,
+    one_hot,
+    precision,
+)
+from emorec.training.folds import out_of_fold, take
+from emorec.training.voice import VoiceTraining, predict_by_others
 
 QUESTION = "comparisons/javased"
 """Where in `Models` the evidence goes."""
@@ -73,15 +81,10 @@ HOW = {
 }
 
 
-def one_hot(emotions: Sequence[str]) -> np.ndarray:
-    """Return float32 (n, 6)."""
-    return np.eye(len(JAVASED6), dtype=np.float32)[[JAVASED6.index(name) for name in emotions]]
-
-
-def judge_voice(
+def predict_voice(
     table, inputs, train, test, work: Path, seed: int, models: Path = MODELS
 ) -> np.ndarray:
-    """Fine-tune the shipped voice network on the training clips; judge the test clips.
+    """Fine-tune the shipped voice network on the training clips; predict the test clips.
 
     Args:
         table: All clips.
@@ -98,29 +101,21 @@ def judge_voice(
     shipped = keras.saving.load_model(models / "voice_2d_cnn" / "model.keras")
     start = unfold_standardization(shipped, build_voice_network())
     sounds = [clip.sound for clip in inputs]
-    network = voice_training.train_voice_network(
-        table[train],
-        [sounds[i] for i in np.flatnonzero(train)],
-        work,
-        start=start,
-        classes=JAVASED6,
-        cycles=VOICE_CYCLES,
-        seed=seed,
-    )
-    return voice_training.clip_posteriors(network, [sounds[i] for i in np.flatnonzero(test)])
+    training = VoiceTraining(JAVASED6, VOICE_CYCLES, seed=seed, start=start)
+    return predict_by_others(table, sounds, training, train, test, work)
 
 
-def judge_face(
+def predict_face(
     table, inputs, train, test, work: Path, seed: int, models: Path = MODELS
 ) -> np.ndarray:
-    """Fine-tune the shipped face network on the training clips' faces; judge the test clips.
+    """Fine-tune the shipped face network on the training clips' faces; predict the test clips.
 
     A clip's posterior is the normalised geometric mean over its faces. Arguments and result as
-    those of `judge_voice`; NaN where a clip shows no face.
+    those of `predict_voice`; NaN where a clip shows no face.
     """
     shipped = keras.saving.load_model(models / "face_cnn" / "model.keras")
     clips = [i for i in np.flatnonzero(train) if len(inputs[i].faces)]
-    targets = one_hot(table["emotion"])
+    targets = one_hot(table["emotion"], JAVASED6)
     keras.utils.set_random_seed(seed)
 
     def build(dropout):
@@ -137,33 +132,30 @@ def judge_face(
         lambda cycle: AugmentedBatches(len(clips) * FACES_PER_CLIP, make_batch, 32, seed + cycle),
         FACE_CYCLES,
         work,
-        loss=keras.losses.CategoricalCrossentropy(label_smoothing=0.1),
-        metrics=["accuracy"],
-        weight_decay=0.05,
+        Objective(keras.losses.CategoricalCrossentropy(label_smoothing=0.1), weight_decay=0.05),
     )
-    found = [inputs[i].faces for i in np.flatnonzero(test)]
-    return pooled_by_clip(network, [standardize(faces) for faces in found])
+    return pooled_by_clip(network, [standardize(clip.faces) for clip in take(inputs, test)])
 
 
 def pooled_by_clip(network: keras.Model, inputs: Sequence[np.ndarray]) -> np.ndarray:
-    """Judge each clip's inputs and pool them; float (clips, 6), NaN for a clip without any."""
+    """Predict each clip's inputs and pool them; float (clips, 6), NaN for a clip without any."""
     posterior = network.predict(np.concatenate(inputs), batch_size=64, verbose=0)
     parts = np.split(posterior, np.cumsum([len(part) for part in inputs])[:-1])
     missing = np.full(len(JAVASED6), np.nan)
     return np.stack([log_mean(part) if len(part) else missing for part in parts])
 
 
-def judge_geometry(
+def predict_geometry(
     table, inputs, train, test, work: Path, seed: int, models: Path = MODELS
 ) -> np.ndarray:
-    """Train on RAVDESS's landmarks and the training clips'; judge the test clips.
+    """Train on RAVDESS's landmarks and the training clips'; predict the test clips.
 
-    Arguments and result as those of `judge_voice`; `models` is not needed.
+    Arguments and result as those of `predict_voice`; `models` is not needed.
     """
     takes, tracks = ravdess.load_landmarks()
     shared = takes["emotion"].isin(JAVASED6).to_numpy()
     takes = takes.loc[shared, ["clip_id", "speaker", "emotion"]]
-    tracks = [track for track, wanted in zip(tracks, shared, strict=True) if wanted]
+    tracks = take(tracks, shared)
     clips = [i for i in np.flatnonzero(train) if len(inputs[i].landmarks)] * CLIP_WEIGHT
     even = {
         i: resample(inputs[i].landmarks_s, inputs[i].landmarks, RAVDESS_FRAME_RATE_HZ)[1]
@@ -176,19 +168,19 @@ def judge_geometry(
         classes=JAVASED6,
         seed=seed,
     )
-    found = [inputs[i] for i in np.flatnonzero(test)]
-    return pooled_by_clip(
-        network, [cut_windows(clip.landmarks_s, clip.landmarks).features for clip in found]
-    )
+    windows = [
+        cut_windows(clip.landmarks_s, clip.landmarks).features for clip in take(inputs, test)
+    ]
+    return pooled_by_clip(network, windows)
 
 
-def judge_face_temporal(
+def predict_face_temporal(
     table, inputs, train, test, work: Path, seed: int, models: Path = MODELS
 ) -> np.ndarray:
-    """Train a temporal network on the shipped face network's embeddings; judge the test clips.
+    """Train a temporal network on the shipped face network's embeddings; predict the test clips.
 
     Not the fine-tuned network's: those of its own training clips are too good to learn from.
-    Arguments and result as those of `judge_voice`.
+    Arguments and result as those of `predict_voice`.
     """
     shipped = keras.saving.load_model(models / "face_cnn" / "model.keras")
     embed = keras.Model(shipped.input, shipped.get_layer("embedding").output)
@@ -202,7 +194,7 @@ def judge_face_temporal(
         sequences[i] = part[np.linspace(0, len(part) - 1, TEMPORAL_FRAMES).round().astype(int)]
     has_face = np.isin(np.arange(len(inputs)), seen)
     chosen = np.flatnonzero(train & has_face)
-    targets = one_hot(table["emotion"])
+    targets = one_hot(table["emotion"], JAVASED6)
     keras.utils.set_random_seed(seed)
 
     def make_batch(rng, indices):
@@ -215,34 +207,32 @@ def judge_face_temporal(
         lambda cycle: AugmentedBatches(len(chosen), make_batch, 16, seed + cycle),
         TEMPORAL_CYCLES,
         work,
-        loss=keras.losses.CategoricalCrossentropy(label_smoothing=0.1),
-        metrics=["accuracy"],
-        weight_decay=0.1,
+        Objective(keras.losses.CategoricalCrossentropy(label_smoothing=0.1), weight_decay=0.1),
     )
     posterior = network.predict(sequences[test], verbose=0)
     posterior[~has_face[test]] = np.nan
     return posterior
 
 
-JUDGES = {
-    "voice": judge_voice,
-    "face": judge_face,
-    "geometry": judge_geometry,
-    "face_temporal": judge_face_temporal,
+PREDICTORS = {
+    "voice": predict_voice,
+    "face": predict_face,
+    "geometry": predict_geometry,
+    "face_temporal": predict_face_temporal,
 }
 
 
-def judge_stream(
+def evaluate_stream(
     stream: str,
     table: pd.DataFrame,
     inputs: Sequence[ClipInputs],
     models: Path = MODELS,
     seeds: Sequence[int] | None = None,
 ) -> pd.DataFrame:
-    """Judge all clips out of fold by one stream, with each seed, and write the mean's evidence.
+    """Predict all clips out of fold by one stream, with each seed; write the mean's evidence.
 
     Args:
-        stream: One of JUDGES.
+        stream: One of PREDICTORS.
         table: All clips.
         inputs: Theirs.
         models: Where the models' folders lie.
@@ -252,57 +242,79 @@ def judge_stream(
         The prediction table; clips that lack the stream are not in it.
     """
     folder = Path(models) / QUESTION / f"javased_{stream}"
-    policy = "float32" if stream == "geometry" else "mixed_bfloat16"
-    keras.mixed_precision.set_dtype_policy(policy)
-    tables = {}
-    for seed in seeds or SEEDS[stream]:
-        parts = []
-        for fold, train, test in javased_folds(table["speaker"]):
-            work = folder / "work" / f"seed_{seed}" / f"fold_{fold}"
-            if not (work / "predictions.csv").exists():
-                posterior = JUDGES[stream](table, inputs, train, test, work, seed, models)
-                there = np.isfinite(posterior).all(1)
-                judged = prediction_table(table[test][there], posterior[there], JAVASED6, fold)
-                write_table(work / "predictions.csv", judged)
-            parts.append(read_predictions(work))
-        tables[seed] = pd.concat(parts, ignore_index=True)
+
+    def predictions_of(seed: int) -> pd.DataFrame:
+        def predict(train: np.ndarray, test: np.ndarray, work: Path) -> np.ndarray:
+            return PREDICTORS[stream](table, inputs, train, test, work, seed, models)
+
+        folds = javased_folds(table["speaker"])
+        return out_of_fold(table, folds, predict, folder / "work" / f"seed_{seed}", JAVASED6)
+
+    with precision("float32" if stream == "geometry" else "mixed_bfloat16"):
+        tables = {seed: predictions_of(seed) for seed in seeds or SEEDS[stream]}
+    return write_stream(folder, stream, tables)
+
+
+def write_stream(folder: Path, stream: str, tables: Mapping[int, pd.DataFrame]) -> pd.DataFrame:
+    """Write the evidence of a stream: its seeds' mean, and beside it each of several seeds.
+
+    Args:
+        folder: The model's folder.
+        stream: One of PREDICTORS.
+        tables: Seed -> prediction table.
+
+    Returns:
+        The mean's prediction table as it is read back.
+    """
+    if len(tables) == 1:
+        ((seed, table),) = tables.items()
+        return write_javased(folder, stream, table, f"{HOW[stream]}; one seed", {"seed": seed})
     named = ", ".join(map(str, tables))
-    how = f"{HOW[stream]}; " + (f"mean of seeds {named}" if len(tables) > 1 else "one seed")
-    facts = {"seed": min(tables)}
-    if len(tables) > 1:
-        facts = {
-            f"seed_{seed}": write_seed(
-                folder,
-                seed,
-                judged,
-                title=f"JavaSED: {TITLES[stream]}, seed {seed} alone",
-                protocol=JAVASED_PROTOCOL.format(how=f"{HOW[stream]}; seed {seed} alone"),
-            )
-            for seed, judged in tables.items()
-        }
-        accuracies = {entry["seed"]: entry["scores"]["accuracy"] for entry in facts.values()}
-        facts = {"accuracy_of_seeds": of_seeds(accuracies), **facts}
-    mean = evaluation.mean_of_tables(list(tables.values()))
-    return write_javased(folder, stream, mean, how, facts)
+    parts = {
+        f"seed_{seed}": Measurement(
+            table,
+            JAVASED_PROTOCOL.format(how=f"{HOW[stream]}; seed {seed} alone"),
+            f"JavaSED: {TITLES[stream]}, seed {seed} alone",
+            facts={"seed": seed},
+        )
+        for seed, table in tables.items()
+    }
+    accuracies = {seed: evaluation.scores(table)["accuracy"] for seed, table in tables.items()}
+    return write_javased(
+        folder,
+        stream,
+        evaluation.mean_of_tables(list(tables.values())),
+        f"{HOW[stream]}; mean of seeds {named}",
+        {"accuracy_of_seeds": of_seeds(accuracies)},
+        parts,
+    )
 
 
 def write_javased(
-    folder: Path, name: str, predictions: pd.DataFrame, how: str, facts: dict
+    folder: Path,
+    name: str,
+    predictions: pd.DataFrame,
+    how: str,
+    facts: dict,
+    parts: Mapping[str, Measurement] = MappingProxyType({}),
 ) -> pd.DataFrame:
     """Write a stream's or the fusion's evidence; returns the table as it will be read."""
+    protocol, title = JAVASED_PROTOCOL.format(how=how), f"JavaSED: {TITLES[name]}"
     metrics = write_evidence(
         folder,
-        predictions,
-        protocol=JAVASED_PROTOCOL.format(how=how),
+        Measurement(predictions, protocol, title, facts=facts),
+        stream=name.split("_")[0],
         command="python -m emorec.experiments.javased",
-        extra={"title": f"JavaSED: {TITLES[name]}", **facts},
+        parts=parts,
     )
     print(f"JavaSED, {name}: {metrics['scores']['accuracy']:.1%}", flush=True)
     return read_predictions(folder)
 
 
-def fuse_out_of_fold(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Fuse streams of which a clip may lack some; parameters come from the other folds.
+def fuse_where_present(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Fuse out of fold streams of which a clip may lack some.
+
+    The parameters of a fold are fitted on the other folds.
 
     Args:
         tables: Stream -> prediction table, joined by `clip_id`.
@@ -350,7 +362,7 @@ def load_streams(models: Path = MODELS) -> dict[str, pd.DataFrame]:
     """
     found = {
         stream: read_predictions(models / QUESTION / f"javased_{stream}")
-        for stream in JUDGES
+        for stream in PREDICTORS
         if (models / QUESTION / f"javased_{stream}" / "predictions.csv").exists()
     }
     faces = [found.pop(stream) for stream in ("face", "face_temporal") if stream in found]
@@ -364,26 +376,26 @@ def compare_subsets(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     rows = {}
     for size in range(len(tables), 0, -1):
         for present in combinations(tables, size):
-            fused = fuse_out_of_fold({stream: tables[stream] for stream in present})
+            fused = fuse_where_present({stream: tables[stream] for stream in present})
             accuracy = evaluation.scores(fused)["accuracy"]
             rows[" + ".join(present)] = (accuracy, *evaluation.intervals(fused)["accuracy"])
     return pd.DataFrame(rows, index=["accuracy %", "from", "to"]).T.mul(100).round(1)
 
 
 def main() -> None:
-    """Train, judge, fuse."""
+    """Train, evaluate, fuse."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--stream", choices=JUDGES, help="train and judge this one only")
+    parser.add_argument("--stream", choices=PREDICTORS, help="train and evaluate this one only")
     chosen = parser.parse_args().stream
     table = javased.load_video_table()
     inputs = read_inputs(table["path"], pixel_aspect=javased.PIXEL_ASPECT)
-    for stream in [chosen] if chosen else JUDGES:
-        judge_stream(stream, table, inputs)
+    for stream in [chosen] if chosen else PREDICTORS:
+        evaluate_stream(stream, table, inputs)
     if not chosen:
         seeds = {"seeds": {stream: list(found) for stream, found in SEEDS.items()}}
         counts = ", ".join(f"{TITLES[stream]} {len(found)}" for stream, found in SEEDS.items())
         how = f"{HOW['fusion']}; number of seeds: {counts}"
-        fused = fuse_out_of_fold(load_streams())
+        fused = fuse_where_present(load_streams())
         write_javased(MODELS / QUESTION / "javased_fusion", "fusion", fused, how, seeds)
 
 

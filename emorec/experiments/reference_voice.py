@@ -20,14 +20,14 @@ from tqdm import tqdm
 
 from emorec.corpora import ravdess
 from emorec.emotions import RAVDESS7
-from emorec.evaluation.evidence import read_predictions, write_evidence
-from emorec.evaluation.scores import prediction_table
+from emorec.evaluation.evidence import Measurement, read_predictions, write_evidence
 from emorec.evaluation.splits import REFERENCE_TEST_ACTORS, check_disjoint, is_actor
 from emorec.features import voice as voice_features
-from emorec.files import write_table
 from emorec.media.reader import read_sound
 from emorec.networks.rebuilt import build_voice_1d, build_voice_2d
 from emorec.paths import MODELS
+from emorec.training.fit import precision
+from emorec.training.folds import held_out
 
 QUESTION = "comparisons/reference_voice"
 """Where in `Models` the evidence goes."""
@@ -36,7 +36,7 @@ COPIES = 5
 SEED = 1
 EPOCHS = 100
 PATIENCE = 12
-# A 2D pass is dear, and one over five variants of each take is five passes' worth of steps.
+# A 2D pass takes long, and one over five variants of each take is five passes' worth of steps.
 PATIENCE_2D = 8
 PATIENCE_2D_AUGMENTED = 3
 EPOCHS_2D_AUGMENTED = 6
@@ -151,7 +151,7 @@ def _stretched(decibel: np.ndarray, *, bands: float, time: float) -> np.ndarray:
     )
 
 
-def read_inputs(table: pd.DataFrame, copies: int = COPIES) -> Inputs:
+def read_log_mels(table: pd.DataFrame, copies: int = COPIES) -> Inputs:
     """Read all takes with one of the seven emotions; training takes get augmented copies."""
     table = table[table["emotion"].isin(RAVDESS7)].reset_index(drop=True)
     train, _, _ = split(table["speaker"])
@@ -176,11 +176,11 @@ def train_rung(
     epochs: int | None = None,
     seed: int = SEED,
 ) -> pd.DataFrame:
-    """Train one rung and judge actors 21-24; a finished rung is read.
+    """Train one rung and predict actors 21-24; a finished rung is read.
 
     Args:
         name: One of RUNGS.
-        inputs: From `read_inputs`; a finished rung needs none.
+        inputs: From `read_log_mels`; a finished rung needs none.
         work_folder: For predictions and learning curve.
         epochs: Most of them; as the rung has it when None. Training stops earlier when validation
             no longer improves.
@@ -190,9 +190,20 @@ def train_rung(
         The prediction table.
     """
     folder = Path(work_folder) / name
-    if (folder / "predictions.csv").exists():
+    if inputs is None:
         return read_predictions(folder)
-    rung = RUNGS[name]
+    train, validation, test = split(inputs.table["speaker"])
+    known = inputs.table[train | validation]
+
+    def predict() -> np.ndarray:
+        keras.utils.set_random_seed(seed)
+        return _predict_rung(RUNGS[name], inputs, folder, epochs or RUNGS[name].epochs)
+
+    return held_out(known, inputs.table[test], predict, folder, RAVDESS7, fold="reference")
+
+
+def _predict_rung(rung: Rung, inputs: Inputs, folder: Path, epochs: int) -> np.ndarray:
+    """Train on the training actors, stop by the validation actors; return the test posteriors."""
     train, validation, test = split(inputs.table["speaker"])
     pictures, targets = _training_set(inputs, train, rung.copies)
     seen = np.concatenate([pictures, inputs.plain[validation]])
@@ -206,8 +217,6 @@ def train_rung(
         x = x.mean(1) if rung.is_spectrum_averaged else x
         return ((x - mean) / deviation)[..., None]
 
-    truth = np.array([RAVDESS7.index(e) for e in inputs.table["emotion"]])
-    keras.utils.set_random_seed(seed)
     network = rung.build(len(RAVDESS7))
     network.compile(
         "adam", "sparse_categorical_crossentropy", metrics=["accuracy"], jit_compile=False
@@ -220,20 +229,21 @@ def train_rung(
         prepare(pictures),
         targets,
         batch_size=32,
-        epochs=rung.epochs if epochs is None else epochs,
-        validation_data=(prepare(inputs.plain[validation]), truth[validation]),
+        epochs=epochs,
+        validation_data=(prepare(inputs.plain[validation]), _codes(inputs.table[validation])),
         callbacks=[stop, keras.callbacks.CSVLogger(str(folder / "history.csv"))],
         verbose=0,
     )
-    posterior = network.predict(prepare(inputs.plain[test]), verbose=0)
-    predictions = prediction_table(inputs.table[test], posterior, RAVDESS7, "reference")
-    write_table(folder / "predictions.csv", predictions)
-    return read_predictions(folder)
+    return network.predict(prepare(inputs.plain[test]), verbose=0)
+
+
+def _codes(table: pd.DataFrame) -> np.ndarray:
+    return np.array([RAVDESS7.index(name) for name in table["emotion"]])
 
 
 def _training_set(inputs: Inputs, train: np.ndarray, copies: int):
     """Return the training pictures and their classes, copies after the takes themselves."""
-    truth = np.array([RAVDESS7.index(e) for e in inputs.table["emotion"]])[train]
+    truth = _codes(inputs.table[train])
     parts = [inputs.plain[train]]
     parts += [inputs.copies[train, copy] for copy in range(copies - 1)]
     return np.concatenate(parts), np.tile(truth, len(parts))
@@ -243,28 +253,29 @@ def write_results(name: str, predictions: pd.DataFrame, models: Path = MODELS) -
     """Write a rung's evidence to `Models/reference_voice_<rung>`."""
     rung = RUNGS[name]
     limit = f", {rung.epochs} epochs at most" if rung.epochs < EPOCHS else ""
+    protocol = (
+        "RAVDESS speech (sound), the reference project's split and 7 classes: actors 21-24 "
+        "judged by its own network (rebuilt here), trained on actors 1-16, early stopping on "
+        f"17-20{limit}; one seed"
+    )
+    facts = {
+        "seed": SEED,
+        "patience_epochs": rung.patience,
+        "epochs_at_most": rung.epochs,
+        "parameters": rung.build(len(RAVDESS7)).count_params(),
+        "published_accuracy_percent": rung.published,
+    }
+    title = f"Reference project's voice network, {name}{limit}"
     return write_evidence(
         Path(models) / QUESTION / f"reference_voice_{name.replace('-', '_')}",
-        predictions,
-        protocol=(
-            "RAVDESS speech (sound), the reference project's split and 7 classes: actors 21-24 "
-            "judged by its own network (rebuilt here), trained on actors 1-16, early stopping on "
-            f"17-20{limit}; one seed"
-        ),
+        Measurement(predictions, protocol, title, facts=facts),
+        stream="voice",
         command=f"python -m emorec.experiments.reference_voice --rungs {name}",
-        extra={
-            "title": f"Reference project's voice network, {name}{limit}",
-            "seed": SEED,
-            "patience_epochs": rung.patience,
-            "epochs_at_most": rung.epochs,
-            "parameters": rung.build(len(RAVDESS7)).count_params(),
-            "published_accuracy_percent": rung.published,
-        },
     )
 
 
 def train_ladder(names: Sequence[str], models: Path = MODELS) -> dict[str, dict]:
-    """Train and judge rungs on RAVDESS, write their evidence; finished ones are read.
+    """Train and evaluate rungs on RAVDESS, write their evidence; finished ones are read.
 
     Returns:
         Rung -> what its `metrics.json` holds.
@@ -274,11 +285,10 @@ def train_ladder(names: Sequence[str], models: Path = MODELS) -> dict[str, dict]
     for name in names:
         if inputs is None and not (work / name / "predictions.csv").exists():
             copies = max(RUNGS[name].copies for name in names)
-            inputs = read_inputs(ravdess.load_sound_table(), copies)
+            inputs = read_log_mels(ravdess.load_sound_table(), copies)
         # The 2D networks take half the time in bfloat16; the 1D ones gain nothing.
-        is_2d = not RUNGS[name].is_spectrum_averaged
-        keras.mixed_precision.set_dtype_policy("mixed_bfloat16" if is_2d else "float32")
-        found[name] = write_results(name, train_rung(name, inputs, work), models)
+        with precision("float32" if RUNGS[name].is_spectrum_averaged else "mixed_bfloat16"):
+            found[name] = write_results(name, train_rung(name, inputs, work), models)
         accuracy = found[name]["scores"]["accuracy"]
         print(f"{name}: {accuracy:.1%} (published: {RUNGS[name].published})", flush=True)
     return found

@@ -28,7 +28,7 @@ from tqdm import tqdm
 
 from emorec.corpora import ravdess
 from emorec.emotions import RAVDESS8
-from emorec.evaluation.evidence import read_predictions, write_evidence
+from emorec.evaluation.evidence import Measurement, read_predictions, write_evidence
 from emorec.evaluation.scores import prediction_table
 from emorec.evaluation.splits import RAVDESS_BLOCKS, speaker_folds
 from emorec.features import voice as voice_features
@@ -312,23 +312,21 @@ def write_results(
 ) -> dict:
     """Write the evidence of one encoder and method; `facts` go into the metrics too."""
     words = {"frozen": "frozen", "fine_tuned": "its top layers trained along"}[method]
+    protocol = (
+        "RAVDESS speech (sound), 8 classes, all actors out of fold: blocks of four actors, "
+        f"each judged by a network trained on the others; encoder {encoder.name}, {words}; no "
+        "setting chosen on RAVDESS; one seed"
+    )
+    parameters = sum(p.numel() for p in encoder.network.parameters())
+    title = f"Voice, pre-trained encoder {encoder.name}, {method.replace('_', '-')}"
     return write_evidence(
         folder,
-        predictions,
-        protocol=(
-            "RAVDESS speech (sound), 8 classes, all actors out of fold: blocks of four actors, "
-            f"each judged by a network trained on the others; encoder {encoder.name}, {words}; no "
-            "setting chosen on RAVDESS; one seed"
-        ),
+        Measurement(predictions, protocol, title, facts={"parameters": parameters, **facts}),
+        stream="voice",
         command=(
             f"python -m emorec.experiments.speech_encoder --method {method} "
             f"--encoder {encoder.name}"
         ),
-        extra={
-            "title": f"Voice, pre-trained encoder {encoder.name}, {method.replace('_', '-')}",
-            "parameters": sum(p.numel() for p in encoder.network.parameters()),
-            **facts,
-        },
     )
 
 

@@ -1,13 +1,14 @@
-"""The voice network trained for longer and more gently, in made-up voices: RAVDESS alone gains.
+"""The voice network trained for longer and more gently, in synthetic voices: RAVDESS alone gains.
 
     python -m emorec.experiments.voice_long  # everything; a cut run goes on where it was
     python -m emorec.experiments.voice_long --folds 1 2 3  # some folds; processes share the work
 
-The network, its pre-training and its folds are those of `train_voice`. Nothing is masked, nothing
-is smeared, and each take is said by made-up persons (`emorec.training.augment_voice`). On RAVDESS
-it hears strangers better than the shipped network, on SAVEE worse: what it gains is RAVDESS's. It
-is evidence, in `Models/alternatives/voice_long` and `Models/comparisons/fusion/fusion_long`; the
-recogniser keeps the other.
+The network, its pre-training and its folds are those of `emorec.training.voice`. Nothing is masked,
+nothing is smeared, and each take is said by persons that do not exist
+(`emorec.training.augment_voice`). On RAVDESS it hears strangers better than the shipped network, on
+SAVEE worse: what it gains is RAVDESS's. It lies in `Models/alternatives/voice_long`, where
+`--voice-model voice_long` finds it, and `Models/comparisons/fusion/fusion_long`; the recogniser
+keeps the other unless asked.
 """
 
 import argparse
@@ -21,16 +22,16 @@ import pandas as pd
 from emorec.corpora import ravdess, savee
 from emorec.emotions import COMMON7, RAVDESS8, fold
 from emorec.evaluation import scores as evaluation
-from emorec.evaluation.evidence import read_predictions, write_evidence, write_part
+from emorec.evaluation.evidence import Measurement, read_predictions, write_evidence
 from emorec.files import write_table
-from emorec.networks.layers import fold_standardization
 from emorec.networks.voice import build_voice_network
 from emorec.paths import MODELS
 from emorec.training import sounds as sounds_training
 from emorec.training import voice as voice_training
 from emorec.training.augment_voice import as_another_voice
-from emorec.training.fit import Cycle, save_network
+from emorec.training.fit import Cycle, training_precision
 from emorec.training.fusion import RAVDESS_STREAMS, fuse_out_of_fold, join_streams
+from emorec.training.voice import VoiceTraining
 
 NAME = "voice_long"
 COMMAND = "python -m emorec.experiments.voice_long"
@@ -58,34 +59,33 @@ def train(folds: Sequence[int] | None = None) -> pd.DataFrame:
     Returns:
         The folds' prediction table.
     """
-    keras.mixed_precision.set_dtype_policy("mixed_bfloat16")
+    training_precision()
     folder = MODELS / "alternatives" / NAME
     work = folder / "work"
-    start = voice_training.pretrain(work)
+    training = VoiceTraining(
+        cycles=CYCLES, augmentation=as_another_voice, start=voice_training.pretrain(work)
+    )
     table = ravdess.load_sound_table()
     sounds = sounds_training.read_sounds(table)
-    how = {"start": start, "cycles": CYCLES, "augmentation": as_another_voice}
-    only = None if folds is None else list(folds)
-    judged = voice_training.train_folds(table, sounds, work, only=only, **how)
+    predictions = voice_training.train_folds(table, sounds, work, training, only=folds)
     if folds is None:
-        network = voice_training.train_voice_network(table, sounds, work / "all", **how)
-        save_network(folder, fold_standardization(network))
+        voice_training.ship(table, sounds, folder, training)
         write_table(folder / "history.csv", voice_training.fold_histories(work))
-    return judged
+    return predictions
 
 
-def judge_savee(network: keras.Model) -> pd.DataFrame:
-    """Judge SAVEE's clips by a network of eight classes; returns a table in the common seven."""
+def predict_savee(network: keras.Model) -> pd.DataFrame:
+    """Predict SAVEE's clips by a network of eight classes; a table in the common seven."""
     clips = savee.load_sound_table()
     posterior = voice_training.clip_posteriors(network, sounds_training.read_sounds(clips))
     return evaluation.prediction_table(clips, fold(posterior, RAVDESS8, COMMON7), COMMON7, "all")
 
 
-def write_results(judged: pd.DataFrame, models: Path = MODELS) -> dict[str, dict]:
-    """Judge SAVEE by both networks, fuse, and write the evidence.
+def write_results(predictions: pd.DataFrame, models: Path = MODELS) -> dict[str, dict]:
+    """Predict SAVEE by both networks, fuse, and write the evidence.
 
     Args:
-        judged: From `train`, all folds.
+        predictions: From `train`, all folds.
         models: Where the models' folders lie, this one's weights among them.
 
     Returns:
@@ -98,45 +98,51 @@ def write_results(judged: pd.DataFrame, models: Path = MODELS) -> dict[str, dict
     }
     elsewhere = {}
     for key, (title, weights) in networks.items():
-        table = judge_savee(keras.saving.load_model(weights / "model.keras"))
+        table = predict_savee(keras.saving.load_model(weights / "model.keras"))
         protocol = ELSEWHERE.format(clips=len(table), speakers=table["speaker"].nunique())
-        elsewhere[key] = write_part(
-            folder, key, table, title=title, protocol=protocol, unit="clip_id"
-        )
+        elsewhere[key] = Measurement(table, protocol, title, unit="clip_id")
+    facts = {
+        "in_readme": True,
+        "seed": SEED,
+        "cycles": [asdict(cycle) for cycle in CYCLES],
+        "parameters": build_voice_network().count_params(),
+    }
     metrics = write_evidence(
         folder,
-        judged,
-        protocol=PROTOCOL,
+        Measurement(predictions, PROTOCOL, "Voice 2D CNN, long training", facts=facts),
+        stream="voice",
         command=COMMAND,
-        extra={
-            "title": "Voice 2D CNN, long training",
-            "in_readme": True,
-            "seed": SEED,
-            "cycles": [asdict(cycle) for cycle in CYCLES],
-            "parameters": build_voice_network().count_params(),
-            **elsewhere,
-        },
+        parts=elsewhere,
     )
-    tables = {stream: read_predictions(models / name) for stream, name in RAVDESS_STREAMS.items()}
-    joined = join_streams({**tables, "voice": read_predictions(folder)})
-    fused = write_evidence(
+    found = {"voice": metrics, "fused": write_fusion(models)}
+    return found | {key: metrics[key] for key in networks}
+
+
+def write_fusion(models: Path = MODELS) -> dict:
+    """Fuse this voice's predictions with the geometry's and write the evidence."""
+    names = {**RAVDESS_STREAMS, "voice": f"alternatives/{NAME}"}
+    tables = {stream: read_predictions(models / name) for stream, name in names.items()}
+    return write_evidence(
         models / "comparisons" / "fusion" / "fusion_long",
-        fuse_out_of_fold(joined)["log-linear"],
-        protocol=FUSION_PROTOCOL,
+        Measurement(
+            fuse_out_of_fold(join_streams(tables))["log-linear"],
+            FUSION_PROTOCOL,
+            "Log-linear fusion, voice of the long training",
+            facts={"in_readme": True},
+        ),
+        stream="fusion",
         command=COMMAND,
-        extra={"title": "Log-linear fusion, voice of the long training", "in_readme": True},
     )
-    return {"voice": metrics, "fused": fused, **elsewhere}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Train, judge, fuse and write the evidence."""
+    """Train, evaluate, fuse and write the evidence."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--folds", type=int, nargs="*", help="train these folds only (1 to 6)")
     only = parser.parse_args(arguments).folds
-    judged = train(only)
+    predictions = train(only)
     if only is None:
-        for name, found in write_results(judged).items():
+        for name, found in write_results(predictions).items():
             print(f"{name}: {found['scores']['accuracy']:.1%}")
 
 

@@ -5,7 +5,7 @@
 
 Both kinds train for the same epochs on the same actors with the same settings; only the initial
 weights differ. Nothing is chosen here, so there is no validation
-side. The pre-trained weights are those of `train_crema_d`, whose 41 actors are none of RAVDESS's.
+side. The pre-trained weights are those of `crema_d_voice`, whose 41 actors are none of RAVDESS's.
 """
 
 import argparse
@@ -21,18 +21,25 @@ import pandas as pd
 from emorec.corpora import ravdess
 from emorec.emotions import RAVDESS8
 from emorec.evaluation import scores as evaluation
-from emorec.evaluation.evidence import read_predictions, write_evidence
-from emorec.evaluation.scores import prediction_table
-from emorec.evaluation.splits import LAST_ACTORS, check_classes, check_disjoint, is_actor
-from emorec.files import write_json, write_table
+from emorec.evaluation.evidence import Measurement, write_evidence
+from emorec.evaluation.splits import LAST_ACTORS, check_classes, is_actor
+from emorec.files import write_table
 from emorec.networks.voice import build_voice_network
 from emorec.paths import COMPARISONS
-from emorec.training.fit import Cycle, load_finished, training_clock, training_minutes
+from emorec.training.fit import (
+    Cycle,
+    load_finished,
+    training_clock,
+    training_minutes,
+    training_precision,
+)
+from emorec.training.folds import held_out
 from emorec.training.sounds import read_sounds_once
-from emorec.training.voice import clip_posteriors, train_voice_network
+from emorec.training.voice import VoiceTraining, predict_by_others
 
 MODEL_FOLDER = COMPARISONS / "speech_corpora" / "voice_pretraining"
 SOUND_CACHE = COMPARISONS / "speech_corpora" / "cross_corpus" / "work" / "RAVDESS_16000.npz"
+COMMAND = "python -m emorec.experiments.voice_pretraining"
 STARTS = ("scratch", "pretrained")
 SEEDS = (1, 2, 3)
 # Shorter than the shipped voice's 56 epochs: six trainings have to be paid for.
@@ -53,48 +60,34 @@ def run_name(start: str, seed: int) -> str:
     return f"{start}_{seed}"
 
 
-def train_and_judge(
+def train_and_predict(
     table: pd.DataFrame,
     sounds: list[np.ndarray],
     work_folder: Path,
-    *,
-    start: keras.Model | None,
-    seed: int,
+    training: VoiceTraining,
     test_actors: Sequence[int] = LAST_ACTORS,
-    cycles: Sequence[Cycle] = EQUAL_CYCLES,
 ) -> pd.DataFrame:
-    """Train on all actors but the test actors and judge these; finished runs are read.
+    """Train on all actors but the test actors and predict these; finished runs are read.
 
     Args:
         table: RAVDESS's takes.
         sounds: Their samples.
         work_folder: For backup, history, the finished network and its predictions.
-        start: The pre-trained network; None for random weights.
-        seed: Of initial weights, order and augmentation.
+        training: How.
         test_actors: Who is held out.
-        cycles: Of the learning rate.
 
     Returns:
         The prediction table of the test actors' takes; `fold` is the seed.
     """
-    work_folder = Path(work_folder)
-    if not (work_folder / "predictions.csv").exists():
-        test = is_actor(table["speaker"], test_actors)
-        check_disjoint(train=table["speaker"][~test], test=table["speaker"][test])
-        check_classes(RAVDESS8, train=table["emotion"][~test], test=table["emotion"][test])
+    test = is_actor(table["speaker"], test_actors)
+    check_classes(RAVDESS8, train=table["emotion"][~test], test=table["emotion"][test])
+
+    def predict() -> np.ndarray:
         with training_clock(work_folder):
-            network = train_voice_network(
-                table[~test],
-                [sounds[i] for i in np.flatnonzero(~test)],
-                work_folder,
-                start=start,
-                cycles=cycles,
-                seed=seed,
-            )
-        posterior = clip_posteriors(network, [sounds[i] for i in np.flatnonzero(test)])
-        judged = prediction_table(table[test], posterior, RAVDESS8, fold=seed)
-        write_table(work_folder / "predictions.csv", judged)
-    return read_predictions(work_folder)
+            return predict_by_others(table, sounds, training, ~test, test, work_folder)
+
+    sides = table[~test], table[test]
+    return held_out(*sides, predict, work_folder, RAVDESS8, fold=training.seed)
 
 
 def gain(tables: dict[tuple[str, int], pd.DataFrame]) -> dict:
@@ -153,39 +146,38 @@ def write_results(folder: Path, tables: dict[tuple[str, int], pd.DataFrame]) -> 
     folder = Path(folder)
     first = min(seed for _, seed in tables)
     epochs = sum(cycle.epochs for cycle in EQUAL_CYCLES)
-    for (start, seed), table in tables.items():
-        write_table(folder / f"predictions_{run_name(start, seed)}.csv", table)
-    command = "python -m emorec.experiments.voice_pretraining"
+    for run, table in tables.items():
+        write_table(folder / f"predictions_{run_name(*run)}.csv", table)
+    minutes = {
+        run_name(*run): round(training_minutes(folder / "work" / run_name(*run)), 1)
+        for run in tables
+    }
     facts = {
         "seed": first,
         "cycles": [asdict(cycle) for cycle in EQUAL_CYCLES],
         "parameters": build_voice_network().count_params(),
     }
-    minutes = {
-        run_name(*run): round(training_minutes(folder / "work" / run_name(*run)), 1)
-        for run in tables
-    }
-    entries = {}
-    for start in STARTS:
-        entries[start] = write_evidence(
-            folder,
-            tables[start, first],
-            protocol=PROTOCOL.format(epochs=epochs, how=HOW[start], seed=first),
-            command=command,
-            extra=facts
-            | {
-                "title": f"voice, {HOW[start]}",
-                "training_minutes": minutes[run_name(start, first)],
-            },
-        )
-    # `predictions.csv` now holds the pre-trained start's; the other start's entry names its table.
-    metrics = entries["pretrained"] | {
-        run_name("scratch", first): entries["scratch"],
+    of_all = {
         "gain": gain(tables) | {"accuracy_gain_interval_95": gain_interval(tables)},
         "minutes_by_run": minutes,
     }
-    write_json(folder / "metrics.json", metrics)
-    return metrics
+
+    def measurement(start: str, **further) -> Measurement:
+        spent = {"training_minutes": minutes[run_name(start, first)]}
+        return Measurement(
+            tables[start, first],
+            PROTOCOL.format(epochs=epochs, how=HOW[start], seed=first),
+            f"voice, {HOW[start]}",
+            facts={**facts, **spent, **further},
+        )
+
+    return write_evidence(
+        folder,
+        measurement("pretrained", **of_all),
+        stream="voice",
+        command=COMMAND,
+        parts={run_name("scratch", first): measurement("scratch", command=COMMAND)},
+    )
 
 
 def load_clips() -> tuple[pd.DataFrame, list[np.ndarray]]:
@@ -231,11 +223,10 @@ def run_all(
     tables = {}
     for seed, start in product(seeds, starts):
         work = Path(work_folder) / run_name(start, seed)
-        is_judged = (work / "predictions.csv").exists()
-        network = pretrained() if start == "pretrained" and not is_judged else None
-        tables[start, seed] = train_and_judge(
-            table, sounds, work, start=network, seed=seed, cycles=cycles
-        )
+        is_finished = (work / "predictions.csv").exists()
+        network = pretrained() if start == "pretrained" and not is_finished else None
+        training = VoiceTraining(cycles=cycles, seed=seed, start=network)
+        tables[start, seed] = train_and_predict(table, sounds, work, training)
     return tables
 
 
@@ -245,7 +236,7 @@ def main() -> None:
     parser.add_argument("--start", choices=STARTS, help="only trainings from these weights")
     parser.add_argument("--seed", type=int, choices=SEEDS, help="only trainings of this seed")
     arguments = parser.parse_args()
-    keras.mixed_precision.set_dtype_policy("mixed_bfloat16")
+    training_precision()
     starts = [arguments.start] if arguments.start else STARTS
     seeds = [arguments.seed] if arguments.seed else SEEDS
     tables = run_all(*load_clips(), MODEL_FOLDER / "work", starts=starts, seeds=seeds)

@@ -15,9 +15,10 @@ import argparse
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
-import keras
 import numpy as np
 import optuna
 import pandas as pd
@@ -26,14 +27,14 @@ from optuna.trial import TrialState
 from emorec.corpora import ravdess
 from emorec.emotions import RAVDESS8
 from emorec.evaluation import scores as evaluation
-from emorec.evaluation.evidence import read_predictions
-from emorec.evaluation.scores import prediction_table
 from emorec.evaluation.splits import RAVDESS_BLOCKS, REFERENCE_TEST_ACTORS, is_actor, speaker_folds
 from emorec.files import write_table
 from emorec.paths import COMPARISONS
 from emorec.training import sounds as sounds_training
 from emorec.training import voice as voice_training
-from emorec.training.fit import Cycle
+from emorec.training.fit import Cycle, training_precision
+from emorec.training.folds import Fold, out_of_fold, take
+from emorec.training.voice import Regularization, VoiceTraining
 
 FOLDER = COMPARISONS / "voice_search"
 TRIALS_FILE = FOLDER / "trials.csv"
@@ -48,9 +49,7 @@ FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 SHIPPED = {
     "learning_rate": voice_training.CYCLES[0].learning_rate,
     "dropout": voice_training.CYCLES[0].dropout,
-    "weight_decay": voice_training.REGULARIZATION.weight_decay,
-    "label_smoothing": voice_training.REGULARIZATION.label_smoothing,
-    "mixup_alpha": voice_training.REGULARIZATION.mixup_alpha,
+    **asdict(Regularization()),
 }
 
 
@@ -70,39 +69,27 @@ def searchable(table: pd.DataFrame) -> np.ndarray:
     return ~is_actor(table["speaker"], REFERENCE_TEST_ACTORS)
 
 
-def judge_block(
+def evaluate_block(
     table: pd.DataFrame,
     sounds: list[np.ndarray],
     settings: dict[str, float],
-    fold: tuple[int, np.ndarray, np.ndarray],
+    fold: Fold,
     work_folder: Path,
     epochs: int,
 ) -> float:
-    """Train on all blocks but one and judge that one; a finished block is read.
+    """Train on all blocks but one and predict that one; a finished block is read.
 
     Returns:
         Unweighted average recall of the block.
     """
-    number, train, test = fold
-    folder = Path(work_folder) / f"fold_{number}"
-    if not (folder / "predictions.csv").exists():
-        regularization = {
-            name: settings[name] for name in ("weight_decay", "label_smoothing", "mixup_alpha")
-        }
-        network = voice_training.train_voice_network(
-            table[train],
-            [sounds[i] for i in np.flatnonzero(train)],
-            folder,
-            cycles=(Cycle(epochs, settings["learning_rate"], settings["dropout"]),),
-            regularization=voice_training.Regularization(**regularization),
-            seed=SEED,
-        )
-        posterior = voice_training.clip_posteriors(
-            network, [sounds[i] for i in np.flatnonzero(test)]
-        )
-        predictions = prediction_table(table[test], posterior, RAVDESS8, number)
-        write_table(folder / "predictions.csv", predictions)
-    return evaluation.scores(read_predictions(folder))["unweighted_average_recall"]
+    cycle = Cycle(epochs, settings["learning_rate"], settings["dropout"])
+    regularization = {name: settings[name] for name in asdict(Regularization())}
+    training = VoiceTraining(
+        cycles=(cycle,), regularization=Regularization(**regularization), seed=SEED
+    )
+    predict = partial(voice_training.predict_by_others, table, sounds, training)
+    found = out_of_fold(table, [fold], predict, work_folder, RAVDESS8)
+    return evaluation.scores(found)["unweighted_average_recall"]
 
 
 def open_study(work_folder: Path) -> optuna.Study:
@@ -158,7 +145,7 @@ def search(
         One row per trial: number, state, value, settings, recall of each block.
     """
     known = searchable(table)
-    table, sounds = table[known], [sounds[i] for i in np.flatnonzero(known)]
+    table, sounds = table[known], take(sounds, known)
     folds = list(speaker_folds(table["speaker"], blocks))
     study = open_study(work_folder)
 
@@ -167,7 +154,8 @@ def search(
         folder = Path(work_folder) / f"settings_{_key(settings)}"
         recalls = []
         for fold in folds:
-            recalls.append(judge_block(table, sounds, settings, fold, folder, epochs))
+            # One block at a time: between blocks the trial may be given up.
+            recalls.append(evaluate_block(table, sounds, settings, fold, folder, epochs))
             trial.set_user_attr(f"fold_{fold[0]}", recalls[-1])
             trial.report(float(np.mean(recalls)), len(recalls))
             if trial.should_prune():
@@ -201,7 +189,7 @@ def trial_table(study: optuna.Study) -> pd.DataFrame:
 
 def search_corpus(trials: int = TRIALS) -> pd.DataFrame:
     """Search on RAVDESS and write `trials.csv`; returns its table."""
-    keras.mixed_precision.set_dtype_policy("mixed_bfloat16")
+    training_precision()
     table = ravdess.load_sound_table()
     sounds = sounds_training.read_sounds(table)
     write_table(TRIALS_FILE, search(table, sounds, FOLDER / "work", trials=trials))

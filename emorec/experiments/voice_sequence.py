@@ -24,17 +24,17 @@ import pandas as pd
 from emorec.corpora import ravdess
 from emorec.emotions import RAVDESS8
 from emorec.evaluation import scores as evaluation
-from emorec.evaluation.evidence import of_seeds, read_predictions, write_evidence, write_seed
-from emorec.evaluation.scores import prediction_table
+from emorec.evaluation.evidence import Measurement, of_seeds, read_predictions, write_evidence
 from emorec.evaluation.splits import LAST_ACTORS, check_disjoint, is_actor
-from emorec.files import write_json, write_table
+from emorec.files import write_json
 from emorec.networks.voice import build_voice_network
 from emorec.networks.voice_sequence import build_recurrent_network, build_transformer_network
 from emorec.paths import MODELS
 from emorec.training import sounds as sounds_training
 from emorec.training import voice as voice_training
 from emorec.training.costs import ms_per_clip
-from emorec.training.fit import Cycle
+from emorec.training.fit import Cycle, precision
+from emorec.training.folds import held_out, take
 
 QUESTION = "comparisons/voice_sequence"
 """Where in `Models` the evidence goes."""
@@ -130,20 +130,16 @@ def _train(name: str, table, sounds, work: Path, epochs: int, seed: int):
     architecture = ARCHITECTURES[name]
     train, _ = split(table["speaker"])
     clock = TrainingClock()
-    before = keras.mixed_precision.dtype_policy()
-    keras.mixed_precision.set_dtype_policy(architecture.dtype_policy)
-    try:
+    training = voice_training.VoiceTraining(
+        cycles=(Cycle(epochs, LEARNING_RATE, DROPOUT),),
+        seed=seed,
+        build=architecture.build,
+        callbacks=(clock,),
+    )
+    with precision(architecture.dtype_policy):
         network = voice_training.train_voice_network(
-            table[train],
-            [sounds[i] for i in np.flatnonzero(train)],
-            work,
-            cycles=(Cycle(epochs, LEARNING_RATE, DROPOUT),),
-            seed=seed,
-            build_network=architecture.build,
-            callbacks=(clock,),
+            table[train], take(sounds, train), work, training
         )
-    finally:
-        keras.mixed_precision.set_dtype_policy(before)
     return network, clock
 
 
@@ -180,7 +176,7 @@ def _steps_per_epoch(takes: int) -> int:
     return max(1, takes // voice_training.BATCH_SIZE)
 
 
-def train_and_judge(
+def train_and_predict(
     name: str,
     seed: int,
     table: pd.DataFrame,
@@ -189,7 +185,7 @@ def train_and_judge(
     budget_s: float = BUDGET_S,
     epochs: int | None = None,
 ) -> pd.DataFrame:
-    """Train one architecture with one seed and judge actors 17-24; a finished one is read.
+    """Train one architecture with one seed and predict actors 17-24; a finished one is read.
 
     Args:
         name: One of ARCHITECTURES.
@@ -198,34 +194,35 @@ def train_and_judge(
         sounds: Their samples, float32 at 16 kHz.
         models: Where the model's folder lies.
         budget_s: Seconds of one core.
-        epochs: Their number, if it shall not follow from the budget.
+        epochs: Their number, where it does not follow from the budget.
 
     Returns:
         The prediction table.
     """
     work = Path(models) / QUESTION / ARCHITECTURES[name].folder / "work"
     folder = work / f"seed_{seed}"
-    if (folder / "predictions.csv").exists():
-        return read_predictions(folder)
-    # A training that was cut starts again: the time of its parts could not be told.
-    shutil.rmtree(folder, ignore_errors=True)
     train, test = split(table["speaker"])
-    if epochs is None:
-        epochs = epochs_within(budget_s, pace_ms(name, table, sounds, work), int(train.sum()))
-    network, clock = _train(name, table, sounds, folder, epochs, seed)
-    heard = [sounds[i] for i in np.flatnonzero(test)]
-    posterior = voice_training.clip_posteriors(network, heard)
-    facts = {
-        "epochs": epochs,
-        "training_minutes": round(clock.processor_s / 60, 2),
-        "training_minutes_wall_clock": round(clock.wall_s / 60, 2),
-        "ms_per_step": round(clock.ms_per_step, 1),
-        "ms_per_clip": round(ms_per_clip(network, heard[0]), 2),
-    }
-    write_json(folder / "training.json", facts)
-    predictions = prediction_table(table[test], posterior, RAVDESS8, "17-24")
-    write_table(folder / "predictions.csv", predictions)
-    return read_predictions(folder)
+
+    def predict() -> np.ndarray:
+        # A training that was cut starts again: the time of its parts could not be told.
+        shutil.rmtree(folder, ignore_errors=True)
+        passes = epochs
+        if passes is None:
+            ms_per_step = pace_ms(name, table, sounds, work)
+            passes = epochs_within(budget_s, ms_per_step, int(train.sum()))
+        network, clock = _train(name, table, sounds, folder, passes, seed)
+        heard = take(sounds, test)
+        facts = {
+            "epochs": passes,
+            "training_minutes": round(clock.processor_s / 60, 2),
+            "training_minutes_wall_clock": round(clock.wall_s / 60, 2),
+            "ms_per_step": round(clock.ms_per_step, 1),
+            "ms_per_clip": round(ms_per_clip(network, heard[0]), 2),
+        }
+        write_json(folder / "training.json", facts)
+        return voice_training.clip_posteriors(network, heard)
+
+    return held_out(table[train], table[test], predict, folder, RAVDESS8, fold="17-24")
 
 
 def write_results(
@@ -248,30 +245,26 @@ def write_results(
     folder = Path(models) / QUESTION / architecture.folder
     facts = {seed: _facts(folder / "work" / f"seed_{seed}") for seed in seeds}
     tables = {seed: read_predictions(folder / "work" / f"seed_{seed}") for seed in seeds}
-    entries = {}
-    for seed in seeds[1:]:
-        entry = write_seed(
-            folder,
-            seed,
-            tables[seed],
-            title=f"{architecture.title}, seed {seed}",
-            protocol=PROTOCOL.format(budget_s=budget_s, seed=seed, seeds=len(seeds)),
-        )
-        entries[f"seed_{seed}"] = {**entry, **facts[seed]}
     accuracies = {seed: evaluation.scores(tables[seed])["accuracy"] for seed in seeds}
+    of_all = {
+        "seed": seeds[0],
+        "accuracy_of_seeds": of_seeds(accuracies),
+        "parameters": architecture.build().count_params(),
+        "dtype_policy": architecture.dtype_policy,
+    }
+
+    def measurement(seed: int, title: str, further: dict) -> Measurement:
+        protocol = PROTOCOL.format(budget_s=budget_s, seed=seed, seeds=len(seeds))
+        return Measurement(tables[seed], protocol, title, facts={**further, **facts[seed]})
+
     return write_evidence(
         folder,
-        tables[seeds[0]],
-        protocol=PROTOCOL.format(budget_s=budget_s, seed=seeds[0], seeds=len(seeds)),
+        measurement(seeds[0], architecture.title, of_all),
+        stream="voice",
         command=f"python -m emorec.experiments.voice_sequence --architectures {name}",
-        extra={
-            "title": architecture.title,
-            "seed": seeds[0],
-            "accuracy_of_seeds": of_seeds(accuracies),
-            "parameters": architecture.build().count_params(),
-            "dtype_policy": architecture.dtype_policy,
-            **facts[seeds[0]],
-            **entries,
+        parts={
+            f"seed_{seed}": measurement(seed, f"{architecture.title}, seed {seed}", {"seed": seed})
+            for seed in seeds[1:]
         },
     )
 
@@ -293,7 +286,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sounds = sounds_training.read_sounds(table)
     for seed in chosen.seeds:
         for name in chosen.architectures:
-            train_and_judge(name, seed, table, sounds)
+            train_and_predict(name, seed, table, sounds)
             folder = MODELS / QUESTION / ARCHITECTURES[name].folder
             if all((folder / "work" / f"seed_{s}" / "predictions.csv").exists() for s in SEEDS):
                 found = write_results(name)["accuracy_of_seeds"]

@@ -16,7 +16,7 @@ from emorec.corpora.fer2013 import training_rows
 from emorec.emotions import COMMON7, FERPLUS8
 from emorec.engines import write_model_spec
 from emorec.evaluation import scores as evaluation
-from emorec.evaluation.evidence import read_predictions, write_evidence
+from emorec.evaluation.evidence import Measurement, write_evidence
 from emorec.evaluation.model_card import CardText, write_card
 from emorec.evaluation.scores import prediction_table
 from emorec.features.face import FACE_SIZE_PX, standardize
@@ -26,7 +26,15 @@ from emorec.networks.layers import fold_standardization
 from emorec.paths import MODELS
 from emorec.streams.face import judge_faces
 from emorec.training import augment
-from emorec.training.fit import AugmentedBatches, Cycle, cycle_histories, fit_cycles, save_network
+from emorec.training.fit import (
+    AugmentedBatches,
+    Cycle,
+    Objective,
+    cycle_histories,
+    fit_cycles,
+    save_network,
+    training_precision,
+)
 
 MODEL_FOLDER = MODELS / "face_cnn"
 SEED = 1
@@ -122,39 +130,41 @@ def train_face_network(
         batches,
         cycles,
         work_folder,
-        loss={
-            "fer": keras.losses.CategoricalCrossentropy(label_smoothing=0.05),
-            "ferplus": keras.losses.CategoricalCrossentropy(),
-        },
-        metrics={"fer": ["accuracy"], "ferplus": ["accuracy"]},
-        weight_decay=0.02,
-        validation=(
-            standardize(pixels[validation]),
-            {"fer": labels[validation], "ferplus": votes[validation]},
+        Objective(
+            loss={
+                "fer": keras.losses.CategoricalCrossentropy(label_smoothing=0.05),
+                "ferplus": keras.losses.CategoricalCrossentropy(),
+            },
+            weight_decay=0.02,
+            metrics={"fer": ["accuracy"], "ferplus": ["accuracy"]},
+            validation=(
+                standardize(pixels[validation]),
+                {"fer": labels[validation], "ferplus": votes[validation]},
+            ),
+            validation_every_epochs=5,
         ),
-        validation_every_epochs=5,
     )
     network = build_face_network()
     network.set_weights(trained.get_weights())
     return network
 
 
-def judge(
+def evaluate(
     network: keras.Model, table: pd.DataFrame, pixels: np.ndarray
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Judge the PublicTest pictures, each beside its mirror image, as the recogniser does.
+    """Predict the PublicTest pictures, each beside its mirror image, as the recogniser does.
 
     Returns:
         Two prediction tables: the head `fer` against the Kaggle labels, all pictures; the
         head `ferplus` against the raters' majority, where there is one.
     """
-    return _judge(table, lambda faces: judge_faces(_both_heads(network), faces), pixels)
+    return _test_tables(table, lambda faces: judge_faces(_both_heads(network), faces), pixels)
 
 
-def judge_single(network: keras.Model, table: pd.DataFrame, pixels: np.ndarray) -> dict:
+def single_pass_accuracy(network: keras.Model, table: pd.DataFrame, pixels: np.ndarray) -> dict:
     """Return the accuracy of both heads on the PublicTest pictures without mirror images."""
     predict = _both_heads(network)
-    fer, ferplus = _judge(table, lambda faces: predict(standardize(faces)), pixels)
+    fer, ferplus = _test_tables(table, lambda faces: predict(standardize(faces)), pixels)
     return {
         name: evaluation.scores(t)["accuracy"]
         for name, t in zip(HEADS, (fer, ferplus), strict=True)
@@ -171,10 +181,10 @@ def _both_heads(network: keras.Model):
     return predict
 
 
-def _judge(table: pd.DataFrame, judge_pictures, pixels: np.ndarray):
+def _test_tables(table: pd.DataFrame, predict, pixels: np.ndarray):
     test = (table["usage"] == "PublicTest").to_numpy()
     clips = table[test].assign(speaker="unknown", emotion=table["label"][test])
-    of_fer, of_ferplus = np.split(judge_pictures(pixels[test]), [len(COMMON7)], axis=1)
+    of_fer, of_ferplus = np.split(predict(pixels[test]), [len(COMMON7)], axis=1)
     fer = prediction_table(clips, of_fer, COMMON7, "PublicTest")
     clear = clips["ferplus_label"].notna().to_numpy()
     clips = clips[clear].assign(emotion=clips["ferplus_label"][clear])
@@ -206,30 +216,19 @@ def write_results(folder: Path, fer: pd.DataFrame, ferplus: pd.DataFrame, sizes:
     """
     folder = Path(folder)
     write_table(folder / "history.csv", cycle_histories(folder / "work"))
-    write_table(folder / "predictions_ferplus.csv", ferplus)
-    ferplus = read_predictions(folder, "predictions_ferplus.csv")
+    protocol = (
+        "FER-2013 PublicTest, 7 classes, Kaggle labels, mean over each face and its mirror "
+        "image; trained on Training less every copy of a test picture; settings "
+        "watched on 5 % of Training; one seed; the corpus names no persons, so that one "
+        "person may stand on both sides"
+    )
+    of_votes = "the same pictures, FER+ majority of the raters, 8 classes"
     metrics = write_evidence(
         folder,
-        fer,
-        protocol=(
-            "FER-2013 PublicTest, 7 classes, Kaggle labels, mean over each face and its mirror "
-            "image; trained on Training less every copy of a test picture; settings "
-            "watched on 5 % of Training; one seed; the corpus names no persons, so that one "
-            "person may stand on both sides"
-        ),
+        Measurement(fer, protocol, unit="clip_id", facts=sizes),
+        stream="face",
         command="python -m emorec.training.face",
-        unit="clip_id",
-        extra={
-            "ferplus": {
-                "protocol": "the same pictures, FER+ majority of the raters, 8 classes",
-                "clips": len(ferplus),
-                "scores": evaluation.scores(ferplus),
-                "intervals_95": evaluation.intervals(ferplus, unit="clip_id"),
-                "confusion": evaluation.confusion(ferplus).to_numpy().tolist(),
-                "classes": list(FERPLUS8),
-            },
-            **sizes,
-        },
+        parts={"ferplus": Measurement(ferplus, of_votes, unit="clip_id")},
     )
     write_card(folder, CARD)
     return metrics
@@ -246,18 +245,18 @@ def training_facts(
         "parameters": network.count_params(),
         "training_pictures": int(train.sum()),
         "validation_pictures": int(validation.sum()),
-        "single_pass_accuracy": judge_single(network, table, pixels),
+        "single_pass_accuracy": single_pass_accuracy(network, table, pixels),
     }
 
 
 def main() -> None:
-    """Train, judge, ship."""
-    keras.mixed_precision.set_dtype_policy("mixed_bfloat16")
+    """Train, evaluate, ship."""
+    training_precision()
     table, pixels = fer2013.load_fer2013()
     network = train_face_network(table, pixels, MODEL_FOLDER / "work")
     shipped = ship(MODEL_FOLDER, network)
     facts = training_facts(shipped, table, pixels, CYCLES)
-    metrics = write_results(MODEL_FOLDER, *judge(shipped, table, pixels), facts)
+    metrics = write_results(MODEL_FOLDER, *evaluate(shipped, table, pixels), facts)
     print(
         f"PublicTest: {metrics['scores']['accuracy']:.1%} of the Kaggle labels, "
         f"{metrics['ferplus']['scores']['accuracy']:.1%} of the FER+ majority"

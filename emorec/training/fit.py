@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
@@ -16,8 +15,34 @@ import pandas as pd
 
 from emorec.files import write_atomically, write_json
 
-if TYPE_CHECKING:
-    import keras
+
+def training_precision() -> None:
+    """Have what is built from now on train in bfloat16: half the time for convolutions."""
+    keras.mixed_precision.set_dtype_policy("mixed_bfloat16")
+
+
+@contextmanager
+def precision(policy: str) -> Iterator[None]:
+    """Have what is built inside compute as `policy` says: `float32` or `mixed_bfloat16`."""
+    before = keras.mixed_precision.dtype_policy()
+    keras.mixed_precision.set_dtype_policy(policy)
+    try:
+        yield
+    finally:
+        keras.mixed_precision.set_dtype_policy(before)
+
+
+def one_hot(emotions: Iterable[str], classes: Sequence[str]) -> np.ndarray:
+    """Return targets, float32 (n, classes).
+
+    Raises:
+        ValueError: If an emotion is none of the classes.
+
+    Example:
+        >>> one_hot(["sad"], ("happy", "sad")).tolist()
+        [[0.0, 1.0]]
+    """
+    return np.eye(len(classes), dtype=np.float32)[[classes.index(name) for name in emotions]]
 
 
 class AugmentedBatches(keras.utils.PyDataset):
@@ -87,55 +112,66 @@ def cosine_adamw(
     )
 
 
+@dataclass(frozen=True)
+class Objective:
+    """What a training minimises, and what is watched meanwhile.
+
+    Attributes:
+        loss: Keras loss, or one per output.
+        weight_decay: Decoupled decay of AdamW.
+        metrics: Keras metrics, or some per output.
+        validation: (inputs, targets) to watch; never used to choose an epoch.
+        validation_every_epochs: How often to watch it.
+        callbacks: Further ones.
+    """
+
+    loss: keras.losses.Loss | Mapping[str, keras.losses.Loss]
+    weight_decay: float
+    metrics: Sequence | Mapping[str, Sequence] = ("accuracy",)
+    validation: tuple | None = None
+    validation_every_epochs: int = 1
+    callbacks: Sequence[keras.callbacks.Callback] = ()
+
+
 def fit(
     model: keras.Model,
     batches: AugmentedBatches,
+    work_folder: Path,
+    objective: Objective,
     *,
-    loss,
     epochs: int,
     learning_rate: float,
-    weight_decay: float,
-    work_folder: Path,
-    metrics=None,
-    validation=None,
-    validation_every_epochs: int = 1,
-    callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> None:
     """Train `model` in place; a run that is cut short goes on where it stopped.
 
     Args:
         model: The network; compiled here.
         batches: Training batches.
-        loss: Keras loss, or one per output.
+        work_folder: Holds `backup/` while training runs and `history.csv` afterwards.
+        objective: What is minimised.
         epochs: Passes over the batches.
         learning_rate: Peak of the cosine schedule.
-        weight_decay: Decay of AdamW.
-        work_folder: Holds `backup/` while training runs and `history.csv` afterwards.
-        metrics: Keras metrics, or some per output.
-        validation: (inputs, targets) to watch; never used to choose an epoch.
-        validation_every_epochs: How often to watch it.
-        callbacks: More of them.
     """
     work_folder = Path(work_folder)
     work_folder.mkdir(parents=True, exist_ok=True)
     model.compile(
-        cosine_adamw(epochs * len(batches), learning_rate, weight_decay),
-        loss=loss,
-        metrics=metrics,
+        cosine_adamw(epochs * len(batches), learning_rate, objective.weight_decay),
+        loss=objective.loss,
+        metrics=objective.metrics,
         jit_compile=False,
     )
     model.fit(
         batches,
         epochs=epochs,
         verbose=0,
-        validation_data=validation,
-        validation_freq=validation_every_epochs,
+        validation_data=objective.validation,
+        validation_freq=objective.validation_every_epochs,
         callbacks=[
             keras.callbacks.BackupAndRestore(str(work_folder / "backup")),
             keras.callbacks.CSVLogger(str(work_folder / "history.csv"), append=True),
             keras.callbacks.TerminateOnNaN(),
             _LogLine(),
-            *callbacks,
+            *objective.callbacks,
         ],
     )
 
@@ -160,7 +196,7 @@ def fit_cycles(
     make_batches: Callable[[int], AugmentedBatches],
     cycles: Sequence[Cycle],
     work_folder: Path,
-    **settings,
+    objective: Objective,
 ) -> keras.Model:
     """Train through several cycles; finished ones are read from `work_folder`.
 
@@ -169,7 +205,7 @@ def fit_cycles(
         make_batches: Gives the batches of cycle 0, 1, ...
         cycles: In order.
         work_folder: Holds `cycle_N/` and at the end `trained.keras`.
-        **settings: Passed on to `fit`.
+        objective: What is minimised.
 
     Returns:
         The trained network.
@@ -190,10 +226,10 @@ def fit_cycles(
         fit(
             network,
             make_batches(index),
+            folder,
+            objective,
             epochs=cycle.epochs,
             learning_rate=cycle.learning_rate,
-            work_folder=folder,
-            **settings,
         )
         network.save(reached)
     network.save(finished)

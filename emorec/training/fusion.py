@@ -1,7 +1,7 @@
 """The fusion's evidence on RAVDESS, out of fold, and the parameters that the recogniser uses.
 
-python -m emorec.training.fusion          # from the committed posteriors, in seconds
-python -m emorec.training.fusion --judge  # first have the shipped networks judge JavaSED again
+python -m emorec.training.fusion            # from the committed posteriors, in seconds
+python -m emorec.training.fusion --predict  # first run the shipped networks over JavaSED again
 """
 
 import argparse
@@ -250,24 +250,25 @@ def main(models: Path = MODELS) -> None:
     extra_table = folder / AUDIOVISUAL_NAME
     audiovisual = pd.read_csv(extra_table) if extra_table.exists() else None
     fitted = fit_deployed(joined, audiovisual)
+    protocol = (
+        "RAVDESS speech, 8 classes, voice and geometry. Both networks' posteriors of a block "
+        "of four actors come from networks trained on the other 20; the fusion's parameters "
+        "for a block are fitted on the posteriors of the other five blocks."
+    )
+    facts = {"rules": rules.round(4).to_dict("records")}
     metrics = evidence.write_evidence(
         folder,
-        tables["log-linear"],
-        protocol=(
-            "RAVDESS speech, 8 classes, voice and geometry. Both networks' posteriors of a block "
-            "of four actors come from networks trained on the other 20; the fusion's parameters "
-            "for a block are fitted on the posteriors of the other five blocks."
-        ),
+        evidence.Measurement(tables["log-linear"], protocol, facts=facts),
+        stream="fusion",
         command=COMMAND,
-        extra={"rules": rules.round(4).to_dict("records")},
     )
     files.write_atomically(folder / "fusion.json", fitted.to_json)
     write_card(folder, card_text(rules, fitted, audiovisual is not None))
     print({name: round(value, 4) for name, value in metrics["scores"].items()})
 
 
-def judge_audiovisual(models: Path = MODELS) -> pd.DataFrame:
-    """Have the shipped networks judge JavaSED; write and return their posteriors."""
+def predict_audiovisual(models: Path = MODELS) -> pd.DataFrame:
+    """Run the shipped networks over JavaSED; write and return their posteriors."""
     from emorec.recognizer import Recognizer
 
     table = audiovisual_posteriors(Recognizer.load(models), javased.load_video_table())
@@ -277,7 +278,7 @@ def judge_audiovisual(models: Path = MODELS) -> pd.DataFrame:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--judge", action="store_true", help="judge JavaSED again first")
-    if parser.parse_args().judge:
-        judge_audiovisual()
+    parser.add_argument("--predict", action="store_true", help="predict JavaSED again first")
+    if parser.parse_args().predict:
+        predict_audiovisual()
     main()

@@ -10,22 +10,21 @@ import pandas as pd
 from emorec import engines, files
 from emorec.corpora import ravdess
 from emorec.emotions import RAVDESS8
-from emorec.evaluation import evidence
-from emorec.evaluation import scores as evaluation
+from emorec.evaluation.evidence import Measurement, write_evidence
 from emorec.evaluation.model_card import CardText, write_card
-from emorec.evaluation.splits import check_disjoint, speaker_folds
+from emorec.evaluation.splits import speaker_folds
 from emorec.features.geometry import FRAME_RATE_HZ, HOP_S, WINDOW_S, cut_windows
 from emorec.networks.geometry import assemble, build_head, build_statistics
 from emorec.paths import MODELS
 from emorec.posteriors import log_mean
-from emorec.training import fit as fit_training
 from emorec.training.augment_geometry import (
     RAVDESS_FRAME_RATE_HZ,
     Strength,
     WindowAugmenter,
     draw_rounds,
 )
-from emorec.training.fit import AugmentedBatches, fit
+from emorec.training.fit import AugmentedBatches, Objective, fit, one_hot, save_network
+from emorec.training.folds import out_of_fold, take
 
 FOLDER = MODELS / "geometry"
 ROUNDS = 16
@@ -122,7 +121,7 @@ def train_geometry_network(
         return keras.saving.load_model(finished)
     keras.utils.set_random_seed(seed)
     statistics, rows = augmented_statistics(takes, tracks, rounds, seed)
-    targets = np.eye(len(classes), dtype=np.float32)[[classes.index(e) for e in takes["emotion"]]]
+    targets = one_hot(takes["emotion"], classes)
     head = build_head(statistics.mean(0), statistics.var(0) + 1e-8, len(classes))
     members = head.output_shape[1]
 
@@ -132,12 +131,12 @@ def train_geometry_network(
     fit(
         head,
         AugmentedBatches(len(rows), make_batch, BATCH_SIZE, seed),
-        loss=keras.losses.CategoricalCrossentropy(label_smoothing=LABEL_SMOOTHING),
-        metrics=["accuracy"],
+        work_folder,
+        Objective(
+            keras.losses.CategoricalCrossentropy(label_smoothing=LABEL_SMOOTHING), WEIGHT_DECAY
+        ),
         epochs=epochs,
         learning_rate=LEARNING_RATE,
-        weight_decay=WEIGHT_DECAY,
-        work_folder=work_folder,
     )
     network = assemble(head)
     network.save(finished)
@@ -158,40 +157,42 @@ def mix(rng, inputs: np.ndarray, targets: np.ndarray, members: int):
     return inputs, np.repeat(targets[:, None], members, axis=1)
 
 
-def out_of_fold(
+def train_folds(
     takes: pd.DataFrame,
     tracks: Sequence[np.ndarray],
     folder: Path = FOLDER,
     *,
-    folds: Sequence[int] = (1, 2, 3, 4, 5, 6),
+    only: Sequence[int] | None = None,
     epochs: int = EPOCHS,
     rounds: int = ROUNDS,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Predict each block of actors by a network trained on the other actors.
+    """Predict each block of actors by a network trained on the others; see `out_of_fold`.
 
-    Finished folds are read from `folder/work`, cut ones resume.
+    Args:
+        takes: All takes.
+        tracks: Their landmarks.
+        folder: The model's folder, whose `work/` holds the folds.
+        only: Numbers of the folds wanted; None for all.
+        epochs: See `train_geometry_network`.
+        rounds: Likewise.
 
     Returns:
-        The prediction table and the learning curves of all folds.
+        The prediction table and the learning curves of the folds wanted.
     """
-    predictions, histories = [], []
-    for fold, train, test in speaker_folds(takes["speaker"]):
-        if fold not in folds:
-            continue
-        check_disjoint(train=takes["speaker"][train], test=takes["speaker"][test])
-        work = Path(folder) / "work" / f"fold_{fold}"
-        network = train_geometry_network(
-            takes[train].reset_index(drop=True),
-            [track for track, chosen in zip(tracks, train, strict=True) if chosen],
-            work,
-            epochs=epochs,
-            rounds=rounds,
-        )
-        held_out = [track for track, chosen in zip(tracks, test, strict=True) if chosen]
-        posterior = clip_posteriors(network, held_out)
-        predictions.append(evaluation.prediction_table(takes[test], posterior, RAVDESS8, fold))
-        histories.append(pd.read_csv(work / "history.csv").assign(fold=fold))
-    return pd.concat(predictions, ignore_index=True), pd.concat(histories, ignore_index=True)
+
+    def predict(train: np.ndarray, test: np.ndarray, work: Path) -> np.ndarray:
+        chosen = takes[train].reset_index(drop=True), take(tracks, train)
+        network = train_geometry_network(*chosen, work, epochs=epochs, rounds=rounds)
+        return clip_posteriors(network, take(tracks, test))
+
+    folds = speaker_folds(takes["speaker"])
+    wanted = [fold for fold in folds if only is None or fold[0] in only]
+    work = Path(folder) / "work"
+    predictions = out_of_fold(takes, wanted, predict, work, RAVDESS8)
+    curves = [
+        pd.read_csv(work / f"fold_{fold}" / "history.csv").assign(fold=fold) for fold, *_ in wanted
+    ]
+    return predictions, pd.concat(curves, ignore_index=True)
 
 
 def train_shipped(
@@ -200,7 +201,7 @@ def train_shipped(
     """Train on all takes and save what the recogniser loads."""
     folder = Path(folder)
     network = train_geometry_network(takes, tracks, folder / "work" / "all")
-    fit_training.save_network(folder, network)
+    save_network(folder, network)
     engines.write_model_spec(
         folder,
         stream="geometry",
@@ -226,7 +227,7 @@ def write_model(
     Args:
         takes: All takes.
         tracks: Their landmarks.
-        predictions: From `out_of_fold`, all folds.
+        predictions: From `train_folds`, all folds.
         history: Likewise.
         folder: Where to.
 
@@ -235,12 +236,12 @@ def write_model(
     """
     files.write_table(folder / "history.csv", history)
     network = train_shipped(takes, tracks, folder)
-    metrics = evidence.write_evidence(
+    facts = {"parameters": network.count_params(), "seed": SEED, "epochs": EPOCHS}
+    metrics = write_evidence(
         folder,
-        predictions,
-        protocol=PROTOCOL,
+        Measurement(predictions, PROTOCOL, facts=facts),
+        stream="geometry",
         command="python -m emorec.training.geometry",
-        extra={"parameters": network.count_params(), "seed": SEED, "epochs": EPOCHS},
     )
     write_card(folder, CARD)
     return metrics
@@ -249,7 +250,7 @@ def write_model(
 def main(folder: Path = FOLDER) -> None:
     """Train everything, write the evidence and the shipped model."""
     takes, tracks = ravdess.load_landmarks()
-    predictions, history = out_of_fold(takes, tracks, folder)
+    predictions, history = train_folds(takes, tracks, folder)
     metrics = write_model(takes, tracks, predictions, history, folder)
     print({name: round(value, 4) for name, value in metrics["scores"].items()})
 

@@ -7,6 +7,7 @@ python -m emorec.training.voice --folds 1 2 3  # some folds only; processes can 
 import argparse
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -16,9 +17,8 @@ import pandas as pd
 from emorec.corpora import crema_d, ravdess
 from emorec.emotions import CREMA_D6, RAVDESS8
 from emorec.engines import write_model_spec
-from emorec.evaluation.evidence import read_predictions, write_evidence
+from emorec.evaluation.evidence import Measurement, write_evidence
 from emorec.evaluation.model_card import CardText, write_card
-from emorec.evaluation.scores import prediction_table
 from emorec.evaluation.splits import RAVDESS_BLOCKS, speaker_folds
 from emorec.features import voice as voice_features
 from emorec.files import write_table
@@ -28,7 +28,17 @@ from emorec.paths import MODELS
 from emorec.posteriors import log_mean
 from emorec.training import augment
 from emorec.training.augment_voice import Draw, as_another_recording
-from emorec.training.fit import AugmentedBatches, Cycle, cycle_histories, fit_cycles, save_network
+from emorec.training.fit import (
+    AugmentedBatches,
+    Cycle,
+    Objective,
+    cycle_histories,
+    fit_cycles,
+    one_hot,
+    save_network,
+    training_precision,
+)
+from emorec.training.folds import out_of_fold, take
 from emorec.training.sounds import read_sounds
 
 MODEL_FOLDER = MODELS / "voice_2d_cnn"
@@ -56,7 +66,30 @@ class Regularization:
     mixup_alpha: float = 0.1
 
 
-REGULARIZATION = Regularization()
+@dataclass(frozen=True)
+class VoiceTraining:
+    """How a voice network is trained; as the shipped one unless told otherwise.
+
+    Attributes:
+        classes: What the softmax tells apart.
+        cycles: Of the learning rate.
+        regularization: Its strengths.
+        augmentation: One of `emorec.training.augment_voice`.
+        seed: Of initial weights, order and augmentation.
+        start: A trained network whose layers, but for the softmax, are taken over.
+        build: Called with bands, frames, classes and `dropout`.
+        callbacks: Of the training, in addition.
+    """
+
+    classes: tuple[str, ...] = RAVDESS8
+    cycles: Sequence[Cycle] = CYCLES
+    regularization: Regularization = Regularization()
+    augmentation: Augmentation = as_another_recording
+    seed: int = SEED
+    start: keras.Model | None = None
+    build: Callable[..., keras.Model] = build_voice_network
+    callbacks: Sequence[keras.callbacks.Callback] = ()
+
 
 CARD = CardText(
     title="Voice 2D CNN",
@@ -83,12 +116,12 @@ def windows_of(sounds: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.nda
         belongs to (windows,).
     """
     inputs, weights, takes = [], [], []
-    for take, sound in enumerate(sounds):
+    for number, sound in enumerate(sounds):
         cutter = voice_features.SlidingWindows(voice_features.VOICE.sample_rate_hz)
         for window in [*cutter.push(sound), *cutter.finish()]:
             inputs.append(voice_features.voice_input(window.samples))
             weights.append(voice_features.loudness(window.samples))
-            takes.append(take)
+            takes.append(number)
     return np.stack(inputs), np.array(weights), np.array(takes)
 
 
@@ -96,24 +129,15 @@ def clip_posteriors(network: keras.Model, sounds: list[np.ndarray]) -> np.ndarra
     """Return one posterior per take, float (takes, 8), as the recogniser computes it."""
     inputs, weights, takes = windows_of(sounds)
     posteriors = network.predict(inputs, batch_size=64, verbose=0)
-    return np.stack(
-        [log_mean(posteriors[takes == take], weights[takes == take]) for take in range(len(sounds))]
-    )
+    rows = [takes == number for number in range(len(sounds))]
+    return np.stack([log_mean(posteriors[own], weights[own]) for own in rows])
 
 
 def train_voice_network(
     table: pd.DataFrame,
     sounds: list[np.ndarray],
     work_folder: Path,
-    *,
-    start: keras.Model | None = None,
-    classes: tuple[str, ...] = RAVDESS8,
-    cycles: Sequence[Cycle] = CYCLES,
-    regularization: Regularization = REGULARIZATION,
-    seed: int = SEED,
-    build_network: Callable[..., keras.Model] = build_voice_network,
-    augmentation: Augmentation = as_another_recording,
-    callbacks: Sequence[keras.callbacks.Callback] = (),
+    training: VoiceTraining = VoiceTraining(),
 ) -> keras.Model:
     """Train one network on all takes given; the run resumes where it was cut.
 
@@ -121,23 +145,16 @@ def train_voice_network(
         table: Takes to train on, with `emotion`.
         sounds: Their samples.
         work_folder: For backup, history and the finished network.
-        start: A trained network whose layers, but for the softmax, are taken over.
-        classes: What the softmax tells apart.
-        cycles: Of the learning rate.
-        regularization: Its strengths.
-        seed: Of initial weights, order and augmentation.
-        build_network: Called with bands, frames, classes and `dropout`; the voice CNN unless told
-            otherwise.
-        augmentation: One of `emorec.training.augment_voice`.
-        callbacks: Of the training, in addition.
+        training: How.
     """
-    keras.utils.set_random_seed(seed)
+    keras.utils.set_random_seed(training.seed)
     spectrograms = [voice_features.log_mel(sound, voice_features.VOICE) for sound in sounds]
-    targets = np.eye(len(classes), dtype=np.float32)[[classes.index(e) for e in table["emotion"]]]
+    targets = one_hot(table["emotion"], training.classes)
     frames = voice_features.VOICE.frames(
         round(voice_features.WINDOW_S * voice_features.VOICE.sample_rate_hz)
     )
-    draw = augmentation(spectrograms, table)
+    draw = training.augmentation(spectrograms, table)
+    regularization = training.regularization
 
     def make_batch(rng, indices):
         inputs = [voice_features.standardize(draw(rng, i, frames)) for i in indices]
@@ -145,21 +162,24 @@ def train_voice_network(
         return augment.mixup(rng, inputs, targets[indices], regularization.mixup_alpha)
 
     def build(dropout):
-        network = build_network(voice_features.VOICE.bands, frames, len(classes), dropout=dropout)
-        if start is not None:
-            for source, target in zip(start.layers[:-1], network.layers[:-1], strict=True):
+        bands, classes = voice_features.VOICE.bands, len(training.classes)
+        network = training.build(bands, frames, classes, dropout=dropout)
+        if training.start is not None:
+            layers = zip(training.start.layers[:-1], network.layers[:-1], strict=True)
+            for source, target in layers:
                 target.set_weights(source.get_weights())
         return network
 
     return fit_cycles(
         build,
-        lambda cycle: AugmentedBatches(len(table), make_batch, BATCH_SIZE, seed + cycle),
-        cycles,
+        lambda cycle: AugmentedBatches(len(table), make_batch, BATCH_SIZE, training.seed + cycle),
+        training.cycles,
         work_folder,
-        loss=keras.losses.CategoricalCrossentropy(label_smoothing=regularization.label_smoothing),
-        metrics=["accuracy"],
-        weight_decay=regularization.weight_decay,
-        callbacks=callbacks,
+        Objective(
+            keras.losses.CategoricalCrossentropy(label_smoothing=regularization.label_smoothing),
+            regularization.weight_decay,
+            callbacks=training.callbacks,
+        ),
     )
 
 
@@ -169,61 +189,61 @@ def pretrain(work_folder: Path, cycles: Sequence[Cycle] = PRETRAINING) -> keras.
     if finished.exists():
         return keras.saving.load_model(finished)
     table = crema_d.load_sound_table()
-    return train_voice_network(
-        table, read_sounds(table), finished.parent, classes=CREMA_D6, cycles=cycles
-    )
+    training = VoiceTraining(CREMA_D6, cycles)
+    return train_voice_network(table, read_sounds(table), finished.parent, training)
+
+
+def predict_by_others(
+    table: pd.DataFrame,
+    sounds: list[np.ndarray],
+    training: VoiceTraining,
+    train: np.ndarray,
+    test: np.ndarray,
+    work_folder: Path,
+) -> np.ndarray:
+    """Return the test takes' posteriors by a network trained on the train takes.
+
+    Args:
+        table: All takes.
+        sounds: Their samples.
+        training: How.
+        train: bool (takes,).
+        test: Likewise.
+        work_folder: Of the training.
+
+    Returns:
+        float (test takes, classes).
+    """
+    network = train_voice_network(table[train], take(sounds, train), work_folder, training)
+    return clip_posteriors(network, take(sounds, test))
 
 
 def train_folds(
     table: pd.DataFrame,
     sounds: list[np.ndarray],
     work_folder: Path,
+    training: VoiceTraining = VoiceTraining(),
     *,
-    start: keras.Model | None = None,
     blocks=RAVDESS_BLOCKS,
-    only: list[int] | None = None,
-    cycles: Sequence[Cycle] = CYCLES,
-    seed: int = SEED,
-    augmentation: Augmentation = as_another_recording,
+    only: Sequence[int] | None = None,
 ) -> pd.DataFrame:
-    """Train once per block on all other actors and judge the block's takes.
-
-    A fold whose predictions lie in `work_folder` is not trained again.
+    """Predict each block of actors by a network trained on all others; see `out_of_fold`.
 
     Args:
         table: All takes.
         sounds: Their samples.
         work_folder: Holds `fold_N/` with predictions, history and network.
-        start: The pre-trained network.
+        training: How.
         blocks: Actors of each test block.
         only: Numbers of the folds wanted; None for all.
-        cycles: Of each training.
-        seed: Of initial weights, order and augmentation.
-        augmentation: One of `emorec.training.augment_voice`.
 
     Returns:
         The prediction table of the folds wanted.
     """
-    parts = []
-    for fold, train, test in speaker_folds(table["speaker"], blocks):
-        if only is not None and fold not in only:
-            continue
-        folder = Path(work_folder) / f"fold_{fold}"
-        if not (folder / "predictions.csv").exists():
-            network = train_voice_network(
-                table[train],
-                [sounds[i] for i in np.flatnonzero(train)],
-                folder,
-                start=start,
-                cycles=cycles,
-                seed=seed,
-                augmentation=augmentation,
-            )
-            posterior = clip_posteriors(network, [sounds[i] for i in np.flatnonzero(test)])
-            predictions = prediction_table(table[test], posterior, RAVDESS8, fold)
-            write_table(folder / "predictions.csv", predictions)
-        parts.append(read_predictions(folder))
-    return pd.concat(parts, ignore_index=True)
+    folds = speaker_folds(table["speaker"], blocks)
+    wanted = [fold for fold in folds if only is None or fold[0] in only]
+    predict = partial(predict_by_others, table, sounds, training)
+    return out_of_fold(table, wanted, predict, work_folder, training.classes)
 
 
 def fold_histories(work_folder: Path) -> pd.DataFrame:
@@ -233,73 +253,76 @@ def fold_histories(work_folder: Path) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
+def voice_spec() -> dict:
+    """Return what `write_model_spec` has to know of every network that is trained here."""
+    settings = voice_features.VOICE
+    return {
+        "stream": "voice",
+        "classes": RAVDESS8,
+        "inputs": {
+            "sample_rate_hz": settings.sample_rate_hz,
+            "window_s": voice_features.WINDOW_S,
+            "window_hop_s": voice_features.WINDOW_HOP_S,
+            "n_fft": settings.n_fft,
+            "hop": settings.hop,
+            "bands": settings.bands,
+            "low_hz": settings.low_hz,
+            "high_hz": settings.high_hz,
+        },
+    }
+
+
 def ship(
     table: pd.DataFrame,
     sounds: list[np.ndarray],
     folder: Path,
-    *,
-    start: keras.Model | None = None,
-    cycles: Sequence[Cycle] = CYCLES,
+    training: VoiceTraining = VoiceTraining(),
 ) -> None:
     """Train on all speakers and save what the recogniser loads."""
-    work_folder = Path(folder) / "work" / "all"
-    network = train_voice_network(table, sounds, work_folder, start=start, cycles=cycles)
+    network = train_voice_network(table, sounds, Path(folder) / "work" / "all", training)
     save_network(folder, fold_standardization(network))
-    write_model_spec(
-        folder,
-        stream="voice",
-        classes=RAVDESS8,
-        inputs={
-            "sample_rate_hz": voice_features.VOICE.sample_rate_hz,
-            "window_s": voice_features.WINDOW_S,
-            "window_hop_s": voice_features.WINDOW_HOP_S,
-            "n_fft": voice_features.VOICE.n_fft,
-            "hop": voice_features.VOICE.hop,
-            "bands": voice_features.VOICE.bands,
-            "low_hz": voice_features.VOICE.low_hz,
-            "high_hz": voice_features.VOICE.high_hz,
-        },
-    )
+    write_model_spec(folder, **voice_spec())
 
 
 def write_results(folder: Path, predictions: pd.DataFrame) -> dict:
     """Write predictions, metrics and learning curves into the model's folder."""
     write_table(Path(folder) / "history.csv", fold_histories(Path(folder) / "work"))
+    protocol = (
+        "RAVDESS speech (sound), 8 classes, all 24 actors out of fold: six blocks of four "
+        "actors, each judged by a network trained on the other 20; pre-trained on CREMA-D; "
+        "settings chosen by training on actors 1-16 and validating on 17-20, which are also "
+        "a test block; the second cycle of the learning rate was added after a first "
+        "out-of-fold result of 61.4 %; one seed"
+    )
+    facts = {
+        "seed": SEED,
+        "pretraining": [asdict(cycle) for cycle in PRETRAINING],
+        "cycles": [asdict(cycle) for cycle in CYCLES],
+        "parameters": build_voice_network().count_params(),
+    }
     metrics = write_evidence(
         folder,
-        predictions,
-        protocol=(
-            "RAVDESS speech (sound), 8 classes, all 24 actors out of fold: six blocks of four "
-            "actors, each judged by a network trained on the other 20; pre-trained on CREMA-D; "
-            "settings chosen by training on actors 1-16 and validating on 17-20, which are also "
-            "a test block; the second cycle of the learning rate was added after a first "
-            "out-of-fold result of 61.4 %; one seed"
-        ),
+        Measurement(predictions, protocol, facts=facts),
+        stream="voice",
         command="python -m emorec.training.voice",
-        extra={
-            "seed": SEED,
-            "pretraining": [asdict(cycle) for cycle in PRETRAINING],
-            "cycles": [asdict(cycle) for cycle in CYCLES],
-            "parameters": build_voice_network().count_params(),
-        },
     )
     write_card(folder, CARD)
     return metrics
 
 
 def main() -> None:
-    """Train, judge, ship."""
+    """Train, evaluate, ship."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--folds", type=int, nargs="*", help="train these folds only (1 to 6)")
     arguments = parser.parse_args()
-    keras.mixed_precision.set_dtype_policy("mixed_bfloat16")
+    training_precision()
     work = MODEL_FOLDER / "work"
-    start = pretrain(work)
+    training = VoiceTraining(start=pretrain(work))
     table = ravdess.load_sound_table()
     sounds = read_sounds(table)
-    predictions = train_folds(table, sounds, work, start=start, only=arguments.folds)
+    predictions = train_folds(table, sounds, work, training, only=arguments.folds)
     if arguments.folds is None:
-        ship(table, sounds, MODEL_FOLDER, start=start)
+        ship(table, sounds, MODEL_FOLDER, training)
         scores = write_results(MODEL_FOLDER, predictions)["scores"]
         print(f"out of fold: accuracy {scores['accuracy']:.1%}")
 

@@ -1,4 +1,4 @@
-"""Training on a corpus with pictures, on made-up clips: it runs, resumes, keeps speakers apart."""
+"""Training on a corpus with pictures, on synthetic clips: it runs, resumes, keeps people apart."""
 
 import json
 
@@ -13,9 +13,10 @@ from emorec.evaluation.scores import prediction_table
 from emorec.evaluation.splits import SpeakerLeakError
 from emorec.experiments import frames as frames_experiment
 from emorec.experiments import javased, reference_voice
+from emorec.training.fit import one_hot
 
 
-def made_up_tables(seed=0):
+def synthetic_tables(seed=0):
     """Two streams' clip tables; the second lacks some clips."""
     first = frames_experiment.pool_frames(made_up_frame_predictions(seed=seed))
     second = frames_experiment.pool_frames(made_up_frame_predictions(seed=seed + 1))
@@ -25,26 +26,26 @@ def made_up_tables(seed=0):
 
 
 def test_fusion_joins_by_id_so_that_shuffled_tables_give_the_same():
-    tables = made_up_tables()
+    tables = synthetic_tables()
     shuffled = {s: t.sample(frac=1, random_state=3) for s, t in tables.items()}
-    fused = javased.fuse_out_of_fold(tables)
-    pd.testing.assert_frame_equal(fused, javased.fuse_out_of_fold(shuffled))
+    fused = javased.fuse_where_present(tables)
+    pd.testing.assert_frame_equal(fused, javased.fuse_where_present(shuffled))
     assert len(fused) == len(tables["voice"])
     np.testing.assert_allclose(fused[list(JAVASED6)].sum(1), 1)
 
 
 def test_seeds_are_averaged_by_clip_and_each_leaves_its_own_evidence(tmp_path, monkeypatch):
-    table = made_up_tables()["voice"].rename(columns={"truth": "emotion"}).iloc[::-1]
+    table = synthetic_tables()["voice"].rename(columns={"truth": "emotion"}).iloc[::-1]
     asked = []
 
-    def judge(table, inputs, train, test, work, seed, models):
+    def predict(table, inputs, train, test, work, seed, models):
         asked.append(seed)
         certain = 0.9 if seed == 1 else 0.6
         rest = (1 - certain) / (len(JAVASED6) - 1)
-        return np.where(javased.one_hot(table["emotion"][test]), certain, rest)
+        return np.where(one_hot(table["emotion"][test], JAVASED6), certain, rest)
 
-    monkeypatch.setitem(javased.JUDGES, "voice", judge)
-    judged = javased.judge_stream("voice", table, [], tmp_path, seeds=(1, 2))
+    monkeypatch.setitem(javased.PREDICTORS, "voice", predict)
+    judged = javased.evaluate_stream("voice", table, [], tmp_path, seeds=(1, 2))
     assert asked == [1] * 4 + [2] * 4
     odds = np.sqrt(0.9 / 0.02 * 0.6 / 0.08)
     own = judged.apply(lambda row: row[row["truth"]], axis=1)
@@ -54,7 +55,7 @@ def test_seeds_are_averaged_by_clip_and_each_leaves_its_own_evidence(tmp_path, m
     )
     assert metrics["accuracy_of_seeds"]["accuracies"] == [1.0, 1.0]
     assert len(load_evidence(tmp_path)) == 3
-    javased.judge_stream("voice", table, [], tmp_path, seeds=(1, 2))
+    javased.evaluate_stream("voice", table, [], tmp_path, seeds=(1, 2))
     assert len(asked) == 8, "finished folds are read"
 
 
@@ -68,7 +69,7 @@ def test_a_fold_s_face_is_chosen_by_the_other_folds():
         }
     )
     folds = np.repeat([1, 2, 3, 4], 2)
-    right = javased.one_hot(truth)
+    right = one_hot(truth, JAVASED6)
     wrong = np.roll(right, 1, axis=1)
 
     def right_in(*chosen):
@@ -85,17 +86,17 @@ def test_a_fold_s_face_is_chosen_by_the_other_folds():
 
 
 def test_every_set_of_streams_is_scored_and_both_help_more_than_one():
-    found = javased.compare_subsets(made_up_tables())
+    found = javased.compare_subsets(synthetic_tables())
     assert list(found.index) == ["voice + face", "voice", "face"]
     assert found.loc["voice + face", "accuracy %"] > found["accuracy %"].iloc[1:].min()
 
 
 def test_a_speaker_in_two_folds_is_refused():
-    tables = made_up_tables()
+    tables = synthetic_tables()
     tables["voice"].loc[0, "fold"] = 4
     tables["face"] = tables["face"].iloc[40:]
     with pytest.raises(SpeakerLeakError):
-        javased.fuse_out_of_fold(tables)
+        javased.fuse_where_present(tables)
 
 
 def test_frames_are_spread_over_each_clip():
@@ -107,7 +108,7 @@ def test_frames_are_spread_over_each_clip():
 
 def test_a_kind_is_judged_by_speaker_and_not_trained_twice(tmp_path):
     table, frames = made_up_frames(frames_per_clip=2)
-    first = frames_experiment.judge_kind("face", table, frames, tmp_path, epochs=1)
+    first = frames_experiment.evaluate_kind("face", table, frames, tmp_path, epochs=1)
     judged = pd.read_csv(
         tmp_path / frames_experiment.QUESTION / "frames_face" / "predictions_frames.csv"
     )
@@ -122,7 +123,7 @@ def test_a_kind_is_judged_by_speaker_and_not_trained_twice(tmp_path):
         / "predictions.csv"
     )
     stamp = weights.stat().st_mtime_ns
-    assert frames_experiment.judge_kind("face", table, frames, tmp_path, epochs=1) == first
+    assert frames_experiment.evaluate_kind("face", table, frames, tmp_path, epochs=1) == first
     assert weights.stat().st_mtime_ns == stamp
 
 

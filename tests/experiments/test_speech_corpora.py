@@ -28,6 +28,7 @@ from emorec.files import StaleCacheError
 from emorec.networks.voice import build_voice_network
 from emorec.training.fit import training_clock, training_minutes
 from emorec.training.sounds import read_sounds_once
+from emorec.training.voice import VoiceTraining
 
 
 def clips(corpus, speakers, emotions):
@@ -255,7 +256,7 @@ def test_each_held_out_half_is_judged_by_the_network_that_never_heard_it(voices,
     corpus = next(c for c in CORPORA if c.name == "SAVEE")
     table = voices["SAVEE"]
     networks = [says("angry", COMMON7), says("sad", COMMON7)]
-    judged = cross_corpus.judge(corpus, networks, corpus, table, sounds["SAVEE"])
+    judged = cross_corpus.evaluate_pair(corpus, networks, corpus, table, sounds["SAVEE"])
     verdict = judged[list(SHARED5)].idxmax(axis=1).groupby(judged["speaker"]).unique()
     assert verdict["savee-DC"].tolist() == ["angry"]
     assert verdict["savee-JE"].tolist() == ["sad"]
@@ -265,7 +266,7 @@ def test_a_foreign_corpus_is_judged_in_the_shared_classes_by_all_networks(voices
     source = next(c for c in CORPORA if c.name == "JavaSED")
     target = next(c for c in CORPORA if c.name == "SAVEE")
     networks = [says("angry", JAVASED6), says("sad", JAVASED6)]
-    judged = cross_corpus.judge(source, networks, target, voices["SAVEE"], sounds["SAVEE"])
+    judged = cross_corpus.evaluate_pair(source, networks, target, voices["SAVEE"], sounds["SAVEE"])
     assert evaluation.classes_of(judged) == SHARED5
     assert set(judged["truth"]) == set(SHARED5), "disgust and surprise are left out"
     np.testing.assert_allclose(judged[list(SHARED5)].sum(axis=1), 1, atol=1e-5)
@@ -286,7 +287,7 @@ def test_calm_counts_as_neutral_whether_or_not_the_network_knows_it(classes):
 def test_speakers_under_two_corpora_never_reach_the_matrix(voices, sounds):
     both = {"SAVEE": voices["SAVEE"], "JavaSED": voices["SAVEE"]}
     with pytest.raises(MergeError):
-        cross_corpus.judge_all(CORPORA[2:], both, sounds, {})
+        cross_corpus.evaluate_all(CORPORA[2:], both, sounds, {})
 
 
 def test_a_network_that_is_not_there_names_the_command(tmp_path):
@@ -303,13 +304,13 @@ def test_a_pretraining_run_is_judged_by_speaker_and_read_the_second_time(voices,
     table = voices["RAVDESS"]
     heard = read_sounds_once(table, tmp_path / "ravdess.npz")
     cycles = (voice_pretraining.Cycle(1, 1e-3, dropout=0.3),)
-    settings = {"start": None, "seed": 1, "test_actors": (2,), "cycles": cycles}
-    judged = voice_pretraining.train_and_judge(table, heard, tmp_path / "run", **settings)
-    assert set(judged["speaker"]) == {"ravdess-02"}
+    run = table, heard, tmp_path / "run", VoiceTraining(cycles=cycles), (2,)
+    predicted = voice_pretraining.train_and_predict(*run)
+    assert set(predicted["speaker"]) == {"ravdess-02"}
     assert training_minutes(tmp_path / "run") > 0
     (tmp_path / "run" / "trained.keras").unlink()
-    again = voice_pretraining.train_and_judge(table, heard, tmp_path / "run", **settings)
-    pd.testing.assert_frame_equal(judged, again)
+    again = voice_pretraining.train_and_predict(*run)
+    pd.testing.assert_frame_equal(predicted, again)
 
 
 def test_the_start_of_another_width_keeps_all_but_the_softmax():

@@ -18,7 +18,7 @@ from emorec.networks.rebuilt import build_conv1, build_conv3, build_mobilenet_v2
 from emorec.paths import MODELS
 from emorec.publish import rebuild
 from emorec.training import costs as costs_training
-from emorec.training.fit import Cycle
+from emorec.training.fit import Cycle, one_hot
 
 
 def subjects(count=12, seed=0):
@@ -108,17 +108,17 @@ def test_ck_plus_is_judged_both_ways_and_not_trained_twice(avatars, tmp_path):
     table, faces = avatars
     folder = tmp_path / "ck_plus_conv1"
 
-    def judge(split):
-        return ck_plus_experiment.judge_split(
+    def predict(split):
+        return ck_plus_experiment.evaluate_split(
             "conv1", split, table, faces, folder, folds=2, epochs=1
         )
 
-    by_subject, at_random = judge("subject"), judge("random")
+    by_subject, at_random = predict("subject"), predict("random")
     metrics = ck_plus_experiment.write_method(folder, "conv1", by_subject, at_random)
     assert by_subject.groupby("speaker")["fold"].nunique().max() == 1
     assert at_random.groupby("speaker")["fold"].nunique().max() == 2
     stamp = (folder / "work" / "subject" / "fold_1" / "predictions.csv").stat().st_mtime_ns
-    pd.testing.assert_frame_equal(judge("subject"), by_subject)
+    pd.testing.assert_frame_equal(predict("subject"), by_subject)
     assert (folder / "work/subject/fold_1/predictions.csv").stat().st_mtime_ns == stamp
     assert "leak" in metrics["random_split"]["protocol"]
     found = rebuild.load_evidence(tmp_path)
@@ -128,11 +128,11 @@ def test_ck_plus_is_judged_both_ways_and_not_trained_twice(avatars, tmp_path):
 
 def test_our_network_is_fine_tuned_and_answers_with_posteriors(avatars, tmp_path):
     table, faces = avatars
-    targets = ck_plus_experiment.one_hot(table["emotion"])
-    judge = ck_plus_experiment.train_face(faces[:32], targets[:32], tmp_path, 1)
-    posterior = judge(faces[:5])
+    targets = one_hot(table["emotion"], BASIC6)
+    predict = ck_plus_experiment.train_face(faces[:32], targets[:32], tmp_path, 1)
+    posterior = predict(faces[:5])
     np.testing.assert_allclose(posterior.sum(1), 1, atol=1e-3)
-    np.testing.assert_allclose(judge(faces[:5, :, ::-1]), posterior, atol=0.02)
+    np.testing.assert_allclose(predict(faces[:5, :, ::-1]), posterior, atol=0.02)
 
 
 def test_a_larger_mean_face_is_asked_to_be_shown_smaller():

@@ -1,27 +1,32 @@
+import json
 import os
 import shutil
 
 import keras
 import numpy as np
 import pandas as pd
+import pytest
 import soundfile
 from helpers import made_tone
 
 from emorec.emotions import COMMON7, RAVDESS8
+from emorec.engines import find_voice_model, voice_models
+from emorec.errors import ModelError
 from emorec.evaluation import scores as evaluation
 from emorec.evaluation.evidence import load_evidence, read_predictions
 from emorec.experiments import voice_long
 from emorec.files import write_table
 from emorec.networks.voice import build_voice_network
-from emorec.paths import MODELS
+from emorec.paths import MODELS, REPOSITORY
+from emorec.recognizer import Recognizer
 from emorec.training import sounds
 from emorec.training import voice as voice_training
 
 LONG = "alternatives/voice_long"
 
 
-def made_up_judgement(seed: int) -> pd.DataFrame:
-    """Posteriors of made-up takes, mostly right."""
+def synthetic_predictions(seed: int) -> pd.DataFrame:
+    """Posteriors of synthetic takes, mostly right."""
     rng = np.random.default_rng(seed)
     truth = np.tile(np.arange(8), 24)
     clips = pd.DataFrame(
@@ -38,7 +43,7 @@ def made_up_judgement(seed: int) -> pd.DataFrame:
     )
 
 
-def test_both_networks_judge_savee_and_the_fusion_stands_beside(tmp_path, monkeypatch):
+def test_both_networks_predict_savee_and_the_fusion_stands_beside(tmp_path, monkeypatch):
     models, corpus = tmp_path / "Models", tmp_path / "data" / "SAVEE"
     corpus.mkdir(parents=True)
     for i, letter in enumerate(("a", "d", "f", "h", "n", "sa", "su")):
@@ -48,10 +53,10 @@ def test_both_networks_judge_savee_and_the_fusion_stands_beside(tmp_path, monkey
             )
     monkeypatch.setenv("EMOREC_DATA", str(tmp_path / "data"))
     for seed, name in enumerate(("voice_2d_cnn", "geometry", LONG)):
-        write_table(models / name / "predictions.csv", made_up_judgement(seed))
+        write_table(models / name / "predictions.csv", synthetic_predictions(seed))
     for name in ("voice_2d_cnn", LONG):
         build_voice_network().save(models / name / "model.keras")
-    found = voice_long.write_results(made_up_judgement(2), models)
+    found = voice_long.write_results(synthetic_predictions(2), models)
     assert found["fused"]["scores"]["accuracy"] > found["voice"]["scores"]["accuracy"]
     assert found["savee"]["clips"] == found["savee_shipped"]["clips"] == 14
     judged = read_predictions(models / LONG, "predictions_savee.csv")
@@ -64,6 +69,37 @@ def test_both_networks_judge_savee_and_the_fusion_stands_beside(tmp_path, monkey
         "voice_long_savee_shipped",
         "fusion_long",
     }
+
+
+def test_the_long_trained_voice_can_be_chosen_and_says_another_thing():
+    clip = REPOSITORY / "DEMO" / "Examples" / "01-01-03-02-01-01-02.mp4"
+    assert "voice_long" in voice_models(MODELS)
+    chosen = Recognizer.load(MODELS, voice_model="voice_long").classify(clip)
+    assert chosen.status == "ok"
+    np.testing.assert_allclose(chosen.posteriors["voice"].sum(), 1, atol=1e-5)
+    shipped = Recognizer.load(MODELS).classify(clip)
+    assert np.abs(chosen.posteriors["voice"] - shipped.posteriors["voice"]).max() > 1e-3
+    assert any("voice_long borrows" in note for note in chosen.notes)
+
+
+def test_both_voices_are_fed_alike():
+    for name in ("voice_2d_cnn", LONG):
+        spec = json.loads((MODELS / name / "model.json").read_text())
+        expected = voice_training.voice_spec()
+        assert spec["inputs"] == expected["inputs"]
+        assert (spec["stream"], tuple(spec["classes"])) == ("voice", expected["classes"])
+
+
+def test_weights_without_a_description_are_told_from_evidence_alone(tmp_path):
+    folder = tmp_path / "alternatives" / "voice_long"
+    shutil.copytree(MODELS / LONG, folder)
+    (folder / "model.json").unlink()
+    with pytest.raises(ModelError, match=r"its weights are there, and no model\.json"):
+        find_voice_model("voice_long", tmp_path)
+    for name in ("model.onnx", "model.keras"):
+        (folder / name).unlink()
+    with pytest.raises(ModelError, match="its evidence is kept, and no weights"):
+        find_voice_model("voice_long", tmp_path)
 
 
 def test_savee_s_committed_table_is_the_committed_network_s(emorec_data, monkeypatch):

@@ -148,9 +148,9 @@ def test_a_training_leaves_evidence_that_follows_from_its_predictions(tmp_path, 
     work = tmp_path / voice_sequence.QUESTION / "voice_small" / "work"
     files.write_json(work / "pace.json", {"ms_per_step": 60.0})
     table, sounds = made_takes()
-    found = voice_sequence.train_and_judge("small", 1, table, sounds, tmp_path, budget_s=0.13)
+    found = voice_sequence.train_and_predict("small", 1, table, sounds, tmp_path, budget_s=0.13)
     assert set(found["speaker"]) == {speaker_name(17), speaker_name(18)}
-    again = voice_sequence.train_and_judge("small", 1, table, [], tmp_path)
+    again = voice_sequence.train_and_predict("small", 1, table, [], tmp_path)
     pd.testing.assert_frame_equal(again, found)
     shutil.copytree(work / "seed_1", work / "seed_2")
 

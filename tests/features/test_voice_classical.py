@@ -243,7 +243,7 @@ def test_a_class_absent_from_a_folds_training_side_raises(corpus, tmp_path):
 
 def test_classes_are_balanced_by_copies(corpus):
     codes = cache.class_codes(corpus["emotion"])
-    rows = protocols.training_rows(
+    rows = protocols.rows_with_copies(
         codes, np.arange(len(codes)), copies.COPY_KINDS, per_class=24, seed=3
     )
     counts = np.bincount(codes[rows[:, 0]])
@@ -253,7 +253,7 @@ def test_classes_are_balanced_by_copies(corpus):
 
 def test_the_random_split_shares_speakers_and_siblings(corpus):
     codes = cache.class_codes(corpus["emotion"])
-    rows = protocols.training_rows(codes, np.arange(len(codes)), ("noise",))
+    rows = protocols.rows_with_copies(codes, np.arange(len(codes)), ("noise",))
     split = protocols.random_split(codes, rows, 0.25)
     sides = (split.train, split.validation, split.test)
     assert sum(len(side) for side in sides) == len(rows)

@@ -18,7 +18,7 @@ from emorec.networks.layers import (
 from emorec.networks.voice import build_voice_network
 from emorec.paths import MODELS
 from emorec.training import fit as fit_training
-from emorec.training.fit import AugmentedBatches, Cycle, cycle_histories, fit, fit_cycles
+from emorec.training.fit import AugmentedBatches, Cycle, Objective, cycle_histories, fit, fit_cycles
 
 
 @pytest.fixture(autouse=True)
@@ -95,12 +95,10 @@ def small_problem(epochs, work_folder, stop_after=None):
     fit(
         network,
         AugmentedBatches(64, make_batch, batch_size=16, seed=0),
-        loss="sparse_categorical_crossentropy",
-        metrics=["accuracy"],
+        work_folder,
+        Objective("sparse_categorical_crossentropy", weight_decay=0.0),
         epochs=epochs,
         learning_rate=0.05,
-        weight_decay=0.0,
-        work_folder=work_folder,
     )
     return (network.predict(pictures, verbose=0).argmax(1) == truth).mean(), len(drawn)
 
@@ -134,8 +132,7 @@ def test_cycles_follow_each_other_and_finished_ones_are_not_trained_again(tmp_pa
             lambda cycle: AugmentedBatches(64, lambda _, i: (points[i], points[i, :1]), 16, cycle),
             cycles,
             tmp_path,
-            loss="mse",
-            weight_decay=0.0,
+            Objective("mse", weight_decay=0.0),
         )
 
     first = train(Cycle(2, 0.01, dropout=0.4))

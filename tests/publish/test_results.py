@@ -48,10 +48,12 @@ def add_model(tree, name, right):
     folder = tree / "Models" / name
     evidence_evaluation.write_evidence(
         folder,
-        prediction_table(clips, posterior, classes, 1),
-        protocol="RAVDESS takes, 3 classes: none of them real.",
+        evidence_evaluation.Measurement(
+            prediction_table(clips, posterior, classes, 1),
+            "RAVDESS takes, 3 classes: none of them real.",
+        ),
+        stream=folder.name.split("_")[0],
         command="python -m this",
-        extra={"stream": folder.name.split("_")[0]},
     )
     model_card.write_card(folder, model_card.CardText(f"Small {name}", "What.", "Whose."))
 
@@ -143,6 +145,36 @@ def test_changed_predictions_are_noticed_and_everything_follows(small_tree):
     assert f"**{value}**" in (small_tree / "README.md").read_text()
     metrics = json.loads((folder / "metrics.json").read_text())
     assert metrics["command"] == "python -m this", "what does not follow stays"
+
+
+def test_a_model_s_tables_are_written_at_once_and_scored_as_they_are_read_back(small_tree):
+    folder = small_tree / "Models" / "voice_small"
+    table = evidence_evaluation.read_predictions(folder)
+    thirds = table.assign(angry=1 / 3, happy=1 / 3 + 1e-7, sad=1 / 3 - 1e-7)
+    found = evidence_evaluation.write_evidence(
+        folder,
+        evidence_evaluation.Measurement(table, "By day.", facts={"seed": 3}),
+        stream="voice",
+        command="python -m this",
+        parts={
+            "night": evidence_evaluation.Measurement(
+                thirds, "At night.", "Small, at night", unit="clip_id", facts={"lamps": 2}
+            )
+        },
+    )
+    assert json.loads((folder / "metrics.json").read_text()) == found
+    assert list(found)[:3] == ["stream", "protocol", "command"]
+    assert (found["units"], found["night"]["units"]) == (4, 80)
+    assert (found["seed"], found["night"]["lamps"]) == (3, 2)
+    assert "title" not in found and found["night"]["title"] == "Small, at night"
+    # Five decimals are written: the thirds are equal, so that the first class is the verdict.
+    assert sum(row[0] for row in found["night"]["confusion"]) == 80
+    evidence = rebuild.load_evidence(small_tree / "Models")
+    assert [(e.key, e.stream, e.unit) for e in evidence] == [
+        ("", "voice", "speaker"),
+        ("night", "voice", "clip_id"),
+    ]
+    assert [rebuild.check_metrics(e) for e in evidence] == [[], []]
 
 
 def test_predictions_without_metrics_are_an_error(small_tree):

@@ -75,7 +75,7 @@ def test_another_voice_no_longer_tells_the_speaker():
     assert distance_between_speakers(only_voices) < 0.2 * distance_between_speakers(STILL)
 
 
-def test_a_network_trains_on_made_up_voices(tmp_path):
+def test_a_network_trains_on_synthetic_voices(tmp_path):
     rng = np.random.default_rng(0)
     seconds = (
         np.arange(2 * voice_features.VOICE.sample_rate_hz) / voice_features.VOICE.sample_rate_hz
@@ -87,9 +87,10 @@ def test_a_network_trains_on_made_up_voices(tmp_path):
         (np.sin(2 * np.pi * hz * seconds) + rng.normal(0, 0.01, len(seconds))).astype(np.float32)
         for hz in (110, 440, 220, 880)
     ]
-    network = voice_training.train_voice_network(
-        table, sounds, tmp_path, cycles=(Cycle(1, 1e-3, 0.3),), augmentation=as_another_voice
+    training = voice_training.VoiceTraining(
+        cycles=(Cycle(1, 1e-3, 0.3),), augmentation=as_another_voice
     )
+    network = voice_training.train_voice_network(table, sounds, tmp_path, training)
     posterior = voice_training.clip_posteriors(network, sounds)
     assert posterior.shape == (4, 8)
     np.testing.assert_allclose(posterior.sum(1), 1, rtol=1e-5)

@@ -12,7 +12,8 @@ training side alone.
 import argparse
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -23,18 +24,20 @@ from tqdm import tqdm
 from emorec.corpora import crema_d, savee
 from emorec.corpora.merged import merge_sound_tables
 from emorec.emotions import COMMON7
-from emorec.evaluation.evidence import read_predictions, write_evidence
-from emorec.evaluation.scores import prediction_table, scores
+from emorec.evaluation.evidence import Measurement, write_evidence
+from emorec.evaluation.scores import scores
 from emorec.evaluation.splits import check_classes, check_disjoint
 from emorec.experiments.classical import copies as copies_classical
 from emorec.features import voice_classical
-from emorec.files import kept_or_made, write_json, write_table
+from emorec.files import kept_or_made
 from emorec.media.reader import read_sound
 from emorec.networks.voice_classical import build_cnn4_162
 from emorec.paths import COMPARISONS
-from emorec.training.fit import training_clock, training_minutes
+from emorec.training.fit import training_clock, training_minutes, training_precision
+from emorec.training.folds import LEAKING, held_out
 
 MODEL_FOLDER = COMPARISONS / "speech_corpora" / "merged_voice_features"
+COMMAND = "python -m emorec.experiments.classical.merged_corpora"
 KINDS = ("plain", *copies_classical.COPY_KINDS)
 """The take as it is, and its copies, in the order of the features' second axis."""
 VERSION = 1
@@ -60,6 +63,10 @@ PROTOCOLS = {
         f"Two merged speech corpora, 7 classes, LEAKING random split of takes and copies: {WHOM}; "
         "a quarter of all rows judged, whose speakers and siblings were trained on; one seed"
     ),
+}
+TITLES = {
+    "by_speaker": "162 features, four convolutions, by speaker",
+    "random": "162 features, four convolutions, LEAKING split",
 }
 
 
@@ -158,33 +165,45 @@ def split_by_speaker(
     )
 
 
-def train_and_judge(train: Rows, test: Rows, work_folder: Path, epochs: int = EPOCHS):
-    """Standardise on the training rows, train, judge; a finished run is read.
+def train_and_predict(train: Rows, test: Rows, work_folder: Path, epochs: int) -> np.ndarray:
+    """Standardise on the training rows, train; return the test rows' posteriors (rows, 7)."""
+    keras.utils.set_random_seed(SEED)
+    mean, deviation = train.features.mean(0), train.features.std(0) + 1e-8
+    network = build_cnn4_162(classes=len(COMMON7))
+    network.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    network.optimizer.learning_rate = LEARNING_RATE
+    codes = np.array([COMMON7.index(name) for name in train.clips["emotion"]])
+    with training_clock(work_folder):
+        network.fit(
+            (train.features - mean) / deviation,
+            codes,
+            batch_size=BATCH_SIZE,
+            epochs=epochs,
+            verbose=2,
+            callbacks=[keras.callbacks.TerminateOnNaN()],
+        )
+    return network.predict((test.features - mean) / deviation, verbose=0)
 
-    Returns:
-        The prediction table of the test rows.
-    """
-    work_folder = Path(work_folder)
-    if not (work_folder / "predictions.csv").exists():
-        keras.utils.set_random_seed(SEED)
-        mean, deviation = train.features.mean(0), train.features.std(0) + 1e-8
-        network = build_cnn4_162(classes=len(COMMON7))
-        network.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
-        network.optimizer.learning_rate = LEARNING_RATE
-        codes = np.array([COMMON7.index(name) for name in train.clips["emotion"]])
-        with training_clock(work_folder):
-            network.fit(
-                (train.features - mean) / deviation,
-                codes,
-                batch_size=BATCH_SIZE,
-                epochs=epochs,
-                verbose=2,
-                callbacks=[keras.callbacks.TerminateOnNaN()],
-            )
-        posterior = network.predict((test.features - mean) / deviation, verbose=0)
-        judged = prediction_table(test.clips, posterior, COMMON7, fold=1)
-        write_table(work_folder / "predictions.csv", judged)
-    return read_predictions(work_folder)
+
+def measure(name: str, train: Rows, test: Rows, work: Path, epochs: int) -> Measurement:
+    """Train and predict by one of PROTOCOLS; a finished run is read from `work`."""
+    predictions = held_out(
+        train.clips,
+        test.clips,
+        partial(train_and_predict, train, test, work, epochs),
+        work,
+        COMMON7,
+        fold=1,
+        apart=LEAKING if name == "random" else "speaker",
+    )
+    facts = {
+        "seed": SEED,
+        "epochs": epochs,
+        "rows": {"train": len(train.clips), "test": len(test.clips)},
+        "parameters": build_cnn4_162(classes=len(COMMON7)).count_params(),
+        "training_minutes": round(training_minutes(work), 1),
+    }
+    return Measurement(predictions, PROTOCOLS[name], TITLES[name], facts=facts)
 
 
 def run(
@@ -195,46 +214,27 @@ def run(
     epochs: int = EPOCHS,
     test_actors: int = CREMA_D_TEST_ACTORS,
 ) -> dict:
-    """Train and judge by both protocols and write the evidence; returns the metrics."""
-    folder = Path(folder)
-    sides = {
-        "random": split_at_random(table, features),
-        "by_speaker": split_by_speaker(table, features, test_actors),
-    }
-    entries = {}
-    for name, (train, test) in sides.items():
-        work = folder / "work" / name
-        predictions = train_and_judge(train, test, work, epochs)
-        entries[name] = write_evidence(
-            folder,
-            predictions,
-            protocol=PROTOCOLS[name],
-            command="python -m emorec.experiments.classical.merged_corpora",
-            extra={
-                "title": {
-                    "random": "162 features, four convolutions, LEAKING split",
-                    "by_speaker": "162 features, four convolutions, by speaker",
-                }[name],
-                "seed": SEED,
-                "epochs": epochs,
-                "rows": {"train": len(train.clips), "test": len(test.clips)},
-                "parameters": build_cnn4_162(classes=len(COMMON7)).count_params(),
-                "training_minutes": round(training_minutes(work), 1),
-            },
-        )
-        if name == "random":
-            write_table(folder / "predictions_random.csv", predictions)
-            is_copy = predictions["clip_id"].str.contains("+", regex=False)
-            entries[name]["accuracy_of_unaltered_takes"] = scores(predictions[~is_copy])["accuracy"]
-    metrics = entries["by_speaker"] | {"random": entries["random"]}
-    write_json(folder / "metrics.json", metrics)
-    return metrics
+    """Train and evaluate by both protocols and write the evidence; returns the metrics."""
+    work = Path(folder) / "work"
+    leaking = measure("random", *split_at_random(table, features), work / "random", epochs)
+    sides = split_by_speaker(table, features, test_actors)
+    honest = measure("by_speaker", *sides, work / "by_speaker", epochs)
+    is_copy = leaking.predictions["clip_id"].str.contains("+", regex=False)
+    unaltered = scores(leaking.predictions[~is_copy])["accuracy"]
+    further = {"command": COMMAND, "accuracy_of_unaltered_takes": unaltered}
+    return write_evidence(
+        folder,
+        honest,
+        stream="voice",
+        command=COMMAND,
+        parts={"random": replace(leaking, facts={**leaking.facts, **further})},
+    )
 
 
 def main() -> None:
-    """Extract, train, judge, write the evidence."""
+    """Extract, train, evaluate, write the evidence."""
     argparse.ArgumentParser(description=__doc__.split("\n")[0]).parse_args()
-    keras.mixed_precision.set_dtype_policy("mixed_bfloat16")
+    training_precision()
     table = load_clips()
     features = features_once(table, MODEL_FOLDER / "work" / "features.npz")
     metrics = run(table, features, MODEL_FOLDER)

@@ -1,7 +1,7 @@
 """What is trained on the voice's features: a random forest, or a network with early stopping.
 
 Each *learner* has `fit(train, validation, seed, history)`, each side being (inputs, classes) and
-`history` the file of the learning curve; it returns a `Judge`.
+`history` the file of the learning curve; it returns a `FittedModel`.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ import numpy as np
 from emorec.emotions import RAVDESS8
 from emorec.networks import voice_classical as networks
 
-__all__ = ["RECIPES", "Forest", "Judge", "NeuralNetwork", "Recipe", "quick"]
+__all__ = ["RECIPES", "FittedModel", "Forest", "NeuralNetwork", "Recipe", "quick"]
 
 Side = tuple[np.ndarray, np.ndarray]
 PATIENCE = 6
@@ -21,7 +21,7 @@ BATCH_SIZE = 64
 
 
 @dataclass(frozen=True)
-class Judge:
+class FittedModel:
     """A trained model.
 
     Attributes:
@@ -42,7 +42,7 @@ class Forest:
     trees: int = 100
     least_in_leaf: int = 2
 
-    def fit(self, train: Side, validation: Side, seed: int, history: Path) -> Judge:
+    def fit(self, train: Side, validation: Side, seed: int, history: Path) -> FittedModel:
         """Fit; the validation takes train too, for nothing is chosen on them. No history."""
         from sklearn.ensemble import RandomForestClassifier
         from sklearn.pipeline import make_pipeline
@@ -55,7 +55,9 @@ class Forest:
         )
         pipeline = make_pipeline(StandardScaler(), forest).fit(inputs, codes)
         nodes = sum(tree.tree_.node_count for tree in forest.estimators_)
-        return Judge(lambda x: pipeline.predict_proba(x).astype(np.float32), int(nodes), pipeline)
+        return FittedModel(
+            lambda x: pipeline.predict_proba(x).astype(np.float32), int(nodes), pipeline
+        )
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ class NeuralNetwork:
     build: Callable
     epochs: int
 
-    def fit(self, train: Side, validation: Side, seed: int, history: Path) -> Judge:
+    def fit(self, train: Side, validation: Side, seed: int, history: Path) -> FittedModel:
         """Standardise each feature over the training rows, and train."""
         import keras
 
@@ -109,7 +111,7 @@ class NeuralNetwork:
         def posterior(x):
             return network.predict(prepare(x), batch_size=256, verbose=0)
 
-        return Judge(posterior, network.count_params(), network)
+        return FittedModel(posterior, network.count_params(), network)
 
 
 def _check_all_classes(codes: np.ndarray) -> None:

@@ -1,4 +1,4 @@
-"""Who trains and who is judged when takes have altered copies: the seeds' way, and by speaker.
+"""Who trains and who is judged when takes have altered copies: as published, and by speaker.
 
 A *row* is a take and a kind of copy, two indices into the arrays of `VoiceFeatures`. The published
 projects made copies first and split rows at random afterwards, so that a take trains and its own
@@ -20,7 +20,7 @@ from emorec.evaluation.splits import (
 )
 from emorec.experiments.classical.features import KINDS
 
-__all__ = ["Split", "by_speaker", "random_split", "training_rows"]
+__all__ = ["Split", "by_speaker", "random_split", "rows_with_copies"]
 
 VALIDATION_SHARE = 0.1
 
@@ -35,7 +35,7 @@ class Split:
     test: np.ndarray
 
 
-def training_rows(
+def rows_with_copies(
     codes: np.ndarray,
     takes: np.ndarray,
     copies: Sequence[str],
@@ -57,7 +57,7 @@ def training_rows(
         (rows, 2) int: take, kind.
 
     Example:
-        >>> training_rows(np.array([0, 1, 1]), np.arange(3), ["noise"], per_class=2).tolist()
+        >>> rows_with_copies(np.array([0, 1, 1]), np.arange(3), ["noise"], per_class=2).tolist()
         [[0, 0], [1, 0], [2, 0], [0, 1]]
     """
     kinds = [KINDS.index(kind) for kind in copies]
@@ -78,7 +78,7 @@ def random_split(codes: np.ndarray, rows: np.ndarray, test_share: float, seed: i
 
     Args:
         codes: (n,) class of every take.
-        rows: (m, 2), from `training_rows`.
+        rows: (m, 2), from `rows_with_copies`.
         test_share: Of the rows.
         seed: Of the order.
     """
@@ -128,7 +128,7 @@ def by_speaker(
         check_classes(sorted(set(emotions)), **{f"training side {fold}": emotions[train]})
         takes = np.flatnonzero(train)
         per_class = 2 * int(np.bincount(codes[takes]).max()) if is_balanced else None
-        rows = training_rows(codes, takes, copies, per_class=per_class, seed=seed + fold)
+        rows = rows_with_copies(codes, takes, copies, per_class=per_class, seed=seed + fold)
         yield Split(str(fold), rows, _plain(watched), _plain(test))
 
 

@@ -19,7 +19,7 @@ from emorec.engines import Network, load_network, write_model_spec
 from emorec.evaluation.evidence import read_predictions
 from emorec.experiments.classical.features import VoiceFeatures, class_codes, extract
 from emorec.experiments.classical.models import RECIPES, Recipe
-from emorec.experiments.classical.protocols import training_rows
+from emorec.experiments.classical.protocols import rows_with_copies
 from emorec.experiments.classical.train import SEED, inputs_of
 from emorec.files import write_atomically
 from emorec.media.reader import SoundBlock, read_sound
@@ -62,7 +62,7 @@ def train_on_all(features: VoiceFeatures, recipe: Recipe):
     """Fit the forest on all speakers, and return the fitted pipeline."""
     codes = class_codes(features.table["emotion"])
     per_class = 2 * int(np.bincount(codes).max())
-    rows = training_rows(codes, np.arange(len(codes)), recipe.copies, per_class=per_class)
+    rows = rows_with_copies(codes, np.arange(len(codes)), recipe.copies, per_class=per_class)
     side = (inputs_of(features, recipe, rows), codes[rows[:, 0]])
     nobody = (side[0][:0], side[1][:0])
     return recipe.learner.fit(side, nobody, SEED, Path()).fitted

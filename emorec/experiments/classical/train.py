@@ -12,6 +12,7 @@ import argparse
 import json
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,16 +22,18 @@ from tqdm import tqdm
 from emorec.corpora import ravdess
 from emorec.emotions import RAVDESS8
 from emorec.evaluation import scores as evaluation
-from emorec.evaluation.evidence import measured, read_predictions, write_evidence
+from emorec.evaluation.evidence import Measurement, write_evidence
 from emorec.evaluation.splits import RAVDESS_BLOCKS
 from emorec.experiments.classical.features import KINDS, VoiceFeatures, class_codes, extract
-from emorec.experiments.classical.models import RECIPES, Judge, Recipe, folder_of
-from emorec.experiments.classical.protocols import Split, by_speaker, random_split, training_rows
+from emorec.experiments.classical.models import RECIPES, FittedModel, Recipe, folder_of
+from emorec.experiments.classical.protocols import Split, by_speaker, random_split, rows_with_copies
 from emorec.features import voice_classical
 from emorec.files import write_json, write_table
 from emorec.media.reader import read_sound
 from emorec.paths import MODELS
 from emorec.posteriors import log_mean
+from emorec.training.fit import training_precision
+from emorec.training.folds import LEAKING, held_out
 
 __all__ = ["splits_of", "train", "train_split", "write_results"]
 
@@ -48,7 +51,7 @@ def splits_of(recipe: Recipe, table: pd.DataFrame, blocks=RAVDESS_BLOCKS) -> lis
         )
     )
     per_class = 2 * int(np.bincount(codes).max()) if recipe.is_balanced else None
-    rows = training_rows(codes, np.arange(len(codes)), recipe.copies, per_class=per_class)
+    rows = rows_with_copies(codes, np.arange(len(codes)), recipe.copies, per_class=per_class)
     return [*found, random_split(codes, rows, recipe.test_share, SEED)]
 
 
@@ -60,12 +63,12 @@ def inputs_of(features: VoiceFeatures, recipe: Recipe, rows: np.ndarray) -> np.n
 def train_split(
     recipe: Recipe, features: VoiceFeatures, split: Split, folder: Path, *, seed: int = SEED
 ) -> pd.DataFrame:
-    """Train on one side of a split and judge the other; a finished one is read.
+    """Train on one side of a split and predict the other; a finished one is read.
 
     Args:
         recipe: What to train.
         features: Of the whole corpus.
-        split: Who trains and who is judged.
+        split: Who trains and who is predicted.
         folder: For predictions, learning curve and facts.
         seed: Of weights and order.
 
@@ -73,29 +76,35 @@ def train_split(
         The prediction table; copies are named `clip_id+kind`.
     """
     folder = Path(folder)
-    if not (folder / "predictions.csv").exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        codes = class_codes(features.table["emotion"])
-        train, validation = (
-            (inputs_of(features, recipe, rows), codes[rows[:, 0]])
-            for rows in (split.train, split.validation)
-        )
-        start = time.process_time()
-        judge = recipe.learner.fit(train, validation, seed, folder / "history.csv")
-        seconds = time.process_time() - start
-        inputs = inputs_of(features, recipe, split.test)
-        judge.posterior(inputs)  # Keras prepares itself on the first call
-        start = time.process_time()
-        posterior = judge.posterior(inputs)
-        judging_ms = 1000 * (time.process_time() - start) / len(split.test)
-        if recipe.array == "means_26" and split.fold != RANDOM:
-            _judge_windows(judge, features, split, folder)
-        facts = {"seconds": seconds, "parameters": judge.parameters, "judging_ms": judging_ms}
-        write_json(folder / "facts.json", facts)
-        clips = _clips(features.table, split.test)
-        table = evaluation.prediction_table(clips, posterior, RAVDESS8, split.fold)
-        write_table(folder / "predictions.csv", table)
-    return read_predictions(folder)
+    known = _clips(features.table, np.concatenate([split.train, split.validation]))
+    test = _clips(features.table, split.test)
+    predict = partial(_train_and_predict, recipe, features, split, folder, seed)
+    apart = LEAKING if split.fold == RANDOM else "speaker"
+    return held_out(known, test, predict, folder, RAVDESS8, split.fold, apart=apart)
+
+
+def _train_and_predict(
+    recipe: Recipe, features: VoiceFeatures, split: Split, folder: Path, seed: int
+) -> np.ndarray:
+    folder.mkdir(parents=True, exist_ok=True)
+    codes = class_codes(features.table["emotion"])
+    train, validation = (
+        (inputs_of(features, recipe, rows), codes[rows[:, 0]])
+        for rows in (split.train, split.validation)
+    )
+    start = time.process_time()
+    model = recipe.learner.fit(train, validation, seed, folder / "history.csv")
+    seconds = time.process_time() - start
+    inputs = inputs_of(features, recipe, split.test)
+    model.posterior(inputs)  # Keras prepares itself on the first call
+    start = time.process_time()
+    posterior = model.posterior(inputs)
+    judging_ms = 1000 * (time.process_time() - start) / len(split.test)
+    if recipe.array == "means_26" and split.fold != RANDOM:
+        _predict_windows(model, features, split, folder)
+    facts = {"seconds": seconds, "parameters": model.parameters, "judging_ms": judging_ms}
+    write_json(folder / "facts.json", facts)
+    return posterior
 
 
 def _clips(table: pd.DataFrame, rows: np.ndarray) -> pd.DataFrame:
@@ -104,9 +113,11 @@ def _clips(table: pd.DataFrame, rows: np.ndarray) -> pd.DataFrame:
     return clips.assign(clip_id=clips["clip_id"] + kinds)
 
 
-def _judge_windows(judge: Judge, features: VoiceFeatures, split: Split, folder: Path) -> None:
-    """Judge the test takes as the recogniser does: its sliding windows, pooled by loudness."""
-    posterior = judge.posterior(features.windows_26)
+def _predict_windows(
+    model: FittedModel, features: VoiceFeatures, split: Split, folder: Path
+) -> None:
+    """Predict the test takes as the recogniser does: its sliding windows, pooled by loudness."""
+    posterior = model.posterior(features.windows_26)
     takes = split.test[:, 0]
     pooled = []
     for take in takes:
@@ -186,20 +197,35 @@ def write_results(
     by_speakers, at_random = tables
     facts = [json.loads(f.read_text()) for f in sorted(folder.glob("work/fold_[0-9]*/facts.json"))]
     judging_ms = float(np.median([fact["judging_ms"] for fact in facts]))
-    random_entry = _entry(
-        folder,
-        RANDOM + "_split",
-        at_random,
-        f"LEAKING random split of RAVDESS rows, {recipe.test_share:.0%} judged, the "
-        f"protocol of {recipe.source or 'the networks beside it'}: copies are made before the "
-        "split, so that copies of a judged take, and its speaker, train",
-        f"{recipe.title}, random split (leaks)",
+    leaking = (
+        f"LEAKING random split of RAVDESS rows, {recipe.test_share:.0%} judged, the protocol of "
+        f"{recipe.source or 'the networks beside it'}: copies are made before the split, so that "
+        "copies of a judged take, and its speaker, train"
     )
-    random_entry["reported"] = recipe.reported
-    # What listeners and other systems reach on unknown speakers is no yardstick for a leak.
-    random_entry["published_accuracy_percent"] = None
-    extra = {
-        "title": recipe.title,
+    parts = {
+        f"{RANDOM}_split": Measurement(
+            at_random,
+            leaking,
+            f"{recipe.title}, random split (leaks)",
+            facts={
+                "roc_auc": evaluation.roc_auc(at_random),
+                "reported": recipe.reported,
+                # What listeners and other systems reach on unknown speakers is no yardstick here.
+                "published_accuracy_percent": None,
+            },
+        )
+    }
+    windows = [pd.read_csv(f, dtype={"clip_id": str}) for f in _window_files(folder)]
+    if windows:
+        table = pd.concat(windows, ignore_index=True)
+        parts["windows"] = Measurement(
+            table,
+            "RAVDESS speech (sound), 8 classes, out of fold in the same six blocks; sliding "
+            "windows of 3 s pooled by loudness, as the recogniser judges a clip",
+            f"{recipe.title}, sliding windows",
+            facts={"roc_auc": evaluation.roc_auc(table)},
+        )
+    own = {
         "source": recipe.source,
         "seed": SEED,
         "copies": list(recipe.copies),
@@ -207,30 +233,20 @@ def write_results(
         "training_minutes": round(sum(fact["seconds"] for fact in facts) / 60, 2),
         "ms_per_clip": round(features_ms(recipe, takes, folder / "work") + judging_ms, 2),
         "roc_auc": evaluation.roc_auc(by_speakers),
-        RANDOM + "_split": random_entry,
     }
     if hasattr(recipe.learner, "epochs"):
-        extra["epochs_at_most"] = recipe.learner.epochs
-    windows = [pd.read_csv(f, dtype={"clip_id": str}) for f in _window_files(folder)]
-    if windows:
-        extra["windows"] = _entry(
-            folder,
-            "windows",
-            pd.concat(windows, ignore_index=True),
-            "RAVDESS speech (sound), 8 classes, out of fold in the same six blocks; sliding "
-            "windows of 3 s pooled by loudness, as the recogniser judges a clip",
-            f"{recipe.title}, sliding windows",
-        )
+        own["epochs_at_most"] = recipe.learner.epochs
+    protocol = (
+        "RAVDESS speech (sound), 8 classes, all 24 actors out of fold: six blocks of four "
+        f"actors, each judged by a model trained on the others; {_copies_in_words(recipe)}; "
+        f"{_choice_in_words(recipe)}; one seed"
+    )
     return write_evidence(
         folder,
-        by_speakers,
-        protocol=(
-            "RAVDESS speech (sound), 8 classes, all 24 actors out of fold: six blocks of four "
-            f"actors, each judged by a model trained on the others; {_copies_in_words(recipe)}; "
-            f"{_choice_in_words(recipe)}; one seed"
-        ),
+        Measurement(by_speakers, protocol, recipe.title, facts=own),
+        stream="voice",
         command=f"python -m emorec.experiments.classical.train --models {name}",
-        extra=extra,
+        parts=parts,
     )
 
 
@@ -250,28 +266,12 @@ def _choice_in_words(recipe: Recipe) -> str:
     return f"the next block chooses the epoch, at most {recipe.learner.epochs}"
 
 
-def _entry(folder: Path, key: str, table: pd.DataFrame, protocol: str, title: str) -> dict:
-    """Write a further prediction table; return its entry for the metrics."""
-    write_table(folder / f"predictions_{key}.csv", table)
-    table = read_predictions(folder, f"predictions_{key}.csv")
-    return {
-        "protocol": protocol,
-        "title": title,
-        "bootstrapped_over": "speaker",
-        "units": int(table["speaker"].nunique()),
-        **measured(table, "speaker"),
-        "roc_auc": evaluation.roc_auc(table),
-    }
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Train the models asked for and write their evidence."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--models", nargs="*", choices=RECIPES, default=list(RECIPES))
     names = parser.parse_args(arguments).models
-    import keras
-
-    keras.mixed_precision.set_dtype_policy("mixed_bfloat16")
+    training_precision()
     features = extract(ravdess.load_sound_table())
     for name in names:
         metrics = write_results(name, train(name, features), features.table)

@@ -1,0 +1,111 @@
+"""The out-of-fold loop: train on one side, predict the other, and read what is finished."""
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from emorec.evaluation.evidence import read_predictions
+from emorec.evaluation.scores import prediction_table
+from emorec.evaluation.splits import check_disjoint
+from emorec.files import StaleCacheError, write_table
+
+Fold = tuple[int | str, np.ndarray, np.ndarray]
+"""Number or name, train rows, test rows; the rows are bool masks (n,)."""
+
+LEAKING = "clip_id"
+"""Given as `apart`: rows are on one side each, and speakers on both. The scores leak: this is for
+splits that serve to show it, and for corpora that name no persons."""
+
+
+def take(items: Sequence[Any], mask: np.ndarray) -> list:
+    """Return the items that a bool mask (n,) chooses, in order.
+
+    Example:
+        >>> take(["a", "b", "c"], np.array([True, False, True]))
+        ['a', 'c']
+    """
+    return [item for item, chosen in zip(items, mask, strict=True) if chosen]
+
+
+def held_out(
+    train: pd.DataFrame,
+    test: pd.DataFrame,
+    predict: Callable[[], np.ndarray],
+    folder: Path,
+    classes: Sequence[str],
+    fold: int | str,
+    *,
+    apart: str = "speaker",
+) -> pd.DataFrame:
+    """Predict one held-out side; what `folder/predictions.csv` holds is read instead.
+
+    Args:
+        train: Clips that are trained on: `clip_id`, `speaker`.
+        test: Clips that are predicted: `clip_id`, `speaker`, `emotion`.
+        predict: Trains and returns a posterior, float (test clips, classes). A clip whose row
+            holds NaN could not be predicted and is left out.
+        folder: For `predictions.csv`.
+        classes: Of the posterior.
+        fold: Number or name, for the table.
+        apart: Column of which no value may be on both sides; see `LEAKING`.
+
+    Returns:
+        The prediction table, as it is read back.
+
+    Raises:
+        SpeakerLeakError: If a speaker is on both sides.
+        emorec.files.StaleCacheError: If the finished predictions are of other clips.
+        ValueError: If the posterior has not one row for each clip.
+    """
+    check_disjoint(train=train[apart], test=test[apart])
+    file = Path(folder) / "predictions.csv"
+    if not file.exists():
+        posterior = np.asarray(predict())
+        if len(posterior) != len(test):
+            raise ValueError(f"{file}: posterior of {len(posterior)} rows for {len(test)} clips")
+        there = np.isfinite(posterior).all(1)
+        write_table(file, prediction_table(test[there], posterior[there], classes, fold))
+    found = read_predictions(folder)
+    if not set(found["clip_id"]) <= set(test["clip_id"]):
+        raise StaleCacheError(file, "it holds predictions of other clips than those asked for")
+    return found
+
+
+def out_of_fold(
+    table: pd.DataFrame,
+    folds: Iterable[Fold],
+    predict: Callable[[np.ndarray, np.ndarray, Path], np.ndarray],
+    work: Path,
+    classes: Sequence[str],
+    *,
+    apart: str = "speaker",
+) -> pd.DataFrame:
+    """Predict each fold's test rows by what is trained on its train rows; finished ones are read.
+
+    Args:
+        table: All clips: `clip_id`, `speaker`, `emotion`.
+        folds: Those wanted; see `Fold`.
+        predict: Called with train rows, test rows and the fold's folder; trains there, and
+            returns a posterior as `held_out` wants it.
+        work: Holds `fold_N/` with predictions, networks and learning curves.
+        classes: Of the posterior.
+        apart: Column of which no value may be on both sides of a fold; see `LEAKING`.
+
+    Returns:
+        The prediction table, fold by fold, each in the order of `table`.
+
+    Raises:
+        SpeakerLeakError: If a speaker is on both sides of a fold.
+        emorec.files.StaleCacheError: If finished predictions are of other clips.
+    """
+    parts = []
+    for number, train, test in folds:
+        folder = Path(work) / f"fold_{number}"
+        predict_fold = partial(predict, train, test, folder)
+        sides = table[train], table[test]
+        parts.append(held_out(*sides, predict_fold, folder, classes, number, apart=apart))
+    return pd.concat(parts, ignore_index=True)
