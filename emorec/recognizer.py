@@ -21,6 +21,7 @@ from emorec.faces.landmarks import LandmarkPredictor
 from emorec.fusion import LogLinearFusion
 from emorec.media.pacing import read_ahead
 from emorec.media.reader import MADE_UP, ClipReader, FrameBatch, MediaError
+from emorec.paths import default_models_folder
 from emorec.result import ClipResult
 from emorec.streams.face import FaceStream
 from emorec.streams.geometry import GeometryStream
@@ -76,22 +77,27 @@ class Recognizer:
 
     @classmethod
     def load(
-        cls, folder: str | Path = "Models", engine: str = "onnx", voice_model: str | Path = ""
+        cls,
+        folder: str | Path | None = None,
+        engine: str = "onnx",
+        voice_model: str | Path = "",
     ) -> Recognizer:
         """Load all networks.
 
         Args:
-            folder: The models' folder, which holds one folder for each model.
+            folder: The models' folder, which holds one folder for each model; by default the
+                repository's `Models`, or what the installed package carries.
             engine: "onnx" (starts fast) or "keras" (runs on what the Keras backend uses).
             voice_model: Another voice model than the shipped one: its folder, or that
                 folder's name in `folder`. It is fused as its own `fusion.json` says, or with
                 the shipped weights, which a note then tells.
 
         Raises:
+            MissingPartError: When a model or an engine needs a package that is not installed.
             ModelError: When a model is absent, broken or foreign.
             ValueError: When the engine is unknown.
         """
-        folder = Path(folder)
+        folder = default_models_folder() if folder is None else Path(folder)
         folders = {stream: folder / name for stream, name in MODEL_FOLDERS.items()}
         fusion_file, notes = folder / "fusion" / "fusion.json", []
         if voice_model:
@@ -125,7 +131,7 @@ class Recognizer:
             ValueError: When there is neither a voice nor a face in any clip.
 
         Example:
-            >>> Recognizer.load("Models").calibrate(["a.mp4", "b.mp4"])  # doctest: +SKIP
+            >>> Recognizer.load().calibrate(["a.mp4", "b.mp4"])  # doctest: +SKIP
         """
         parts = (self.networks, self._fusion, self.landmarks, self._origin)
         plain = Recognizer(*parts)

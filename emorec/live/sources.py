@@ -272,7 +272,7 @@ class MicrophoneSource(Source):
         try:
             import sounddevice
         except ImportError as error:
-            remedy = "pip install sounddevice"
+            remedy = "pip install 'emorec[live]'"
             raise SourceError(self._name, "sounddevice is not installed", remedy) from error
         except OSError as error:
             remedy = "install it (apt install libportaudio2, or brew install portaudio)"
