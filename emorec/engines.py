@@ -7,7 +7,7 @@ same weights from `model.keras`, which needs TensorFlow (or another backend) to 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -180,7 +180,10 @@ class KerasNetwork:
         return ops.convert_to_numpy(outputs)
 
 
-ENGINES = {"onnx": OnnxNetwork, "keras": KerasNetwork}
+ENGINES: dict[str, Callable[[Path, ModelSpec], Network]] = {
+    "onnx": OnnxNetwork,
+    "keras": KerasNetwork,
+}
 
 
 def _loaded(path: Path, load):

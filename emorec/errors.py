@@ -61,7 +61,7 @@ class MediaError(EmorecError):
     @classmethod
     def because_of(cls, path: str | Path, error: Exception) -> MediaError:
         """Say in plain words why a file could not be opened."""
-        return cls(path, *_REASONS.get(getattr(error, "errno", None), _unknown_failure(error)))
+        return cls(path, *_REASONS.get(getattr(error, "errno", 0), _unknown_failure(error)))
 
 
 class ModelError(EmorecError):

@@ -36,7 +36,11 @@ MODEL_FOLDERS = {"voice": "voice_2d_cnn", "face": "face_cnn", "geometry": "geome
 
 TIMELINE_HOP_S = 0.5
 
-STREAM_CLASSES = {"voice": VoiceStream, "face": FaceStream, "geometry": GeometryStream}
+STREAM_CLASSES: dict[str, type[VoiceStream | FaceStream | GeometryStream]] = {
+    "voice": VoiceStream,
+    "face": FaceStream,
+    "geometry": GeometryStream,
+}
 
 _FIT_AGAIN = "fetch the file from the repository again, or run the fusion's notebook"
 _FRAMES_PER_BATCH = 8
@@ -99,7 +103,8 @@ class Recognizer:
         """
         folder = default_models_folder() if folder is None else Path(folder)
         folders = {stream: folder / name for stream, name in MODEL_FOLDERS.items()}
-        fusion_file, notes = folder / "fusion" / "fusion.json", []
+        fusion_file = folder / "fusion" / "fusion.json"
+        notes: list[str] = []
         if voice_model:
             own = find_voice_model(voice_model, folder)
             fusion_file, notes = _fusion_beside(own, folders["voice"], fusion_file)
@@ -174,8 +179,8 @@ class Recognizer:
             if watch is not None:
                 watch(max(voice.end_s, picture.end_s))
         seen, faces_used = picture.finish()
-        found = {"voice": voice.finish(), **seen}
-        found = {s: self._personal_findings(s, f) for s, f in found.items() if f}
+        said = {"voice": voice.finish(), **seen}
+        found = {s: self._personal_findings(s, f) for s, f in said.items() if f}
         origin = [MADE_UP] if reader.info.comment == MADE_UP else []
         notes = [*origin, *self._notes, *reader.notes, *voice.notes, *picture.notes]
         duration_s = max(voice.end_s, picture.end_s)

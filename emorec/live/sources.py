@@ -302,7 +302,7 @@ def in_order(
         When each is due, seconds from the start of the clip, and a batch of one frame or a block
         of sound; a frame is due at its time, sound at its end, as it is from a microphone.
     """
-    ends_s = {FrameBatch: -np.inf} if has_picture else {}
+    ends_s: dict[type, float] = {FrameBatch: -np.inf} if has_picture else {}
     ends_s |= {SoundBlock: -np.inf} if has_sound else {}
     waiting: list[tuple[float, int, FrameBatch | SoundBlock]] = []
     number = itertools.count()
