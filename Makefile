@@ -4,6 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 APP_READY := $(VENV)/app-ready
+# With hashes: pip then refuses a package that is not the one that was locked.
+COMPILE := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
+	--quiet --custom-compile-command "make lock" $(NEWER)
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 # In the order of what reads whose results.
 TRAIN := voice face geometry fusion
@@ -11,7 +14,7 @@ TRAIN := voice face geometry fusion
 EXPERIMENTS := $(sort $(patsubst emorec/experiments/%.py,%,$(filter-out %/__init__.py,$(wildcard emorec/experiments/*.py))))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo app app-ready test lint notebooks bench results slides train experiments examples demo-video lock clean
+.PHONY: help demo app app-ready test lint notebooks bench results slides train experiments examples demo-video lock wheel clean
 
 help: ## List the targets
 	@grep -hE '^[a-z%-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z%-]+):.*## /\1\t/' | expand -t 18
@@ -20,10 +23,10 @@ $(READY): requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; say which with: make PYTHON=python3.12")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-# The page is optional: its packages come on top, and may replace a version of requirements.txt.
+# The page is optional; its lock holds all that it needs, in the versions of requirements.txt.
 $(APP_READY): requirements-app.txt $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-app.txt
 	@touch $@
@@ -40,9 +43,11 @@ test: lint $(READY) ## Lint, unit tests, and every notebook in quick mode
 	$(BIN)/python -m pytest --durations=10
 	$(MAKE) notebooks
 
-lint: $(READY) ## Check style and formatting
+lint: $(READY) ## Check style, formatting, imports between wings, and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/mypy
 
 notebooks: $(READY) ## Run every notebook in quick mode
 	EMOREC_QUICK=1 $(BIN)/python -m pytest -n 2 --nbmake --nbmake-timeout=300 --durations=0 --ignore=DEMO/Results notebooks DEMO
@@ -73,14 +78,12 @@ examples: $(READY) ## Draw the clips in DEMO/Examples again
 demo-video: $(READY) ## Draw DEMO/ER_DEMO.mp4 and its still picture again, from a made-up clip
 	$(BIN)/python -m emorec.publish.demo_video
 
-lock: $(READY) ## Make requirements.txt anew from the ranges in pyproject.toml
-	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --upgrade \
-		--custom-compile-command "make lock" --output-file requirements.txt
-	mkdir -p build && cp requirements.txt build/all.txt
-	$(BIN)/uv pip compile pyproject.toml --extra dev --extra app --extra browser --universal \
-		--python-version 3.11 --no-annotate --no-header --output-file build/all.txt --quiet
-	{ echo "# What the web page and its browser tests need beyond requirements.txt; made by \`make lock\`."; \
-		grep -vxFf requirements.txt build/all.txt; } > requirements-app.txt
+lock: $(READY) ## Make the locks anew from pyproject.toml; newer versions with: make lock NEWER=--upgrade
+	$(COMPILE) --extra dev --output-file requirements.txt
+	$(COMPILE) --extra app --extra browser --constraint requirements.txt --output-file requirements-app.txt
+
+wheel: $(READY) ## Build dist/emorec-*.whl: code, shipped models, cascade, landmark file
+	$(BIN)/uv build --quiet --no-build-isolation --python $(BIN)/python --out-dir dist .
 
 clean: ## Remove the environment and everything that is made again
-	rm -rf $(VENV) DEMO/Results build *.egg-info .pytest_cache .ruff_cache
+	rm -rf $(VENV) DEMO/Results build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .import_linter_cache

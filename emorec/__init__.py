@@ -1,7 +1,7 @@
 """Reads emotion from a speaking person's voice and face.
 
 >>> from emorec import Recognizer  # doctest: +SKIP
->>> Recognizer.load("Models").classify("clip.mp4").emotion  # doctest: +SKIP
+>>> Recognizer.load().classify("clip.mp4").emotion  # doctest: +SKIP
 'happy'
 """
 

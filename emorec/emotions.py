@@ -65,7 +65,7 @@ def fold_matrix(source: Sequence[str], target: Sequence[str]) -> np.ndarray:
     """
     matrix = np.zeros((len(source), len(target)), np.float32)
     for row, name in enumerate(source):
-        destination = name if name in target else _NEAREST.get(name)
+        destination = name if name in target else _NEAREST.get(name, "")
         if destination in target:
             matrix[row, list(target).index(destination)] = 1.0
     if not matrix.any():

@@ -7,14 +7,14 @@ same weights from `model.keras`, which needs TensorFlow (or another backend) to 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
-from emorec.errors import ModelError
+from emorec.errors import MissingPartError, ModelError, require
 from emorec.files import write_json
 
 __all__ = [
@@ -99,6 +99,7 @@ def load_network(folder: str | Path, engine: str = "onnx") -> Network:
         engine: "onnx" or "keras"; a model that only another can run is run by that.
 
     Raises:
+        MissingPartError: When the engine is not installed.
         ModelError: When a file is absent, broken, or no network of this project.
         ValueError: When the engine is unknown.
     """
@@ -148,11 +149,16 @@ class KerasNetwork:
     """A network in Keras, on whatever its backend uses.
 
     Raises:
+        MissingPartError: When Keras or its backend is not installed.
         ModelError: When `model.keras` is absent, broken or foreign.
     """
 
     def __init__(self, folder: Path, spec: ModelSpec):
-        import keras
+        require("train", "keras")
+        try:
+            import keras
+        except ImportError as error:
+            raise MissingPartError(error.name or "the backend of Keras", "train") from error
 
         self.spec = spec
         path = folder / "model.keras"
@@ -174,7 +180,10 @@ class KerasNetwork:
         return ops.convert_to_numpy(outputs)
 
 
-ENGINES = {"onnx": OnnxNetwork, "keras": KerasNetwork}
+ENGINES: dict[str, Callable[[Path, ModelSpec], Network]] = {
+    "onnx": OnnxNetwork,
+    "keras": KerasNetwork,
+}
 
 
 def _loaded(path: Path, load):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import importlib.util
 from pathlib import Path
 
 __all__ = [
@@ -10,10 +11,12 @@ __all__ = [
     "DataError",
     "EmorecError",
     "MediaError",
+    "MissingPartError",
     "ModelError",
     "OutputError",
     "SourceError",
     "printable",
+    "require",
 ]
 
 
@@ -58,7 +61,7 @@ class MediaError(EmorecError):
     @classmethod
     def because_of(cls, path: str | Path, error: Exception) -> MediaError:
         """Say in plain words why a file could not be opened."""
-        return cls(path, *_REASONS.get(getattr(error, "errno", None), _unknown_failure(error)))
+        return cls(path, *_REASONS.get(getattr(error, "errno", 0), _unknown_failure(error)))
 
 
 class ModelError(EmorecError):
@@ -94,6 +97,36 @@ class CorpusMissingError(EmorecError, FileNotFoundError):
 
     def __reduce__(self) -> tuple:
         return type(self), (self.name, self.looked_for)
+
+
+class MissingPartError(EmorecError, ImportError):
+    """An optional part of the package that is not installed.
+
+    >>> print(MissingPartError("Keras", "train"))
+    Keras: it is not installed. Remedy: pip install 'emorec[train]'.
+    """
+
+    def __init__(self, what: str, extra: str):
+        super().__init__(what, "it is not installed", f"pip install 'emorec[{extra}]'")
+        self.extra = extra
+
+    def __reduce__(self) -> tuple:
+        return type(self), (self.what, self.extra)
+
+
+def require(extra: str, *modules: str) -> None:
+    """Make sure that optional packages are installed, without importing them.
+
+    Args:
+        extra: The extra of this package that brings them.
+        modules: What is imported from them.
+
+    Raises:
+        MissingPartError: If one is missing; it names all that are.
+    """
+    missing = [name for name in modules if importlib.util.find_spec(name) is None]
+    if missing:
+        raise MissingPartError(" and ".join(missing), extra)
 
 
 _FETCH_OR_TRAIN = "fetch the file from the repository again, or train the network with its notebook"

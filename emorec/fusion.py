@@ -62,7 +62,7 @@ class LogLinearFusion:
             chosen = (present == pattern).all(1)
             exponents = self.exponents(streams)
             fused[chosen] = softmax(
-                sum(exponents[s] * floored_log(rows[s][chosen]) for s in streams)
+                sum((exponents[s] * floored_log(rows[s][chosen]) for s in streams), np.zeros(()))
             )
         return fused.reshape(shape)
 

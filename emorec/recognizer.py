@@ -21,6 +21,7 @@ from emorec.faces.landmarks import LandmarkPredictor
 from emorec.fusion import LogLinearFusion
 from emorec.media.pacing import read_ahead
 from emorec.media.reader import MADE_UP, ClipReader, FrameBatch, MediaError
+from emorec.paths import default_models_folder
 from emorec.result import ClipResult
 from emorec.streams.face import FaceStream
 from emorec.streams.geometry import GeometryStream
@@ -35,7 +36,11 @@ MODEL_FOLDERS = {"voice": "voice_2d_cnn", "face": "face_cnn", "geometry": "geome
 
 TIMELINE_HOP_S = 0.5
 
-STREAM_CLASSES = {"voice": VoiceStream, "face": FaceStream, "geometry": GeometryStream}
+STREAM_CLASSES: dict[str, type[VoiceStream | FaceStream | GeometryStream]] = {
+    "voice": VoiceStream,
+    "face": FaceStream,
+    "geometry": GeometryStream,
+}
 
 _FIT_AGAIN = "fetch the file from the repository again, or run the fusion's notebook"
 _FRAMES_PER_BATCH = 8
@@ -76,24 +81,30 @@ class Recognizer:
 
     @classmethod
     def load(
-        cls, folder: str | Path = "Models", engine: str = "onnx", voice_model: str | Path = ""
+        cls,
+        folder: str | Path | None = None,
+        engine: str = "onnx",
+        voice_model: str | Path = "",
     ) -> Recognizer:
         """Load all networks.
 
         Args:
-            folder: The models' folder, which holds one folder for each model.
+            folder: The models' folder, which holds one folder for each model; by default the
+                repository's `Models`, or what the installed package carries.
             engine: "onnx" (starts fast) or "keras" (runs on what the Keras backend uses).
             voice_model: Another voice model than the shipped one: its folder, or that
                 folder's name in `folder`. It is fused as its own `fusion.json` says, or with
                 the shipped weights, which a note then tells.
 
         Raises:
+            MissingPartError: When a model or an engine needs a package that is not installed.
             ModelError: When a model is absent, broken or foreign.
             ValueError: When the engine is unknown.
         """
-        folder = Path(folder)
+        folder = default_models_folder() if folder is None else Path(folder)
         folders = {stream: folder / name for stream, name in MODEL_FOLDERS.items()}
-        fusion_file, notes = folder / "fusion" / "fusion.json", []
+        fusion_file = folder / "fusion" / "fusion.json"
+        notes: list[str] = []
         if voice_model:
             own = find_voice_model(voice_model, folder)
             fusion_file, notes = _fusion_beside(own, folders["voice"], fusion_file)
@@ -125,7 +136,7 @@ class Recognizer:
             ValueError: When there is neither a voice nor a face in any clip.
 
         Example:
-            >>> Recognizer.load("Models").calibrate(["a.mp4", "b.mp4"])  # doctest: +SKIP
+            >>> Recognizer.load().calibrate(["a.mp4", "b.mp4"])  # doctest: +SKIP
         """
         parts = (self.networks, self._fusion, self.landmarks, self._origin)
         plain = Recognizer(*parts)
@@ -168,8 +179,8 @@ class Recognizer:
             if watch is not None:
                 watch(max(voice.end_s, picture.end_s))
         seen, faces_used = picture.finish()
-        found = {"voice": voice.finish(), **seen}
-        found = {s: self._personal_findings(s, f) for s, f in found.items() if f}
+        said = {"voice": voice.finish(), **seen}
+        found = {s: self._personal_findings(s, f) for s, f in said.items() if f}
         origin = [MADE_UP] if reader.info.comment == MADE_UP else []
         notes = [*origin, *self._notes, *reader.notes, *voice.notes, *picture.notes]
         duration_s = max(voice.end_s, picture.end_s)

@@ -163,8 +163,8 @@ def test_a_forest_runs_in_onnx_whatever_engine_runs_the_networks(models):
 
 def test_the_command_line_takes_a_name_and_lists_names(models, clip, capsys):
     arguments = ["classify", str(clip), "--models", str(models), "--voice-model"]
-    assert cli.main([*arguments, "forest"]) == cli.EXIT_OK
-    assert cli.main([*arguments, "oak"]) == cli.EXIT_WRONG_USAGE
+    assert cli.main([*arguments, "forest"]) == cli.common.EXIT_OK
+    assert cli.main([*arguments, "oak"]) == cli.common.EXIT_WRONG_USAGE
     assert "choose from forest, voice_2d_cnn" in capsys.readouterr().err
 
 

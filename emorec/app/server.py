@@ -48,7 +48,6 @@ def run(options: Namespace) -> int:
     from emorec.errors import ModelError
 
     try:
-        _check_extras()
         password = _password(options)
         listening = _listen(options.host, options.port)
         with listening, contextlib.suppress(KeyboardInterrupt):
@@ -137,17 +136,6 @@ def make_app(recognizer: Recognizer, models: Path, store: Store, password: str |
         head=HEAD,
     )
     return Guard(outer, password)
-
-
-def _check_extras() -> None:
-    import importlib.util
-
-    missing = [n for n in ("gradio", "websockets") if importlib.util.find_spec(n) is None]
-    if missing:
-        raise AppError(
-            f"the web page needs {' and '.join(missing)}, which is not installed. Remedy: "
-            "pip install -r requirements-app.txt"
-        )
 
 
 def _password(options: Namespace) -> str | None:

@@ -1,16 +1,19 @@
-"""What ``emorec app`` takes; light, for every command reads it."""
+"""``emorec app``: the web page."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-_EXAMPLES = """examples:
+from emorec.cli import common
+from emorec.errors import EmorecError, require
+
+EXAMPLES = """examples:
   emorec app                                  opens the page in the browser
   emorec app --port 8000 --no-browser
   emorec app --host 0.0.0.0 --password-file password.txt
 
-The page needs: pip install -r requirements-app.txt
+The page needs: pip install 'emorec[app]'
 It listens on 127.0.0.1, where only this machine reaches it. With --host others reach it too, and
 have to give a password: from --password-file, from the variable EMOREC_APP_PASSWORD, or typed when
 asked. What they send then crosses the network unencrypted, and browsers allow camera and
@@ -23,15 +26,15 @@ exit status:
 """
 
 
-def add_app(commands) -> None:
-    """Add ``emorec app`` to the commands of a parser."""
-    app = commands.add_parser(
+def add_to(commands) -> None:
+    """Add the command and its arguments."""
+    app = common.add_command(
+        commands,
         "app",
         help="open the web page: clips, live view, and what is known of the models",
         description="Serves a web page on this machine: clips, live view, and what is known of "
         "the models. Nothing that is sent to it leaves the machine.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        examples=EXAMPLES,
     )
     add = app.add_argument
     add("--port", type=_port, default=7860, metavar="N", help="port; 0: any free one (7860)")
@@ -39,8 +42,19 @@ def add_app(commands) -> None:
     add("--host", default="127.0.0.1", metavar="ADDRESS", help="address to listen on (127.0.0.1)")
     add("--password-file", type=Path, metavar="FILE", help="file with the page's password")
     add("--keep", type=float, default=60, metavar="S", help="how long clips outlive their tab (60)")
-    add("--models", type=Path, default=None, metavar="FOLDER", help="where the models lie (Models)")
-    app.set_defaults(run=_run)
+    common.add_models_folder(app)
+    app.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serve the page until Ctrl-C; see ``emorec app --help``."""
+    try:
+        require("app", "gradio", "websockets", "pandas")
+    except EmorecError as error:
+        return common.refuse(error)
+    from emorec.app import server
+
+    return server.run(options)
 
 
 def _port(text: str) -> int:
@@ -48,9 +62,3 @@ def _port(text: str) -> int:
     if not 0 <= port <= 65_535:
         raise argparse.ArgumentTypeError("must be a number from 0 to 65535")
     return port
-
-
-def _run(options: argparse.Namespace) -> int:
-    from emorec.app.server import run
-
-    return run(options)

@@ -1,117 +1,117 @@
-"""`emorec data`: fetch a corpus, say where it is got, or verify what is there."""
+"""``emorec data``: fetch a corpus, say where it is got, or verify what is there."""
 
 from __future__ import annotations
 
 import argparse
-import os
-import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from emorec.corpora import ravdess
-from emorec.errors import DataError
-from emorec.fetch.sources import KEYS, SOURCES, archives
-from emorec.fetch.unpack import unpack_landmarks, unpack_takes
-from emorec.fetch.verify import DOWNLOADS, Report, verify_all, whole_takes
-from emorec.fetch.zenodo import ZENODO_URL, disk_error, fetch, read_record
+from emorec.cli import common
+from emorec.errors import DataError, EmorecError, require
 from emorec.paths import data_folder
 
-EXIT_OK, EXIT_NOT_WHOLE, EXIT_WRONG_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
+if TYPE_CHECKING:
+    from emorec.fetch.verify import Report
 
-_MODALITIES = {"sound": "03", "video": "01"}
+EXAMPLES = """examples:
+  emorec data --verify                        what is there, what is missing, what mends it
+  emorec data ravdess                         the speech sound of RAVDESS (215 MB)
+  emorec data ravdess --part video --actors 1-4,21
+  emorec data ravdess --part landmarks --to /data/emotion
+  emorec data crema-d                         where to get it, and where to put it
+
+Archives come from Zenodo, are checked against the record's MD5 and unpacked into RAVDESS's
+layout; a cut transfer goes on where it stopped. Only speech is unpacked, and of the clips those
+with sound (01-01-...). EMOREC_DATA names another folder for all corpora, EMOREC_ZENODO_URL a
+mirror of Zenodo.
+
+exit status:
+  0  all is there
+  1  something is missing or damaged, or could not be fetched
+  2  wrong usage
+"""
+
+_NAMES = ("ravdess", "javased", "crema-d", "savee", "fer2013", "ck-plus")
+_PARTS = ("sound", "video", "landmarks")
+
+
+def add_to(commands) -> None:
+    """Add the command and its arguments."""
+    data = common.add_command(
+        commands,
+        "data",
+        help="fetch corpora, or verify those that are there",
+        description="Fetches the official files of a corpus, or says where it is got.",
+        examples=EXAMPLES,
+    )
+    add = data.add_argument
+    add("name", nargs="?", choices=_NAMES, metavar="NAME", help=", ".join(_NAMES))
+    add("--part", action="append", choices=_PARTS, help="part of RAVDESS, repeatable (sound)")
+    add("--actors", type=_actors, metavar="N", help="whose video: 5, or 1-4,21 (all)")
+    add("--to", type=Path, metavar="FOLDER", help="where corpora lie (EMOREC_DATA, or Datasets)")
+    add("--verify", action="store_true", help="say what is there, missing or damaged")
+    data.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Do what `emorec data` was asked for.
+    """Do what ``emorec data`` was asked for; see its ``--help``."""
+    try:
+        require("train", "pandas", "pooch", "requests", "tqdm")
+    except EmorecError as error:
+        return common.refuse(error)
+    from emorec.fetch.ravdess import fetch_ravdess
+    from emorec.fetch.verify import verify_all
+    from emorec.fetch.zenodo import disk_error
 
-    Args:
-        options: `name` (a key or None), `verify`, `part` (list or None), `actors` (tuple or
-            None), `to` (folder or None).
-
-    Returns:
-        The exit status: 0 all is there, 1 something is missing or damaged or was not fetched,
-        2 wrong usage, 130 interrupted.
-    """
     folder = Path(options.to or data_folder())
     try:
         if options.verify:
-            return print_reports(verify_all(folder, options.name))
+            return _print_reports(verify_all(folder, options.name))
         if options.name is None:
-            _say(f"name a corpus ({', '.join(KEYS)}), or give --verify; see: emorec data --help")
-            return EXIT_WRONG_USAGE
+            names = ", ".join(_NAMES)
+            common.say(f"name a corpus ({names}), or give --verify; see: emorec data --help")
+            return common.EXIT_WRONG_USAGE
         if options.name != "ravdess":
             return _tell_how(options.name, folder)
-        parts = options.part or ["sound"]
-        for part in parts:
-            fetch_ravdess(part, folder, options.actors)
+        for part in options.part or ["sound"]:
+            fetch_ravdess(part, folder, options.actors, say=common.say)
     except DataError as error:
-        _say(str(error))
-        return EXIT_NOT_WHOLE
+        common.say(error)
+        return common.EXIT_NOT_ALL
     except OSError as error:
-        _say(str(disk_error(error, folder)))
-        return EXIT_NOT_WHOLE
+        common.say(disk_error(error, folder))
+        return common.EXIT_NOT_ALL
     except KeyboardInterrupt:
-        _say("interrupted: what was finished is kept, and the same command goes on")
-        return EXIT_INTERRUPTED
-    return EXIT_OK
+        common.say("interrupted: what was finished is kept, and the same command goes on")
+        return common.EXIT_INTERRUPTED
+    return common.EXIT_OK
 
 
-def fetch_ravdess(
-    part: str, folder: Path, actors: tuple[int, ...] | None = None, retries: int = 3
-) -> None:
-    """Fetch and unpack one part of RAVDESS; archive by archive, what is there is left alone.
-
-    Args:
-        part: "sound", "video" or "landmarks".
-        folder: The data folder.
-        actors: For the video, whose clips; by default all 24.
-        retries: How often a cut or damaged transfer is tried again.
-
-    Raises:
-        DataError: If something cannot be fetched or unpacked; finished archives stay unpacked.
-    """
-    downloads = folder / DOWNLOADS
-    server = os.environ.get("EMOREC_ZENODO_URL") or ZENODO_URL
-    for record, name in archives(part, actors or tuple(range(1, 25))):
-        if _is_unpacked(part, name, folder):
-            _say(f"{name}: its files are there already")
-            continue
-        files = {file.name: file for file in read_record(record, downloads, server)}
-        if name not in files:
-            reason = f"the record {record} does not hold it"
-            raise DataError(name, reason, f"look at {server}/records/{record}")
-        archive = fetch(files[name], downloads, retries)
-        if part == "landmarks":
-            unpack_landmarks(archive, folder / "RAVDESS_landmarks")
-        else:
-            unpack_takes(archive, folder / "RAVDESS", _MODALITIES[part])
-        archive.unlink()
-        _say(f"{name}: fetched, checked and unpacked")
-
-
-def _is_unpacked(part: str, archive: str, folder: Path) -> bool:
-    """Tell whether all that an archive holds is there, undamaged."""
-    if part == "landmarks":
-        files = list((folder / "RAVDESS_landmarks").glob("Actor_*_landmarks.csv*"))
-        return len(files) == 24
-    planned = set(ravdess.planned_clip_ids())
-    if part == "video":
-        actor = archive.removesuffix(".zip")[-2:]
-        planned = {clip_id for clip_id in planned if clip_id.endswith(f"-{actor}")}
-    return planned <= whole_takes(folder / "RAVDESS", _MODALITIES[part])
+def _actors(text: str) -> tuple[int, ...]:
+    actors: set[int] = set()
+    for piece in text.split(","):
+        first, _, last = piece.partition("-")
+        actors.update(range(int(first), int(last or first) + 1))
+    if not actors or min(actors) < 1 or max(actors) > 24:
+        raise argparse.ArgumentTypeError("must be numbers from 1 to 24, as in 1-4,21")
+    return tuple(sorted(actors))
 
 
 def _tell_how(key: str, data: Path) -> int:
     """Print where a corpus is got that cannot be fetched here."""
+    from emorec.fetch.sources import SOURCES
+    from emorec.fetch.verify import verify_all
+
     source = next(source for source in SOURCES if source.key == key)
     report = verify_all(data, key)[0]
     if report.state == "complete":
         print(f"{source.corpus} is there, whole, in {report.folder}")
-        return EXIT_OK
+        return common.EXIT_OK
     print("\n".join(source.how).format(folder=report.folder))
-    return print_reports([report])
+    return _print_reports([report])
 
 
-def print_reports(reports: list[Report]) -> int:
+def _print_reports(reports: list[Report]) -> int:
     """Print what was found of each corpus, and the commands that mend it.
 
     Returns:
@@ -127,8 +127,5 @@ def print_reports(reports: list[Report]) -> int:
         for note in report.notes:
             print(f"    note:  {note}")
     states = [report.state for report in reports]
-    return EXIT_OK if "complete" in states and "to mend" not in states else EXIT_NOT_WHOLE
-
-
-def _say(text: str) -> None:
-    print(f"emorec: {text}", file=sys.stderr)
+    is_whole = "complete" in states and "to mend" not in states
+    return common.EXIT_OK if is_whole else common.EXIT_NOT_ALL

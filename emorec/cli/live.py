@@ -1,60 +1,86 @@
-"""What ``emorec live`` does."""
+"""``emorec live``: what voice and face say now, from camera and microphone or a file."""
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-import csv
 import os
 import signal
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from emorec.errors import OutputError
-from emorec.live.engine import LiveEngine, LiveVerdict
-from emorec.live.sources import CameraSource, FileSource, MicrophoneSource, Source
-from emorec.live.view import LineView, TerminalView, Window, has_window, sentence
-from emorec.media.reader import MediaError
-from emorec.report.table import TIMELINE_COLUMNS, timeline_row
-from emorec.streams.windows import STREAMS
+from emorec.cli import common
+from emorec.errors import EmorecError, OutputError
 
 if TYPE_CHECKING:
-    from emorec.recognizer import Recognizer
+    from emorec.live.engine import LiveEngine
+    from emorec.live.recorder import Recorder
+    from emorec.live.sources import Source
+    from emorec.live.view import LineView, TerminalView
 
-__all__ = ["Recorder", "run"]
+EXAMPLES = """examples:
+  emorec live                                 the first camera and the system's microphone
+  emorec live --camera 1 --no-microphone
+  emorec live --no-camera --microphone "USB Audio"
+  emorec live --file clip.mp4 --record timeline.csv
+  emorec live --file clip.mp4 --loop
 
-_EXIT_OK, _EXIT_NOTHING, _EXIT_WRONG, _EXIT_INTERRUPTED = 0, 1, 2, 130
+A microphone needs sounddevice: pip install 'emorec[live]'. Ctrl-C ends; what is recorded until
+then stays. Nothing that is seen or heard is kept or sent anywhere.
+
+exit status:
+  0  the file ended or Ctrl-C was pressed, and there was a verdict
+  1  there was neither a voice nor a face
+  2  wrong usage, no camera and no microphone, a file or model that cannot be read, or an output
+     that cannot be written
+"""
+
 _TICK_S = 0.1
 _LONGEST_FIRST_TRY_S = 15.0
 
 
-def run(options: argparse.Namespace, load: Callable[[argparse.Namespace], Recognizer]) -> int:
-    """Run the live view until the file ends or Ctrl-C is pressed.
+def add_to(commands) -> None:
+    """Add the command and its arguments."""
+    live = common.add_command(
+        commands,
+        "live",
+        help="read the emotion of a person in front of the camera",
+        description="Shows what voice and face say now, from camera and microphone or a file.",
+        examples=EXAMPLES,
+    )
+    add, pictures = live.add_argument, live.add_mutually_exclusive_group()
+    pictures.add_argument("--camera", type=_number, default=0, metavar="N", help="which camera (0)")
+    pictures.add_argument("--no-camera", action="store_true", help="the voice alone")
+    pictures.add_argument("--file", type=Path, metavar="CLIP", help="play a file at its own speed")
+    sounds = live.add_mutually_exclusive_group()
+    sounds.add_argument("--microphone", metavar="NAME", help="name, part of it, or number")
+    sounds.add_argument("--no-microphone", action="store_true", help="the face alone")
+    add("--loop", action="store_true", help="play the file again and again")
+    add("--record", type=Path, metavar="FILE", help="write the timeline as CSV, as it comes")
+    common.add_models(live)
+    live.set_defaults(run=run, parser=live)
 
-    Args:
-        options: Of the command line.
-        load: Loads the recogniser that they name.
 
-    Returns:
-        The exit status; see ``emorec live --help``.
-    """
-    from emorec.errors import ModelError
+def run(options: argparse.Namespace) -> int:
+    """Run the live view until the file ends or Ctrl-C is pressed; see ``emorec live --help``."""
+    _check_usage(options)
+    from emorec.live.engine import LiveEngine
+    from emorec.live.recorder import Recorder
 
     with contextlib.ExitStack() as stack:
         try:
             if options.file is not None:
                 _refuse_to_overwrite(options.file, options.record)
             recorder = stack.enter_context(Recorder(options.record))
-            engine = stack.enter_context(LiveEngine(load(options)))
+            engine = stack.enter_context(LiveEngine(common.load_recognizer(options)))
             sources = _sources(options, engine)
-        except (ModelError, MediaError, OutputError) as error:
-            return _refuse(str(error))
+        except EmorecError as error:
+            return common.refuse(error)
         except KeyboardInterrupt:
-            _say("interrupted before it began")
-            return _EXIT_INTERRUPTED
+            common.say("interrupted before it began")
+            return common.EXIT_INTERRUPTED
         stack.callback(signal.signal, signal.SIGTERM, signal.getsignal(signal.SIGTERM))
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
@@ -62,13 +88,13 @@ def run(options: argparse.Namespace, load: Callable[[argparse.Namespace], Recogn
                 for source in sources:
                     playing.enter_context(source)
                 if not _is_anything_there(sources):
-                    return _EXIT_WRONG
+                    return common.EXIT_WRONG_USAGE
                 _show(engine, sources, recorder, _view(), playing)
                 engine.drain()
         except KeyboardInterrupt:
             pass
         except OutputError as error:
-            return _refuse(str(error))
+            return common.refuse(error)
         except BrokenPipeError:
             # The reader of the pipe has gone, which ends the view as Ctrl-C does. What is left
             # goes nowhere, or Python would complain of it when it ends.
@@ -76,59 +102,26 @@ def run(options: argparse.Namespace, load: Callable[[argparse.Namespace], Recogn
         return _say_the_end(engine)
 
 
-class Recorder:
-    """Writes the timeline of a live view as it comes; a context manager.
+def _number(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError("must be 0 or more")
+    return number
 
-    Each moment is written whole and at once, so that a process that is ended leaves a whole file.
 
-    Args:
-        path: The CSV file, `emorec.report.table.TIMELINE_COLUMNS`; None records nothing.
-
-    Raises:
-        OutputError: When it cannot be written.
-    """
-
-    def __init__(self, path: Path | None):
-        self._path, self._file = path, None
-        self._newest_s = float("-inf")
-        if path is not None:
-            try:
-                self._file = path.open("w", newline="", encoding="utf-8")
-            except OSError as error:
-                remedy = "choose another folder or name"
-                raise OutputError(
-                    path, f"it cannot be written ({error.strerror})", remedy
-                ) from error
-            self._write([TIMELINE_COLUMNS])
-
-    def __enter__(self) -> Recorder:
-        return self
-
-    def __exit__(self, *_) -> None:
-        if self._file is not None:
-            self._file.close()
-
-    def add(self, verdict: LiveVerdict | None) -> None:
-        """Write a verdict, unless it is the one that was written last."""
-        if self._file is None or verdict is None or verdict.time_s <= self._newest_s:
-            return
-        self._newest_s = verdict.time_s
-        self._write(
-            timeline_row(verdict.time_s, stream, verdict.probabilities[stream])
-            for stream in (*STREAMS, "fused")
-            if stream in verdict.probabilities
-        )
-
-    def _write(self, rows) -> None:
-        try:
-            csv.writer(self._file).writerows(rows)
-            self._file.flush()
-        except OSError as error:
-            reason = f"writing failed ({error.strerror})"
-            raise OutputError(self._path, reason, "make room") from error
+def _check_usage(options: argparse.Namespace) -> None:
+    """End with a usage error where arguments contradict each other."""
+    if options.file is None and options.loop:
+        options.parser.error("--loop goes with --file")
+    if options.file is not None and (options.microphone or options.no_microphone):
+        options.parser.error("--file brings its own sound: leave the microphone out")
+    if options.no_camera and options.no_microphone:
+        options.parser.error("without camera and microphone there is nothing to look at")
 
 
 def _sources(options: argparse.Namespace, engine: LiveEngine) -> list[Source]:
+    from emorec.live.sources import CameraSource, FileSource, MicrophoneSource
+
     if options.file is not None:
         return [FileSource(engine, options.file, float("inf") if options.loop else 1)]
     camera = [] if options.no_camera else [CameraSource(engine, options.camera)]
@@ -143,24 +136,34 @@ def _is_anything_there(sources: list[Source]) -> bool:
     problems = [source.problem for source in sources if source.problem]
     if len(problems) == len(sources):
         for problem in problems:
-            _say(problem)
+            common.say(problem)
         return False
     return True
 
 
-def _view():
+def _view() -> TerminalView | LineView:
     from rich.console import Console
+
+    from emorec.live.view import LineView, TerminalView
 
     return TerminalView(Console()) if sys.stdout.isatty() else LineView()
 
 
-def _show(engine, sources, recorder, view, playing) -> None:
+def _show(
+    engine: LiveEngine,
+    sources: list[Source],
+    recorder: Recorder,
+    view: TerminalView | LineView,
+    playing: contextlib.ExitStack,
+) -> None:
     """Show and record ten times a second until all sources have ended."""
-    views = [view]
+    from emorec.live.view import Window, has_window
+
+    views: list[TerminalView | LineView | Window] = [view]
     if has_window():
         views.append(playing.enter_context(Window()))
     else:
-        _say("no window: the installed OpenCV has none, or there is no screen")
+        common.say("no window: the installed OpenCV has none, or there is no screen")
     playing.enter_context(view)
     while not all(source.has_ended for source in sources):
         recorder.add(engine.verdict())
@@ -172,6 +175,8 @@ def _show(engine, sources, recorder, view, playing) -> None:
 
 def _say_the_end(engine: LiveEngine) -> int:
     """Say what was found in all; the exit status tells whether there was anything."""
+    from emorec.live.view import sentence
+
     summary, counts = engine.summary(), engine.counts
     what = sentence(summary) if summary else "neither a voice nor a face was there"
     line = f"in all: {what}\n{counts.taken} frames taken, {counts.dropped} dropped"
@@ -179,18 +184,9 @@ def _say_the_end(engine: LiveEngine) -> int:
         median, late = (1000 * s for s in (counts.latency_median_s, counts.latency_p95_s))
         line += f"; from frame to verdict {median:.0f} ms, 95 % within {late:.0f} ms"
     print(line, flush=True)
-    return _EXIT_OK if summary else _EXIT_NOTHING
+    return common.EXIT_OK if summary else common.EXIT_NOT_ALL
 
 
 def _refuse_to_overwrite(clip: Path, record: Path | None) -> None:
     if record is not None and record.exists() and clip.exists() and record.samefile(clip):
         raise OutputError(record, "it is the clip", "choose another name")
-
-
-def _say(text: str) -> None:
-    print(f"emorec: {text}", file=sys.stderr)
-
-
-def _refuse(text: str) -> int:
-    _say(text)
-    return _EXIT_WRONG

@@ -8,17 +8,14 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
-from pathlib import Path
 
 import cv2
 import numpy as np
 
 from emorec.faces.boxes import cut_out, halved, overlap, resized
+from emorec.paths import cascade_path
 
 __all__ = ["FAST", "REFERENCE", "FaceDetector", "HaarSetting"]
-
-
-_CASCADE_NAME = "haarcascade_frontalface_default.xml"
 
 
 # Where a face is known, coarser steps do; the fewer steps also bring fewer hits to a face.
@@ -178,11 +175,5 @@ _loaded = threading.local()
 def _cascade() -> cv2.CascadeClassifier:
     """The cascade, read once for each thread: one must not search two frames at a time."""
     if not hasattr(_loaded, "cascade"):
-        _loaded.cascade = cv2.CascadeClassifier(str(_cascade_path()))
+        _loaded.cascade = cv2.CascadeClassifier(str(cascade_path()))
     return _loaded.cascade
-
-
-def _cascade_path() -> Path:
-    """The cascade file: the repository's, or the one in OpenCV's package."""
-    own = Path(__file__).parent.parent / "Other" / _CASCADE_NAME
-    return own if own.is_file() else Path(cv2.data.haarcascades) / _CASCADE_NAME

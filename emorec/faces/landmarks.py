@@ -1,17 +1,16 @@
 """68 facial landmarks inside a face box.
 
 The predictor is dlib's (Kazemi and Sullivan, One millisecond face alignment with an ensemble of
-regression trees, CVPR 2014; trained on iBUG 300-W), with the model file that the package
-`face_recognition_models` carries.
+regression trees, CVPR 2014; trained on iBUG 300-W), with the model file of the package
+`face_recognition_models`, which the wheel carries.
 """
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
-
 import dlib
 import numpy as np
+
+from emorec.paths import landmarks_path
 
 __all__ = ["LandmarkPredictor"]
 
@@ -29,7 +28,7 @@ class LandmarkPredictor:
     """
 
     def __init__(self):
-        self._predictor = dlib.shape_predictor(str(_model_path()))
+        self._predictor = dlib.shape_predictor(str(landmarks_path()))
 
     def predict(self, frame: np.ndarray, box: np.ndarray) -> np.ndarray:
         """Find the landmarks.
@@ -48,17 +47,3 @@ class LandmarkPredictor:
         right, bottom = round(left + side), round(top + side)
         shape = self._predictor(frame, dlib.rectangle(left, top, right, bottom))
         return np.array([(point.x, point.y) for point in shape.parts()], np.float32)
-
-
-def _model_path() -> Path:
-    """The model file, located without importing its package: that import needs pkg_resources."""
-    package = importlib.util.find_spec("face_recognition_models")
-    folders = package.submodule_search_locations if package else None
-    for folder in folders or []:
-        path = Path(folder) / "models" / "shape_predictor_68_face_landmarks.dat"
-        if path.is_file():
-            return path
-    raise FileNotFoundError(
-        "shape_predictor_68_face_landmarks.dat is missing. "
-        "Remedy: pip install face_recognition_models."
-    )

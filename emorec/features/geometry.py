@@ -50,7 +50,7 @@ class Windows:
 
 
 def resample(
-    times_s: Sequence[float], points: np.ndarray, frame_rate_hz: float = FRAME_RATE_HZ
+    times_s: Sequence[float] | np.ndarray, points: np.ndarray, frame_rate_hz: float = FRAME_RATE_HZ
 ) -> tuple[np.ndarray, np.ndarray]:
     """Bring a track to an even frame rate; gaps are bridged linearly.
 
@@ -66,20 +66,20 @@ def resample(
     Raises:
         ValueError: If the two differ in length, or the points are not (frames, 68, 2).
     """
-    times_s = np.asarray(times_s, float)
+    track_s = np.asarray(times_s, float)
     points = np.asarray(points, np.float32)
-    if points.shape != (len(times_s), POINTS, 2):
+    if points.shape != (len(track_s), POINTS, 2):
         raise ValueError(
-            f"a track of {len(times_s)} times needs points of shape ({len(times_s)}, 68, 2), "
+            f"a track of {len(track_s)} times needs points of shape ({len(track_s)}, 68, 2), "
             f"not {points.shape}"
         )
     seen = np.isfinite(points).all((1, 2))
-    times_s, points = times_s[seen], points[seen]
-    if not len(times_s):
-        return times_s, points
-    frames = frames_between(times_s[0], times_s[-1], frame_rate_hz)
-    even_s = times_s[0] + np.arange(frames) / frame_rate_hz
-    return even_s, _interpolate(times_s, points, even_s)
+    track_s, points = track_s[seen], points[seen]
+    if not len(track_s):
+        return track_s, points
+    frames = frames_between(track_s[0], track_s[-1], frame_rate_hz)
+    even_s = track_s[0] + np.arange(frames) / frame_rate_hz
+    return even_s, _interpolate(track_s, points, even_s)
 
 
 def frames_between(first_s: float, last_s: float, frame_rate_hz: float = FRAME_RATE_HZ) -> int:
@@ -167,7 +167,7 @@ def window_starts(frames: int, window: int, hop: int) -> np.ndarray:
 
 
 def cut_windows(
-    times_s: Sequence[float],
+    times_s: Sequence[float] | np.ndarray,
     points: np.ndarray,
     *,
     window_s: float = WINDOW_S,
@@ -208,7 +208,9 @@ def cut_windows(
     return Windows(np.array(centres_s), np.stack(features))
 
 
-def cut_window(times_s: Sequence[float], points: np.ndarray, start_s: float) -> np.ndarray | None:
+def cut_window(
+    times_s: Sequence[float] | np.ndarray, points: np.ndarray, start_s: float
+) -> np.ndarray | None:
     """Cut one window out of a track that is still growing, as `cut_windows` cuts them all.
 
     Args:

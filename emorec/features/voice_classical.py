@@ -8,6 +8,7 @@ Fourier transform and kept filter banks; a test holds every column to librosa's 
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Literal
 
 import numpy as np
 from scipy import fft
@@ -75,7 +76,7 @@ def _chroma_bank(tuning: float) -> np.ndarray:
     return librosa.filters.chroma(sr=SAMPLE_RATE_HZ, n_fft=N_FFT, tuning=tuning).T.copy()
 
 
-def _framed(samples: np.ndarray, pad_mode: str) -> np.ndarray:
+def _framed(samples: np.ndarray, pad_mode: Literal["constant", "reflect"]) -> np.ndarray:
     padded = np.pad(samples, N_FFT // 2, mode=pad_mode)
     return np.lib.stride_tricks.sliding_window_view(padded, N_FFT)[::HOP]
 

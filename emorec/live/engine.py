@@ -10,7 +10,6 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -377,7 +376,7 @@ class _Waiting:
         rest = self.rest()
         return (rest[-1], len(rest)) if rest else (item, 0)
 
-    def rest(self) -> Iterable:
+    def rest(self) -> list:
         """Return all that waits, the oldest first."""
         with self._changed:
             items, self._items = [item for item, _ in self._items], deque()

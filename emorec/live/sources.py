@@ -272,7 +272,7 @@ class MicrophoneSource(Source):
         try:
             import sounddevice
         except ImportError as error:
-            remedy = "pip install sounddevice"
+            remedy = "pip install 'emorec[live]'"
             raise SourceError(self._name, "sounddevice is not installed", remedy) from error
         except OSError as error:
             remedy = "install it (apt install libportaudio2, or brew install portaudio)"
@@ -302,7 +302,7 @@ def in_order(
         When each is due, seconds from the start of the clip, and a batch of one frame or a block
         of sound; a frame is due at its time, sound at its end, as it is from a microphone.
     """
-    ends_s = {FrameBatch: -np.inf} if has_picture else {}
+    ends_s: dict[type, float] = {FrameBatch: -np.inf} if has_picture else {}
     ends_s |= {SoundBlock: -np.inf} if has_sound else {}
     waiting: list[tuple[float, int, FrameBatch | SoundBlock]] = []
     number = itertools.count()

@@ -97,7 +97,7 @@ def panel(
 
     if verdict is None:
         return Panel(Text("waiting for picture and sound ...", style="dim"), title="emorec live")
-    rows = [_headline(verdict), Text(), _bars(verdict, width), Text()]
+    rows: list[RenderableType] = [_headline(verdict), Text(), _bars(verdict, width), Text()]
     facts = f"{frames_per_s:.0f} frames a second · {counts.dropped} dropped"
     if np.isfinite(verdict.latency_s):
         facts += f" · {1000 * verdict.latency_s:.0f} ms from frame to verdict"
@@ -245,7 +245,8 @@ def draw(frame: np.ndarray, verdict: LiveVerdict) -> np.ndarray:
     colour, text = (255, 255, 255), "no verdict"
     if "fused" in verdict.probabilities:
         emotion, confidence = strongest(verdict.probabilities["fused"])
-        colour = tuple(int(EMOTION_COLORS[emotion][i : i + 2], 16) for i in (5, 3, 1))
+        blue, green, red = (int(EMOTION_COLORS[emotion][i : i + 2], 16) for i in (5, 3, 1))
+        colour = (blue, green, red)
         text = f"{emotion} {100 * confidence:.0f} %"
     thick = max(1, frame.shape[0] // 240)
     if verdict.face_box is not None:

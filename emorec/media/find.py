@@ -60,7 +60,7 @@ def _behind(name: str) -> list[Path | MediaError]:
     if not matches:
         return [MediaError(name, "no file matches this pattern", "check the name and the folder")]
     # A pattern that matches folders as well as files means the clips, not what is in all folders.
-    files = [match for match in matches if not match.is_dir()]
+    files: list[Path | MediaError] = [match for match in matches if not match.is_dir()]
     return files or [clip for match in matches for clip in _in_folder(match)]
 
 

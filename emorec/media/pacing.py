@@ -2,7 +2,7 @@
 
 import queue
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from typing import TypeVar
 
 import numpy as np
@@ -12,7 +12,7 @@ __all__ = ["read_ahead"]
 Piece = TypeVar("Piece")
 
 
-def read_ahead(pieces: Iterable[Piece], depth: int) -> Iterator[Piece]:
+def read_ahead(pieces: Iterable[Piece], depth: int) -> Generator[Piece]:
     """Draw from an iterable on another thread, at most `depth` pieces ahead.
 
     What the iterable raises is raised here. The thread ends when the consumer stops.

@@ -12,7 +12,7 @@ three knows of faces, voices or emotions.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -299,7 +299,7 @@ class _Source:
         if end_s < self.duration_s - _SHORTEST_LOSS_S:
             self.notes.append(f"the file ends early, at {end_s:.1f} s of {self.duration_s:.1f} s")
 
-    def _decode(self) -> Iterator[av.VideoFrame | av.AudioFrame]:
+    def _decode(self) -> Generator[av.VideoFrame | av.AudioFrame]:
         streams = [stream for stream in (self.video, self.audio) if stream is not None]
         packets = self._container.demux(*streams) if streams else iter(())
         while True:

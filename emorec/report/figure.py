@@ -46,8 +46,8 @@ def draw_title(figure: Figure, result: ClipResult, name: str) -> None:
     facts = [f"{result.duration_s:.1f} s"]
     if result.truth:
         facts.append(f"acted: {result.truth}")
-    facts = _shortened("  ·  ".join(facts + result.notes), _LONGEST_FACTS)
-    figure.text(LEFT, 1 - 0.62 * inch, facts, size=10, color=_SOFT)
+    line = _shortened("  ·  ".join(facts + result.notes), _LONGEST_FACTS)
+    figure.text(LEFT, 1 - 0.62 * inch, line, size=10, color=_SOFT)
 
 
 def draw_face(axes: Axes, face: FaceUsed) -> None:
@@ -185,11 +185,11 @@ def plot_clip(result: ClipResult, *, faces: int = 8) -> Figure:
     draw_title(figure, result, printable(result.path.name))
     if shown:
         places = grid[0].subgridspec(1, faces, wspace=0.15)
-        for place, face in zip(places, shown, strict=False):
-            draw_face(figure.add_subplot(place), face)
+        for i, face in enumerate(shown[:faces]):
+            draw_face(figure.add_subplot(places[i]), face)
     panels = grid[-5].subgridspec(1, len(STREAMS) + 1, wspace=0.18)
-    for panel, stream in zip(panels, (*STREAMS, "fused"), strict=True):
-        axes = figure.add_subplot(panel)
+    for i, stream in enumerate((*STREAMS, "fused")):
+        axes = figure.add_subplot(panels[i])
         draw_bars(axes, result, stream)
         axes.tick_params(labelleft=stream == STREAMS[0])
     course = figure.add_subplot(grid[-1])

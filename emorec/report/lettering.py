@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -58,5 +59,5 @@ class Lettering:
 
 
 @lru_cache
-def _font(size_px: int) -> ImageFont.FreeTypeFont:
+def _font(size_px: int) -> Any:  # a FreeTypeFont, wherever Pillow has FreeType
     return ImageFont.load_default(size_px)

@@ -116,7 +116,8 @@ class ResultWriter:
         timeline_folder: Path | None = None,
         plot_folder: Path | None = None,
     ):
-        self._json_path, self._clips = json_path, []
+        self._json_path = json_path
+        self._clips: list[dict] = []
         self._timelines = _DistinctNames(timeline_folder)
         self._plots = _DistinctNames(plot_folder)
         for folder in (timeline_folder, plot_folder):

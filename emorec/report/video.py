@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from fractions import Fraction
 from pathlib import Path
 
@@ -146,7 +146,7 @@ def write_annotated(
 
 def _draw_over_picture(
     reader: CopyReader, result: ClipResult, out: Path, side: str
-) -> Iterator[float]:
+) -> Generator[float]:
     """Draw around each frame and copy the sound; yields the time reached."""
     first, video = reader.first_frame, reader.video
     picture = ColourPicture(first, reader.pixel_aspect)
@@ -180,7 +180,7 @@ def _draw_over_picture(
 
 def _draw_without_picture(
     reader: CopyReader, result: ClipResult, out: Path, side: str
-) -> Iterator[float]:
+) -> Generator[float]:
     """Draw bars and timeline alone, at an even rate, beside the copied sound."""
     space = ColourSpace()
     layout = layout_for(side, 0, 0)

@@ -29,7 +29,8 @@ class LiveFace:
         self._network = network
         self._shown, self._pooled = Pace(SHOWN_FACES_PER_S), Pace(FACES_PER_S)
         self._recent: deque[tuple[float, np.ndarray]] = deque()
-        self._sum, self._count = 0.0, 0
+        self._sum: np.ndarray | float = 0.0
+        self._count = 0
 
     def add(self, time_s: float, frame: np.ndarray, box: np.ndarray) -> None:
         is_shown, is_pooled = self._shown.is_due(time_s), self._pooled.is_due(time_s)
@@ -46,7 +47,7 @@ class LiveFace:
         return np.mean(recent, axis=0) if recent else None
 
     def pooled(self) -> np.ndarray | None:
-        return self._sum / self._count if self._count else None
+        return np.divide(self._sum, self._count) if self._count else None
 
     def restart(self) -> None:
         """Begin anew in time."""

@@ -57,7 +57,7 @@ class LiveGeometry:
 
     def posterior(self, now_s: float) -> np.ndarray | None:
         recent = within(self._recent, now_s)
-        return log_mean(recent) if recent else None
+        return log_mean(np.stack(recent)) if recent else None
 
     def pooled(self) -> np.ndarray | None:
         """As `emorec.streams.geometry.GeometryStream` says it of a clip of up to a minute."""

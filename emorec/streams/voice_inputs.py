@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from emorec.engines import ModelSpec
+from emorec.errors import require
 from emorec.features import voice as voice_features
 
 __all__ = ["VOICE_INPUTS", "VoiceInput", "input_of", "means_26_spec"]
@@ -57,6 +58,7 @@ def input_of(spec: ModelSpec) -> VoiceInput:
     Raises:
         ValueError: If the description names a kind that is not known here, or features of
             another version.
+        MissingPartError: If the kind needs a package that is not installed.
 
     Example:
         >>> input_of(ModelSpec("voice", ("happy", "sad"))).shape
@@ -66,6 +68,7 @@ def input_of(spec: ModelSpec) -> VoiceInput:
     if kind not in VOICE_INPUTS:
         raise ValueError(f"it reads {kind!r}, and known are {', '.join(VOICE_INPUTS)}")
     if kind == MEANS_26:
+        require("train", "librosa", "scipy")
         from emorec.features.voice_classical import VERSION
 
         version = spec.inputs.get("version")

@@ -349,4 +349,4 @@ def test_the_command_says_what_is_missing_and_refuses_a_weak_password(capsys, mo
     assert "Remedy" in said
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert main(["app"]) == 2
-    assert "pip install -r requirements-app.txt" in capsys.readouterr().err
+    assert "pip install 'emorec[app]'" in capsys.readouterr().err

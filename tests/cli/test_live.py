@@ -15,12 +15,12 @@ from helpers import PATIENCE_S, made_frames, made_tone, wait_for, write_clip
 from rich.console import Console
 
 from emorec.cli import main
-from emorec.cli.live import Recorder
 from emorec.emotions import COMMON7
 from emorec.errors import OutputError
 from emorec.live import sources
 from emorec.live import view as view_live
 from emorec.live.engine import LiveCounts, LiveVerdict
+from emorec.live.recorder import Recorder
 from emorec.live.sources import CameraSource, FileSource, MicrophoneSource, in_order
 from emorec.live.view import TerminalView, Window, draw, has_window, panel
 from emorec.media.reader import ClipReader, FrameBatch, MediaError, SoundBlock, read_sound
@@ -158,7 +158,7 @@ def test_a_microphone_is_heard_lost_and_heard_again(engine, monkeypatch):
     [
         (
             ImportError("no module"),
-            "sounddevice is not installed. Remedy: pip install sounddevice.",
+            "sounddevice is not installed. Remedy: pip install 'emorec[live]'.",
         ),
         (OSError("PortAudio library not found"), "the PortAudio library is missing. Remedy:"),
     ],

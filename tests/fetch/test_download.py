@@ -7,9 +7,9 @@ import pytest
 from archives import Server, archive_bytes, noise
 
 from emorec import cli
-from emorec.cli.data import fetch_ravdess
 from emorec.corpora import ravdess
 from emorec.errors import DataError
+from emorec.fetch.ravdess import fetch_ravdess
 from emorec.fetch.unpack import open_archive, read_track, unpack_landmarks, unpack_takes
 from emorec.fetch.zenodo import RemoteFile, fetch, read_record, require_space
 

@@ -1,0 +1,112 @@
+"""What the commands share: exit codes, what they say, and the recogniser that they load."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from emorec.recognizer import Recognizer
+
+__all__ = [
+    "EXIT_INTERRUPTED",
+    "EXIT_NOT_ALL",
+    "EXIT_OK",
+    "EXIT_WRONG_USAGE",
+    "add_command",
+    "add_models",
+    "add_models_folder",
+    "load_recognizer",
+    "progress_bar",
+    "refuse",
+    "say",
+]
+
+EXIT_OK = 0
+EXIT_NOT_ALL = 1
+"""The work was done, and something got no verdict or is missing."""
+EXIT_WRONG_USAGE = 2
+"""Also where an output cannot be written, or a model or package is missing."""
+EXIT_INTERRUPTED = 130
+
+
+def add_command(
+    commands, name: str, *, help: str, description: str, examples: str
+) -> argparse.ArgumentParser:
+    """Add a command to the parser's `commands`, with its examples below the arguments."""
+    return commands.add_parser(
+        name,
+        help=help,
+        description=description,
+        epilog=examples,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def add_models(command: argparse.ArgumentParser) -> None:
+    """Add the arguments that name the models."""
+    add = command.add_argument
+    add("--engine", choices=("onnx", "keras"), default="onnx", help="what runs the networks (onnx)")
+    add("--voice-model", default="", metavar="NAME", help="another voice model: name or folder")
+    add_models_folder(command)
+
+
+def add_models_folder(command: argparse.ArgumentParser) -> None:
+    """Add the argument that names the models' folder."""
+    text = "where the models lie (those that come with it)"
+    command.add_argument("--models", type=Path, metavar="FOLDER", help=text)
+
+
+def load_recognizer(options: argparse.Namespace) -> Recognizer:
+    """Load the recogniser that the arguments of `add_models` name.
+
+    Raises:
+        EmorecError: When a model or a package is missing, or a model is broken.
+    """
+    import cv2
+
+    from emorec.recognizer import Recognizer
+
+    # Frames are small by the time OpenCV sees them, and decoding uses the other cores.
+    cv2.setNumThreads(1)
+    # TensorFlow tells of every processor feature otherwise.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    return Recognizer.load(options.models, options.engine, options.voice_model)
+
+
+def progress_bar() -> Progress:
+    """Return a bar on the standard error, which a file or a pipe does not get."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        disable=not sys.stderr.isatty(),
+        transient=True,
+    )
+
+
+def say(text: object) -> None:
+    """Print one line to the standard error."""
+    print(f"emorec: {text}", file=sys.stderr)
+
+
+def refuse(error: Exception) -> int:
+    """Say why nothing can be done, and return the exit status."""
+    say(error)
+    return EXIT_WRONG_USAGE

