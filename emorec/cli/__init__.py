@@ -10,6 +10,7 @@ from pathlib import Path
 
 from emorec import __version__
 from emorec.cli.app import add_app
+from emorec.corpora import registry
 
 EXIT_OK, EXIT_SOME_WITHOUT_VERDICT, EXIT_WRONG_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
 
@@ -194,7 +195,7 @@ def _add_data(commands) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = data.add_argument
-    names = ("ravdess", "javased", "crema-d", "savee", "fer2013", "ck-plus")
+    names = registry.keys()
     parts = ("sound", "video", "landmarks")
     add("name", nargs="?", choices=names, metavar="NAME", help=", ".join(names))
     add("--part", action="append", choices=parts, help="part of RAVDESS, repeatable (sound)")

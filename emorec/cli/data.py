@@ -7,11 +7,10 @@ import os
 import sys
 from pathlib import Path
 
-from emorec.corpora import ravdess
+from emorec.corpora import ravdess, registry
 from emorec.errors import DataError
-from emorec.fetch.sources import KEYS, SOURCES, archives
 from emorec.fetch.unpack import unpack_landmarks, unpack_takes
-from emorec.fetch.verify import DOWNLOADS, Report, verify_all, whole_takes
+from emorec.fetch.verify import DOWNLOADS, Report, verify_all, whole_clips
 from emorec.fetch.zenodo import ZENODO_URL, disk_error, fetch, read_record
 from emorec.paths import data_folder
 
@@ -36,7 +35,8 @@ def run(options: argparse.Namespace) -> int:
         if options.verify:
             return print_reports(verify_all(folder, options.name))
         if options.name is None:
-            _say(f"name a corpus ({', '.join(KEYS)}), or give --verify; see: emorec data --help")
+            names = ", ".join(registry.keys())
+            _say(f"name a corpus ({names}), or give --verify; see: emorec data --help")
             return EXIT_WRONG_USAGE
         if options.name != "ravdess":
             return _tell_how(options.name, folder)
@@ -71,7 +71,7 @@ def fetch_ravdess(
     """
     downloads = folder / DOWNLOADS
     server = os.environ.get("EMOREC_ZENODO_URL") or ZENODO_URL
-    for record, name in archives(part, actors or tuple(range(1, 25))):
+    for record, name in ravdess.archives(part, actors or tuple(range(1, 25))):
         if _is_unpacked(part, name, folder):
             _say(f"{name}: its files are there already")
             continue
@@ -97,17 +97,18 @@ def _is_unpacked(part: str, archive: str, folder: Path) -> bool:
     if part == "video":
         actor = archive.removesuffix(".zip")[-2:]
         planned = {clip_id for clip_id in planned if clip_id.endswith(f"-{actor}")}
-    return planned <= whole_takes(folder / "RAVDESS", _MODALITIES[part])
+    corpus = next(corpus for corpus in ravdess.PARTS if corpus.part == part)
+    return planned <= whole_clips(corpus, folder)
 
 
 def _tell_how(key: str, data: Path) -> int:
     """Print where a corpus is got that cannot be fetched here."""
-    source = next(source for source in SOURCES if source.key == key)
+    corpus = next(corpus for corpus in registry.corpora() if corpus.key == key)
     report = verify_all(data, key)[0]
     if report.state == "complete":
-        print(f"{source.corpus} is there, whole, in {report.folder}")
+        print(f"{corpus.name} is there, whole, in {report.folder}")
         return EXIT_OK
-    print("\n".join(source.how).format(folder=report.folder))
+    print("\n".join(corpus.how).format(folder=report.folder))
     return print_reports([report])
 
 

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from emorec.corpora.corpus import Corpus, sound_files
 from emorec.errors import CorpusMissingError
 from emorec.paths import data_folder
 
@@ -31,12 +32,14 @@ _EMOTION_CODES = {
     "sor": "surprise",
     "tri": "sad",
 }
-_SOUND_SUFFIXES = {".wav", ".flac", ".opus", ".mp3", ".m4a"}
 _NAME = re.compile(r"([a-z]{3})-([fm][123])-([bdln]\d)$")
 
 
 def parse_name(path: str | Path) -> dict | None:
     """Read what an EMOVO file name says, or None if the name is not EMOVO's.
+
+    Raises:
+        ValueError: If the name has EMOVO's form and an unknown emotion code.
 
     Example:
         >>> parse_name("gio-f1-b1.wav")["emotion"]
@@ -45,9 +48,11 @@ def parse_name(path: str | Path) -> dict | None:
         True
     """
     match = _NAME.match(Path(path).stem)
-    if match is None or match[1] not in _EMOTION_CODES:
+    if match is None:
         return None
     code, actor, sentence = match.groups()
+    if code not in _EMOTION_CODES:
+        raise ValueError(f"{path}: unknown emotion code {code!r}; is it from EMOVO?")
     return {
         "clip_id": match[0],
         "emotion": _EMOTION_CODES[code],
@@ -71,22 +76,11 @@ def load_sound_table(folder: Path | None = None) -> pd.DataFrame:
     import pandas as pd
 
     folder = Path(folder or data_folder() / "EMOVO")
-    files = [f for f in folder.rglob("*-*-*.*") if f.suffix.lower() in _SOUND_SUFFIXES]
-    rows = []
-    for file in sorted(files, key=lambda file: file.name):
-        _check_code(file)
-        if facts := parse_name(file):
-            rows.append({"path": str(file)} | facts)
+    files = sound_files(folder, "**/*-*-*.*")
+    rows = [{"path": str(f)} | facts for f in files if (facts := parse_name(f))]
     if not rows:
         raise CorpusMissingError("EMOVO", folder)
     return pd.DataFrame(rows)
-
-
-def _check_code(file: Path) -> None:
-    """Raise on a name that has EMOVO's form but an emotion that EMOVO does not know."""
-    match = _NAME.match(file.stem)
-    if match and match[1] not in _EMOTION_CODES:
-        raise ValueError(f"{file}: unknown emotion code {match[1]!r}; is it from EMOVO?")
 
 
 def planned_clip_ids() -> list[str]:
@@ -102,3 +96,30 @@ def planned_clip_ids() -> list[str]:
         for code in _EMOTION_CODES
         for sentence in SENTENCES
     ]
+
+
+CORPUS = Corpus(
+    key="emovo",
+    name="EMOVO",
+    folder="EMOVO",
+    medium="sound",
+    load=load_sound_table,
+    classes=CLASSES,
+    planned=planned_clip_ids,
+    planned_count=588,
+    speaker_field=1,
+    parse_name=parse_name,
+    layout="**/*-*-*.*",
+    example="f1/dis-f1-b1.wav",
+    holds="acted Italian speech of 6 actors: sound; the name gives emotion, speaker, sentence",
+    citation="Costantini et al. 2014",
+    source="Fondazione Ugo Bordoni",
+    url="http://voice.fub.it/activities/corpora/emovo/index.html",
+    terms="research",
+    how=(
+        "EMOVO is given out for research by the Fondazione Ugo Bordoni:",
+        "  http://voice.fub.it/activities/corpora/emovo/index.html",
+        "Put its six folders, or the sound files alone, into {folder}:",
+        "{folder}/f1/dis-f1-b1.wav ...",
+    ),
+)

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from emorec.corpora.corpus import Companion, Corpus, sound_files
 from emorec.errors import CorpusMissingError
 from emorec.paths import data_folder
 
@@ -24,7 +25,6 @@ _EMOTION_CODES = {
     "sadness": "sad",
     "surprised": "surprise",
 }
-_SOUND_SUFFIXES = {".wav", ".flac", ".opus", ".mp3", ".m4a"}
 _NAME = re.compile(r"([A-Z]{2}\d)_([a-z]+)_(\d+)$")
 _FACTS = "data.tsv"
 _UNKNOWN = {"gender": None, "age": None}
@@ -33,6 +33,9 @@ _UNKNOWN = {"gender": None, "age": None}
 def parse_name(path: str | Path) -> dict | None:
     """Read what a nEMO file name says, or None if the name is not nEMO's.
 
+    Raises:
+        ValueError: If the name has nEMO's form and an unknown emotion.
+
     Example:
         >>> parse_name("WR0_surprised_64.wav")["emotion"]
         'surprise'
@@ -40,9 +43,11 @@ def parse_name(path: str | Path) -> dict | None:
         True
     """
     match = _NAME.match(Path(path).stem)
-    if match is None or match[2] not in _EMOTION_CODES:
+    if match is None:
         return None
     actor, code, sentence = match.groups()
+    if code not in _EMOTION_CODES:
+        raise ValueError(f"{path}: unknown emotion {code!r}; is it from nEMO?")
     return {
         "clip_id": match[0],
         "emotion": _EMOTION_CODES[code],
@@ -70,24 +75,15 @@ def load_sound_table(folder: Path | None = None) -> pd.DataFrame:
     import pandas as pd
 
     folder = Path(folder or data_folder() / "nEMO")
-    files = [f for f in (folder / "samples").glob("*") if f.suffix.lower() in _SOUND_SUFFIXES]
     people = _people(folder / _FACTS)
     rows = []
-    for file in sorted(files):
-        _check_code(file)
+    for file in sound_files(folder, "samples/*"):
         if facts := parse_name(file):
             actor = facts["speaker"].removeprefix("nemo-")
             rows.append({"path": str(file)} | facts | people.get(actor, _UNKNOWN))
     if not rows:
         raise CorpusMissingError("nEMO", folder)
     return pd.DataFrame(rows)
-
-
-def _check_code(file: Path) -> None:
-    """Raise on a name that has nEMO's form but an emotion that nEMO does not know."""
-    match = _NAME.match(file.stem)
-    if match and match[2] not in _EMOTION_CODES:
-        raise ValueError(f"{file}: unknown emotion {match[2]!r}; is it from nEMO?")
 
 
 def _people(file: Path) -> dict[str, dict]:
@@ -102,3 +98,30 @@ def _people(file: Path) -> dict[str, dict]:
     return {
         row.speaker_id: {"gender": row.gender, "age": int(row.age)} for row in table.itertuples()
     }
+
+
+CORPUS = Corpus(
+    key="nemo",
+    name="nEMO",
+    folder="nEMO",
+    medium="sound",
+    load=load_sound_table,
+    classes=CLASSES,
+    # Not every actor says every sentence in every emotion; only `data.tsv` knows which.
+    planned_count=4481,
+    parse_name=parse_name,
+    layout="samples/*_*_*.*",
+    example="samples/WR0_surprised_64.wav",
+    holds="acted Polish speech of 9 actors: sound",
+    companions=(Companion(file=f"nEMO/{_FACTS}", holds="the actors' genders and ages"),),
+    citation="Christop 2024",
+    source="GitHub",
+    url="https://github.com/amu-cai/nEMO",
+    terms="CC BY-NC-SA 4.0",
+    how=(
+        "nEMO (CC BY-NC-SA 4.0) lies on GitHub:",
+        "  git clone https://github.com/amu-cai/nEMO",
+        "Put its folder samples, and data.tsv for genders and ages, into {folder}:",
+        "{folder}/samples/WR0_surprised_64.wav ...",
+    ),
+)

@@ -35,7 +35,6 @@ from emorec.posteriors import log_mean
 from emorec.training import augment, fusion_rules
 from emorec.training import geometry as geometry_training
 from emorec.training import voice as voice_training
-from emorec.training.augment_geometry import RAVDESS_FRAME_RATE_HZ
 from emorec.training.clip_inputs import ClipInputs, read_inputs
 from emorec.training.fit import AugmentedBatches, Cycle, fit_cycles
 
@@ -166,7 +165,7 @@ def judge_geometry(
     tracks = [track for track, wanted in zip(tracks, shared, strict=True) if wanted]
     clips = [i for i in np.flatnonzero(train) if len(inputs[i].landmarks)] * CLIP_WEIGHT
     even = {
-        i: resample(inputs[i].landmarks_s, inputs[i].landmarks, RAVDESS_FRAME_RATE_HZ)[1]
+        i: resample(inputs[i].landmarks_s, inputs[i].landmarks, ravdess.FRAME_RATE_HZ)[1]
         for i in set(clips)
     }
     network = geometry_training.train_geometry_network(
