@@ -18,7 +18,8 @@ from joblib import Parallel, delayed
 from matplotlib.axes import Axes
 from tqdm import tqdm
 
-from emorec.corpora.registry import COLUMNS, CORPORA, Corpus
+from emorec.corpora.corpus import Corpus
+from emorec.corpora.registry import COLUMNS, corpora
 from emorec.evaluation.plots import COLOURS
 from emorec.features import voice as voice_features
 from emorec.features.voice import is_silent
@@ -64,9 +65,9 @@ def measure(table: pd.DataFrame, n_jobs: int = -1) -> pd.DataFrame:
         holds anything), `silent`, `stated_s` (the length that the file states), `digest` (equal
         for equal content) and `problem` (why a file could not be read, else None).
     """
-    played = {corpus.name for corpus in CORPORA if corpus.is_played}
+    played = {corpus.name for corpus in corpora() if corpus.is_played}
     is_sound = table["corpus"].isin(played)
-    is_picture = table["path"].str.lower().str.endswith(".png")
+    is_picture = table["path"].str.lower().str.endswith((".png", ".jpg"))
     work = [
         delayed(_measure_sound if sound else _measure_picture)(path)
         for path, sound in zip(
@@ -161,7 +162,7 @@ def find_odd(table: pd.DataFrame) -> pd.DataFrame:
         is about the whole corpus), `detail`.
     """
     rows = []
-    for corpus in CORPORA:
+    for corpus in corpora():
         part = table[table["corpus"] == corpus.name]
         if len(part):
             found = [*_odd_clips(part), *_odd_copies(part), *_odd_plan(corpus, part)]
@@ -182,8 +183,8 @@ def with_status(table: pd.DataFrame, findings: pd.DataFrame) -> pd.DataFrame:
 def summarise(findings: pd.DataFrame) -> pd.DataFrame:
     """Count the findings: one row for each finding, one column for each corpus."""
     counts = findings.groupby(["finding", "corpus"]).size().unstack(fill_value=0)
-    corpora = [corpus.name for corpus in CORPORA if corpus.name in counts]
-    return counts.reindex(index=[name for name in FINDINGS if name in counts.index])[corpora]
+    found = [corpus.name for corpus in corpora() if corpus.name in counts]
+    return counts.reindex(index=[name for name in FINDINGS if name in counts.index])[found]
 
 
 def _odd_clips(part: pd.DataFrame):
@@ -211,7 +212,7 @@ def _odd_copies(part: pd.DataFrame):
     known = part[part["digest"].notna() & ~part["silent"]]
     copies = known[known.duplicated("digest", keep=False)]
     for _, group in copies.groupby("digest", sort=False):
-        labels = " and ".join(sorted(set(group["emotion"])))
+        labels = " and ".join(sorted(set(group["emotion"].dropna())))
         finding = "two labels" if group["emotion"].nunique() > 1 else "repeated"
         splits = sorted(set(group["split"].dropna())) if "split" in group else []
         for clip_id in group["clip_id"]:
@@ -230,7 +231,7 @@ def _odd_plan(corpus: Corpus, part: pd.DataFrame):
     if corpus.planned is None:
         missing = corpus.planned_count - part["clip_id"].nunique()
         if missing > 0:
-            yield "missing", None, f"{missing:,} of {corpus.planned_count:,} pictures"
+            yield "missing", None, f"{missing:,} of {corpus.planned_count:,} clips"
         return
     planned = corpus.planned()
     for clip_id in sorted(set(part["clip_id"]) - set(planned)):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from emorec.cli import common
+from emorec.corpora import registry
 from emorec.errors import DataError, EmorecError, require
 from emorec.paths import data_folder
 
@@ -31,7 +32,6 @@ exit status:
   2  wrong usage
 """
 
-_NAMES = ("ravdess", "javased", "crema-d", "savee", "fer2013", "ck-plus")
 _PARTS = ("sound", "video", "landmarks")
 
 
@@ -45,7 +45,8 @@ def add_to(commands) -> None:
         examples=EXAMPLES,
     )
     add = data.add_argument
-    add("name", nargs="?", choices=_NAMES, metavar="NAME", help=", ".join(_NAMES))
+    names = registry.keys()
+    add("name", nargs="?", choices=names, metavar="NAME", help=", ".join(names))
     add("--part", action="append", choices=_PARTS, help="part of RAVDESS, repeatable (sound)")
     add("--actors", type=_actors, metavar="N", help="whose video: 5, or 1-4,21 (all)")
     add("--to", type=Path, metavar="FOLDER", help="where corpora lie (EMOREC_DATA, or Datasets)")
@@ -68,7 +69,7 @@ def run(options: argparse.Namespace) -> int:
         if options.verify:
             return _print_reports(verify_all(folder, options.name))
         if options.name is None:
-            names = ", ".join(_NAMES)
+            names = ", ".join(registry.keys())
             common.say(f"name a corpus ({names}), or give --verify; see: emorec data --help")
             return common.EXIT_WRONG_USAGE
         if options.name != "ravdess":
@@ -99,15 +100,14 @@ def _actors(text: str) -> tuple[int, ...]:
 
 def _tell_how(key: str, data: Path) -> int:
     """Print where a corpus is got that cannot be fetched here."""
-    from emorec.fetch.sources import SOURCES
     from emorec.fetch.verify import verify_all
 
-    source = next(source for source in SOURCES if source.key == key)
+    corpus = next(corpus for corpus in registry.corpora() if corpus.key == key)
     report = verify_all(data, key)[0]
     if report.state == "complete":
-        print(f"{source.corpus} is there, whole, in {report.folder}")
+        print(f"{corpus.name} is there, whole, in {report.folder}")
         return common.EXIT_OK
-    print("\n".join(source.how).format(folder=report.folder))
+    print("\n".join(corpus.how).format(folder=report.folder))
     return _print_reports([report])
 
 

@@ -1,19 +1,21 @@
 """CK+ (Lucey et al. 2010) as 48x48 grey faces: the last three frames of each posed sequence."""
 
+from __future__ import annotations
+
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
-import pandas as pd
 
+from emorec.corpora.corpus import Corpus, read_pictures
 from emorec.emotions import BASIC6
 from emorec.errors import CorpusMissingError
 from emorec.paths import data_folder
 
-SIZE_PX = 48
+if TYPE_CHECKING:
+    import pandas as pd
 
-PLANNED_PICTURES = 981
-"""Pictures of the complete set: three of each of the 327 sequences that carry a label."""
+SIZE_PX = 48
 
 # Folder -> class.
 _EMOTION_FOLDERS = {
@@ -58,6 +60,8 @@ def load_picture_table(folder: Path | None = None) -> pd.DataFrame:
         CorpusMissingError: If there is none.
         ValueError: If a folder names no emotion of CK+.
     """
+    import pandas as pd
+
     folder = Path(folder or data_folder() / "CKplus")
     files = sorted(folder.glob("CK+48/*/*.png"))
     unknown = sorted({str(file.parent) for file in files} - _known_folders(folder))
@@ -82,13 +86,7 @@ def load_pictures(table: pd.DataFrame) -> np.ndarray:
     Raises:
         ValueError: If one cannot be read or has another size.
     """
-    pictures = [cv2.imread(path, cv2.IMREAD_GRAYSCALE) for path in table["path"]]
-    for path, picture in zip(table["path"], pictures, strict=True):
-        if picture is None or picture.shape != (SIZE_PX, SIZE_PX):
-            raise ValueError(
-                f"{path}: no picture of {SIZE_PX}x{SIZE_PX}. Remedy: copy it from CK+48 again."
-            )
-    return np.stack(pictures)
+    return read_pictures(table["path"], SIZE_PX)
 
 
 def load_six() -> tuple[pd.DataFrame, np.ndarray]:
@@ -100,3 +98,32 @@ def load_six() -> tuple[pd.DataFrame, np.ndarray]:
     table = load_picture_table()
     table = table[table["emotion"].isin(BASIC6)].reset_index(drop=True)
     return table, load_pictures(table)
+
+
+CORPUS = Corpus(
+    key="ck-plus",
+    name="CK+",
+    folder="CKplus",
+    medium="pictures",
+    load=load_picture_table,
+    classes=tuple(sorted(_EMOTION_FOLDERS.values())),
+    # Three of each of the 327 sequences that carry a label.
+    planned_count=981,
+    parse_name=parse_name,
+    layout="CK+48/*/*.png",
+    example="CK+48/anger/S010_004_00000017.png",
+    holds="48x48 grey posed faces: folders name emotions, names begin with the subject",
+    citation="Lucey et al. 2010",
+    source=(
+        "University of Pittsburgh, on a signed agreement; the 48x48 version holds the last three "
+        "frames of each sequence"
+    ),
+    url="https://www.jeffcohn.net/Resources/",
+    terms="research only, on agreement",
+    how=(
+        "CK+ is given out for research by the University of Pittsburgh, on a signed form:",
+        "  https://www.jeffcohn.net/Resources/",
+        "The 48x48 version holds the last three frames of each sequence, cut to the face.",
+        "Put it into {folder}: {folder}/CK+48/<emotion>/S010_004_00000017.png ...",
+    ),
+)

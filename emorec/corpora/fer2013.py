@@ -1,13 +1,20 @@
 """FER-2013 (Goodfellow et al. 2013) with the ten raters of FER+ (Barsoum et al. 2016)."""
 
+from __future__ import annotations
+
+import hashlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
+from emorec.corpora.corpus import Companion, Corpus
 from emorec.emotions import COMMON7, FERPLUS8
 from emorec.errors import CorpusMissingError
 from emorec.paths import data_folder
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SIZE_PX = 48
 
@@ -45,6 +52,8 @@ def load_fer2013(folder: Path | None = None) -> tuple[pd.DataFrame, np.ndarray]:
         CorpusMissingError: If a file is absent.
         ValueError: If the two files do not belong together or a label is unknown.
     """
+    import pandas as pd
+
     folder = Path(folder or data_folder() / "FER2013")
     pixel_file = next(
         (folder / name for name in ("fer2013.csv", "fer2013.csv.xz") if (folder / name).exists()),
@@ -73,6 +82,33 @@ def load_fer2013(folder: Path | None = None) -> tuple[pd.DataFrame, np.ndarray]:
         table[f"votes_{name}"] = joined[column].to_numpy(int)
     table["ferplus_label"] = _majority(joined)
     return table, pixels
+
+
+def list_pictures(folder: Path | None = None) -> pd.DataFrame:
+    """List the pictures with their split and a digest of their pixels.
+
+    Args:
+        folder: As for `load_fer2013`.
+
+    Returns:
+        One row each: path (of the whole file), clip_id, emotion, split, digest.
+
+    Raises:
+        CorpusMissingError: If a file is absent.
+    """
+    import pandas as pd
+
+    folder = Path(folder or data_folder() / "FER2013")
+    table, pixels = load_fer2013(folder)
+    return pd.DataFrame(
+        {
+            "path": str(next(folder.glob("fer2013.csv*"))),
+            "clip_id": table["clip_id"],
+            "emotion": table["label"],
+            "split": table["usage"],
+            "digest": [hashlib.sha1(picture.tobytes()).hexdigest() for picture in pixels],
+        }
+    )
 
 
 def _majority(votes: pd.DataFrame) -> list[str | None]:
@@ -122,6 +158,8 @@ def drop_leaked(table: pd.DataFrame, pixels: np.ndarray, held_out: np.ndarray) -
     Returns:
         bool array (n,).
     """
+    import pandas as pd
+
     keys = pd.Series([picture.tobytes() for picture in pixels], index=table.index)
     return (~held_out) & ~keys.isin(set(keys[held_out])).to_numpy()
 
@@ -146,3 +184,44 @@ def training_rows(
     validation = pool & (rng.random(len(table)) < VALIDATION_SHARE)
     train = drop_leaked(table, pixels, test | validation)
     return train, validation, test
+
+
+_KAGGLE = (
+    "https://www.kaggle.com/c/challenges-in-representation-learning-"
+    "facial-expression-recognition-challenge"
+)
+
+CORPUS = Corpus(
+    key="fer2013",
+    name="FER-2013",
+    folder="FER2013",
+    medium="pictures",
+    load=list_pictures,
+    classes=COMMON7,
+    # Training, PublicTest, PrivateTest.
+    planned_count=28_709 + 3_589 + 3_589,
+    layout="fer2013.csv*",
+    example="fer2013.csv",
+    holds="48x48 grey faces from the web, as pixels in a table (or `.csv.xz`)",
+    citation="Goodfellow et al. 2013",
+    source="Kaggle; needs an account and consent to the challenge's rules",
+    url=_KAGGLE,
+    terms="the terms of the Kaggle ICML-2013 challenge; research",
+    companions=(
+        Companion(
+            file="FER2013/fer2013new.csv",
+            holds="FER+ votes of ten raters for the same rows, in the same order",
+            name="FER+ labels",
+            citation="Barsoum et al. 2016",
+            source="GitHub, file `fer2013new.csv`",
+            url="https://github.com/microsoft/FERPlus",
+            terms="MIT",
+        ),
+    ),
+    how=(
+        "FER-2013 needs an account at Kaggle and consent to the challenge's rules:",
+        f"  {_KAGGLE}",
+        "Put fer2013.csv into {folder}. The votes of FER+ (MIT) belong beside it:",
+        "  https://github.com/microsoft/FERPlus, file fer2013new.csv",
+    ),
+)

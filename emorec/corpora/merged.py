@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from emorec.emotions import VOCABULARIES, fold_matrix
+from emorec.emotions import VOCABULARIES
 
 COLUMNS = ("path", "clip_id", "corpus", "emotion", "speaker")
 """Columns of a merged table; `corpus` is the key that the table came in under."""
@@ -46,27 +46,6 @@ def merge_sound_tables(
     _check_under_one_corpus(merged, "speaker", "give each corpus's speakers names of their own")
     _check_under_one_corpus(merged, "clip_id", "read each corpus from its own folder only")
     return merged
-
-
-def fold_table(table: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
-    """Rename each clip's emotion to its place in `classes`; clips without one are left out.
-
-    Calm becomes neutral where there is no calm.
-
-    Example:
-        >>> clips = pd.DataFrame({"emotion": ["calm", "sad", "disgust"]})
-        >>> fold_table(clips, ("neutral", "sad"))["emotion"].tolist()
-        ['neutral', 'sad']
-    """
-    found = tuple(table["emotion"].unique())
-    places = fold_matrix(found, classes)
-    names = {
-        source: classes[row.argmax()]
-        for source, row in zip(found, places, strict=True)
-        if row.any()
-    }
-    folded = table.assign(emotion=table["emotion"].map(names))
-    return folded.dropna(subset=["emotion"]).reset_index(drop=True)
 
 
 def _check_emotions(merged: pd.DataFrame, known: Sequence[str]) -> None:

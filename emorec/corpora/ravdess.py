@@ -1,13 +1,25 @@
 """RAVDESS speech (Livingstone & Russo 2018): names, tables, landmark tracks."""
 
+from __future__ import annotations
+
 import itertools
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
+from emorec.corpora.corpus import Companion, Corpus, sound_files
+from emorec.emotions import RAVDESS8
 from emorec.errors import CorpusMissingError
 from emorec.paths import data_folder
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FRAME_RATE_HZ = 30_000 / 1001
+"""Frames a second of the clips, and so of the landmark tracks that were measured in them."""
 
 EMOTION_CODES = {
     "01": "neutral",
@@ -20,7 +32,9 @@ EMOTION_CODES = {
     "08": "surprise",
 }
 """Third field of a file name -> class."""
-_SOUND_SUFFIXES = {".wav", ".flac", ".opus", ".mp3", ".m4a"}
+_RECORD = 1188976
+_LANDMARKS_RECORD = 3255102
+_ACTORS = tuple(range(1, 25))
 
 
 def parse_name(path: str | Path) -> dict | None:
@@ -62,7 +76,7 @@ def planned_clip_ids() -> list[str]:
         >>> len(planned_clip_ids())
         1440
     """
-    takes = itertools.product(range(1, 25), EMOTION_CODES, (1, 2), (1, 2), (1, 2))
+    takes = itertools.product(_ACTORS, EMOTION_CODES, (1, 2), (1, 2), (1, 2))
     return [
         f"01-{emotion}-{intensity:02d}-{statement:02d}-{repetition:02d}-{actor:02d}"
         for actor, emotion, intensity, statement, repetition in takes
@@ -83,6 +97,8 @@ def _check_code(file: Path) -> None:
 
 
 def _speech_table(files) -> pd.DataFrame:
+    import pandas as pd
+
     for file in files:
         _check_code(file)
     rows = [{"path": str(f)} | (parse_name(f) or {}) for f in sorted(files)]
@@ -98,7 +114,7 @@ def load_sound_table(folder: Path | None = None) -> pd.DataFrame:
         ValueError: If a name carries an unknown emotion code.
     """
     folder = Path(folder or data_folder() / "RAVDESS")
-    files = [f for f in folder.glob("Actor_*/03-01-*") if f.suffix in _SOUND_SUFFIXES]
+    files = sound_files(folder, "Actor_*/03-01-*")
     if not files:
         raise CorpusMissingError("RAVDESS speech (sound)", folder)
     return _speech_table(files)
@@ -132,19 +148,59 @@ def load_landmarks(folder: Path | None = None) -> tuple[pd.DataFrame, list[np.nd
     Raises:
         CorpusMissingError: If there is none.
     """
-    folder = Path(folder or data_folder() / "RAVDESS_landmarks")
-    files = sorted(folder.glob("Actor_*_landmarks.csv*"))
-    if not files:
-        raise CorpusMissingError("RAVDESS landmarks", folder)
+    import pandas as pd
+
     rows, tracks = [], []
     columns = [f"pt{i}.{axis}" for i in range(1, 69) for axis in "xy"]
-    for file in files:
+    for file in _landmark_files(folder):
         frames = pd.read_csv(file, usecols=["fname", "frame_ct", *columns])
         for name, take in frames.sort_values("frame_ct").groupby("fname", sort=True):
             _check_code(file.parent / name)
             rows.append(parse_name(name))
             tracks.append(take[columns].to_numpy(np.float32).reshape(-1, 68, 2))
     return pd.DataFrame(rows), tracks
+
+
+def list_landmarks(folder: Path | None = None) -> pd.DataFrame:
+    """List the takes of the landmark tracks without reading these: one row each.
+
+    Args:
+        folder: As for `load_landmarks`.
+
+    Returns:
+        A table like the sound's; `path` is the file with all of an actor's tracks, `duration_s`
+        follows from the number of frames.
+
+    Raises:
+        CorpusMissingError: If there is none.
+    """
+    import pandas as pd
+
+    files = _landmark_files(folder)
+    with ThreadPoolExecutor() as pool:
+        counts = list(pool.map(_frames_by_take, files))
+    rows = [
+        {"path": str(file), "duration_s": frames / FRAME_RATE_HZ} | facts
+        for file, frames_by_take in zip(files, counts, strict=True)
+        for name, frames in frames_by_take.items()
+        if (facts := parse_name(name))
+    ]
+    return pd.DataFrame(rows)
+
+
+def _landmark_files(folder: Path | None) -> list[Path]:
+    folder = Path(folder or data_folder() / "RAVDESS_landmarks")
+    files = sorted(folder.glob("Actor_*_landmarks.csv*"))
+    if not files:
+        raise CorpusMissingError("RAVDESS landmarks", folder)
+    return files
+
+
+def _frames_by_take(file: Path) -> dict[str, int]:
+    import pandas as pd
+
+    names = pd.read_csv(file, usecols=["fname"])["fname"]
+    return names.value_counts().sort_index().to_dict()
 
 
 def load_action_units(file: Path | None = None) -> tuple[pd.DataFrame, np.ndarray]:
@@ -160,6 +216,8 @@ def load_action_units(file: Path | None = None) -> tuple[pd.DataFrame, np.ndarra
     Raises:
         CorpusMissingError: If the file is not there.
     """
+    import pandas as pd
+
     file = Path(file or data_folder() / "RAVDESS_face" / "openface_au_mean.csv")
     if not file.is_file():
         raise CorpusMissingError("RAVDESS action units (OpenFace)", file)
@@ -168,3 +226,87 @@ def load_action_units(file: Path | None = None) -> tuple[pd.DataFrame, np.ndarra
         _check_code(file.parent / name)
     units = rows.filter(regex=r"^AU\d\d_[rc]$").to_numpy(np.float32)
     return pd.DataFrame([parse_name(name) for name in rows["name"]]), units
+
+
+def archives(part: str, actors: tuple[int, ...] = _ACTORS) -> list[tuple[int, str]]:
+    """List the official archives of a part: number of the Zenodo record, name.
+
+    Args:
+        part: "sound", "video" or "landmarks".
+        actors: Whose clips are wanted; sound and landmarks come for all actors at once.
+
+    Example:
+        >>> archives("video", (5,))
+        [(1188976, 'Video_Speech_Actor_05.zip')]
+    """
+    if part == "sound":
+        return [(_RECORD, "Audio_Speech_Actors_01-24.zip")]
+    if part == "landmarks":
+        return [(_LANDMARKS_RECORD, "FacialTracking_Actors_01-24.zip")]
+    return [(_RECORD, f"Video_Speech_Actor_{actor:02d}.zip") for actor in actors]
+
+
+CORPUS = Corpus(
+    key="ravdess",
+    part="sound",
+    name="RAVDESS sound",
+    folder="RAVDESS",
+    medium="sound",
+    load=load_sound_table,
+    classes=RAVDESS8,
+    planned=planned_clip_ids,
+    planned_count=1440,
+    speaker_field=-1,
+    parse_name=parse_name,
+    layout="Actor_*/03-01-*",
+    example="Actor_01/03-01-01-01-01-01-01.wav",
+    archive_sign="audio_speech",
+    holds="acted English speech of 24 actors: sound alone",
+    citation="Livingstone & Russo 2018",
+    source="Zenodo: `Audio_Speech_Actors_01-24.zip`, one `Video_Speech_Actor_NN.zip` an actor",
+    url=f"https://doi.org/10.5281/zenodo.{_RECORD}",
+    terms="CC BY-NC-SA 4.0",
+)
+
+_VIDEO = replace(
+    CORPUS,
+    part="video",
+    name="RAVDESS video",
+    medium="audio-visual",
+    load=load_video_table,
+    layout="Actor_*/01-01-*.mp4",
+    example="Actor_01/01-01-01-01-01-01-01.mp4",
+    archive_sign="video_speech",
+    holds="the takes of RAVDESS sound, with the picture",
+)
+
+_LANDMARKS = replace(
+    CORPUS,
+    part="landmarks",
+    name="RAVDESS landmarks",
+    folder="RAVDESS_landmarks",
+    medium="landmarks",
+    load=list_landmarks,
+    layout="Actor_*_landmarks.csv*",
+    example="Actor_01_landmarks.csv",
+    archive_sign="facialtracking",
+    holds=(
+        "68 facial landmarks of each frame of the takes: `fname`, `frame_ct`, `pt1.x`-`pt68.x`, "
+        "`pt1.y`-`pt68.y` (or `.csv.xz`)"
+    ),
+    citation="Swanson, Livingstone & Russo 2019",
+    source="Zenodo: `FacialTracking_Actors_01-24.zip`",
+    url=f"https://doi.org/10.5281/zenodo.{_LANDMARKS_RECORD}",
+    companions=(
+        Companion(
+            file="RAVDESS_face/openface_au_mean.csv",
+            holds="mean facial action units of each take, measured with OpenFace",
+            name="RAVDESS's mean action units",
+            citation="measured with OpenFace: Baltrusaitis et al. 2018, for research",
+            source="measured from the clips",
+            terms="CC BY-NC-SA 4.0",
+        ),
+    ),
+)
+
+PARTS = (CORPUS, _VIDEO, _LANDMARKS)

@@ -1,22 +1,25 @@
-"""Every corpus as rows of one tidy table, and what a complete corpus would hold.
+"""Every corpus as rows of one tidy table; the corpora are found by themselves.
 
-File names are still read by each corpus's own module; this one brings their tables together.
+A corpus is a module of this folder with a `CORPUS`, and `PARTS` where it is fetched in parts.
+File names are read by each corpus's own module; this one brings their tables together.
 """
 
 from __future__ import annotations
 
-import hashlib
-import re
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+import pkgutil
+from collections.abc import Iterable
+from functools import cache
+from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pandas as pd
-
-from emorec.corpora import ck_plus, crema_d, fer2013, javased, ravdess, savee
+from emorec.corpora.corpus import MEDIA, Corpus
+from emorec.emotions import COMMON7, nearest
 from emorec.errors import CorpusMissingError
 from emorec.paths import data_folder
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 COLUMNS = (
     "path",
@@ -34,55 +37,56 @@ COLUMNS = (
 )
 """Columns of the tidy table; what a corpus does not tell is missing in its rows."""
 
-LANDMARK_RATE_HZ = 30_000 / 1001
-"""Frames a second of the landmark tracks: those of the clips they were measured in."""
-
-FER_SPLITS = {"Training": 28_709, "PublicTest": 3_589, "PrivateTest": 3_589}
-"""Pictures of the complete FER-2013."""
+_NO_CORPORA = {"corpus", "registry", "merged", "frame_sets", "frame_clip"}
 
 
-@dataclass(frozen=True)
-class Corpus:
-    """One corpus, or one part of it, as the tables know it.
+def _modules() -> list[str]:
+    """List the modules that hold a corpus each, without importing one."""
+    found = pkgutil.iter_modules([str(Path(__file__).parent)])
+    return sorted(module.name for module in found if module.name not in _NO_CORPORA)
 
-    Attributes:
-        name: Its name in the column `corpus`.
-        folder: Where it lies in the data folder.
-        medium: "sound", "video", "landmarks" or "picture".
-        load: Lists its clips, given its folder.
-        planned: Lists the clip ids of the complete corpus; None where only counts are known.
-        planned_count: Number of clips of the complete corpus.
-        speaker_field: Which field of a planned clip id names the speaker.
+
+def keys() -> tuple[str, ...]:
+    """List what `emorec data` calls the corpora; no corpus is imported for it.
+
+    Example:
+        >>> "crema-d" in keys()
+        True
     """
+    return tuple(name.replace("_", "-") for name in _modules())
 
-    name: str
-    folder: str
-    medium: str
-    load: Callable[[Path], pd.DataFrame]
-    planned: Callable[[], list[str]] | None
-    planned_count: int
-    speaker_field: int = 0
 
-    def speaker_code(self, clip_id: str) -> str:
-        """Return what a planned clip id says of its speaker.
+@cache
+def corpora() -> tuple[Corpus, ...]:
+    """List all corpora and their parts, by medium and by name."""
+    modules = [import_module(f"emorec.corpora.{name}") for name in _modules()]
+    parts = [part for module in modules for part in getattr(module, "PARTS", (module.CORPUS,))]
+    return tuple(sorted(parts, key=lambda part: (MEDIA.index(part.medium), part.name.lower())))
 
-        Example:
-            >>> CORPORA[0].speaker_code("01-03-01-01-02-01-12")
-            '12'
-        """
-        return re.split("[-_]", clip_id)[self.speaker_field]
 
-    @property
-    def is_played(self) -> bool:
-        """Whether its clips have sound to be measured."""
-        return self.medium in ("sound", "video")
+def truth_of(path: str | Path) -> str | None:
+    """Return the acted emotion that a clip's name tells, where the name is a corpus's.
+
+    Args:
+        path: A file, in any folder; it need not exist.
+
+    Returns:
+        One of COMMON7 (RAVDESS's calm is neutral), or None where the name tells none of them.
+
+    Example:
+        >>> truth_of("03-01-02-01-01-01-12.wav"), truth_of("holiday.mp4")
+        ('neutral', None)
+    """
+    facts = (corpus.facts_of(path) for corpus in corpora())
+    emotion = next((found["emotion"] for found in facts if found), None)
+    return nearest(emotion, COMMON7) if emotion else None
 
 
 def list_corpus(corpus: Corpus, folder: Path | None = None) -> pd.DataFrame:
     """List the clips of one corpus without opening their sound.
 
     Args:
-        corpus: One of `CORPORA`.
+        corpus: One of `corpora()`.
         folder: The data folder; by default where the corpora lie.
 
     Returns:
@@ -101,19 +105,21 @@ def list_corpus(corpus: Corpus, folder: Path | None = None) -> pd.DataFrame:
 
 
 def list_corpora(
-    folder: Path | None = None, corpora: Iterable[Corpus] | None = None
+    folder: Path | None = None, wanted: Iterable[Corpus] | None = None
 ) -> pd.DataFrame:
     """List the clips of all corpora that are there; see `list_corpus`.
 
     Args:
         folder: The data folder; by default where the corpora lie.
-        corpora: Which ones; by default all of `CORPORA`.
+        wanted: Which ones; by default all of `corpora()`.
 
     Raises:
         CorpusMissingError: If none is there.
     """
+    import pandas as pd
+
     tables = []
-    for corpus in CORPORA if corpora is None else corpora:
+    for corpus in corpora() if wanted is None else wanted:
         try:
             tables.append(list_corpus(corpus, folder))
         except CorpusMissingError:
@@ -122,83 +128,3 @@ def list_corpora(
         raise CorpusMissingError("no corpus: anything", Path(folder or data_folder()))
     # Object columns, so that a corpus without genders or rates changes no other's type.
     return pd.concat([table.astype(object) for table in tables], ignore_index=True)
-
-
-def _landmark_takes(folder: Path) -> pd.DataFrame:
-    """List the takes of the landmark tracks: one row each, length from the number of frames."""
-    files = sorted(folder.glob("Actor_*_landmarks.csv*"))
-    if not files:
-        raise CorpusMissingError("RAVDESS landmarks", folder)
-    with ThreadPoolExecutor() as pool:
-        counts = list(pool.map(_frames_by_take, files))
-    rows = [
-        {"path": str(file), "duration_s": frames / LANDMARK_RATE_HZ} | facts
-        for file, frames_by_take in zip(files, counts, strict=True)
-        for name, frames in frames_by_take.items()
-        if (facts := ravdess.parse_name(name))
-    ]
-    return pd.DataFrame(rows)
-
-
-def _frames_by_take(file: Path) -> dict[str, int]:
-    names = pd.read_csv(file, usecols=["fname"])["fname"]
-    return names.value_counts().sort_index().to_dict()
-
-
-def _pictures(folder: Path) -> pd.DataFrame:
-    """List FER-2013's pictures with their split and a digest of their pixels."""
-    table, pixels = fer2013.load_fer2013(folder)
-    file = next(folder.glob("fer2013.csv*"))
-    return pd.DataFrame(
-        {
-            "path": str(file),
-            "clip_id": table["clip_id"],
-            "emotion": table["label"],
-            "split": table["usage"],
-            "digest": [hashlib.sha1(picture.tobytes()).hexdigest() for picture in pixels],
-        }
-    )
-
-
-CORPORA = (
-    Corpus(
-        "RAVDESS sound",
-        "RAVDESS",
-        "sound",
-        ravdess.load_sound_table,
-        ravdess.planned_clip_ids,
-        1440,
-        -1,
-    ),
-    Corpus(
-        "RAVDESS video",
-        "RAVDESS",
-        "video",
-        ravdess.load_video_table,
-        ravdess.planned_clip_ids,
-        1440,
-        -1,
-    ),
-    Corpus(
-        "RAVDESS landmarks",
-        "RAVDESS_landmarks",
-        "landmarks",
-        _landmark_takes,
-        ravdess.planned_clip_ids,
-        1440,
-        -1,
-    ),
-    Corpus("JavaSED", "JavaSED", "video", javased.load_video_table, javased.planned_clip_ids, 240),
-    Corpus(
-        "CREMA-D",
-        "CREMA-D",
-        "sound",
-        crema_d.load_all_recordings,
-        crema_d.planned_clip_ids,
-        7442,
-    ),
-    Corpus("SAVEE", "SAVEE", "sound", savee.load_sound_table, savee.planned_clip_ids, 480),
-    Corpus("FER-2013", "FER2013", "picture", _pictures, None, sum(FER_SPLITS.values())),
-    Corpus("CK+", "CKplus", "picture", ck_plus.load_picture_table, None, ck_plus.PLANNED_PICTURES),
-)
-"""All corpora, in the order of the tables."""

@@ -1,12 +1,18 @@
 """SAVEE (Haq & Jackson 2009): four British men, 15 sentences for each of seven emotions."""
 
+from __future__ import annotations
+
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pandas as pd
-
+from emorec.corpora.corpus import Corpus, sound_files
+from emorec.emotions import COMMON7
 from emorec.errors import CorpusMissingError
 from emorec.paths import data_folder
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SPEAKERS = ("DC", "JE", "JK", "KL")
 """Initials of the four men."""
@@ -21,7 +27,6 @@ _EMOTION_CODES = {
     "sa": "sad",
     "su": "surprise",
 }
-_SOUND_SUFFIXES = {".wav", ".flac", ".opus", ".mp3", ".m4a"}
 # `DC_a01` as everybody shares it, and `DC/a01` as the university unpacks it.
 _NAME = re.compile(r"(?:^|/)([A-Z]{2})[_/]([a-z]+)(\d{2})$")
 
@@ -62,8 +67,10 @@ def load_sound_table(folder: Path | None = None) -> pd.DataFrame:
         CorpusMissingError: If there is none.
         ValueError: If a name carries an unknown emotion code.
     """
+    import pandas as pd
+
     folder = Path(folder or data_folder() / "SAVEE")
-    files = sorted(f for f in folder.rglob("*") if f.suffix.lower() in _SOUND_SUFFIXES)
+    files = sorted(sound_files(folder, "**/*"))
     rows = [{"path": str(f)} | facts for f in files if (facts := parse_name(f))]
     if not rows:
         raise CorpusMissingError("SAVEE", folder)
@@ -83,3 +90,29 @@ def planned_clip_ids() -> list[str]:
         for code in _EMOTION_CODES
         for number in range(1, 31 if code == "n" else 16)
     ]
+
+
+CORPUS = Corpus(
+    key="savee",
+    name="SAVEE",
+    folder="SAVEE",
+    medium="sound",
+    load=load_sound_table,
+    classes=COMMON7,
+    planned=planned_clip_ids,
+    planned_count=480,
+    parse_name=parse_name,
+    layout="**/*.*",
+    example="DC_a01.wav",
+    holds="acted English speech of 4 men; the name gives speaker, emotion, sentence",
+    citation="Haq & Jackson 2009",
+    source="University of Surrey, on registration",
+    url="http://kahlan.eps.surrey.ac.uk/savee/",
+    terms="research only, on registration",
+    how=(
+        "SAVEE is given out for research by the University of Surrey, on registration:",
+        "  http://kahlan.eps.surrey.ac.uk/savee/",
+        "Put the sound files into {folder}: {folder}/DC_a01.wav ..., or the university's",
+        "{folder}/AudioData/DC/a01.wav ...; both are read.",
+    ),
+)

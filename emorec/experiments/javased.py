@@ -34,7 +34,6 @@ from emorec.paths import MODELS
 from emorec.posteriors import log_mean
 from emorec.training import augment, fusion_rules
 from emorec.training import geometry as geometry_training
-from emorec.training.augment_geometry import RAVDESS_FRAME_RATE_HZ
 from emorec.training.clip_inputs import ClipInputs, read_inputs
 from emorec.training.fit import (
     AugmentedBatches,
@@ -158,7 +157,7 @@ def predict_geometry(
     tracks = take(tracks, shared)
     clips = [i for i in np.flatnonzero(train) if len(inputs[i].landmarks)] * CLIP_WEIGHT
     even = {
-        i: resample(inputs[i].landmarks_s, inputs[i].landmarks, RAVDESS_FRAME_RATE_HZ)[1]
+        i: resample(inputs[i].landmarks_s, inputs[i].landmarks, ravdess.FRAME_RATE_HZ)[1]
         for i in set(clips)
     }
     network = geometry_training.train_geometry_network(

@@ -52,7 +52,7 @@ def damage_of(path: Path) -> str | None:
         return _damage_of_xz(path)
     if suffix == ".csv":
         return None
-    if suffix == ".png":
+    if suffix in (".png", ".jpg"):
         return None if cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) is not None else "no picture"
     if stated_size_bytes(path) > size_bytes:
         return f"it is cut off: {size_bytes:,} of {stated_size_bytes(path):,} bytes"

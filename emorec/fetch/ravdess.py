@@ -8,9 +8,8 @@ from pathlib import Path
 
 from emorec.corpora import ravdess
 from emorec.errors import DataError
-from emorec.fetch.sources import archives
 from emorec.fetch.unpack import unpack_landmarks, unpack_takes
-from emorec.fetch.verify import DOWNLOADS, whole_takes
+from emorec.fetch.verify import DOWNLOADS, whole_clips
 from emorec.fetch.zenodo import ZENODO_URL, fetch, read_record
 
 __all__ = ["fetch_ravdess"]
@@ -39,7 +38,7 @@ def fetch_ravdess(
     """
     downloads = folder / DOWNLOADS
     server = os.environ.get("EMOREC_ZENODO_URL") or ZENODO_URL
-    for record, name in archives(part, actors or tuple(range(1, 25))):
+    for record, name in ravdess.archives(part, actors or tuple(range(1, 25))):
         if _is_unpacked(part, name, folder):
             say(f"{name}: its files are there already")
             continue
@@ -65,4 +64,5 @@ def _is_unpacked(part: str, archive: str, folder: Path) -> bool:
     if part == "video":
         actor = archive.removesuffix(".zip")[-2:]
         planned = {clip_id for clip_id in planned if clip_id.endswith(f"-{actor}")}
-    return planned <= whole_takes(folder / "RAVDESS", _MODALITIES[part])
+    corpus = next(corpus for corpus in ravdess.PARTS if corpus.part == part)
+    return planned <= whole_clips(corpus, folder)

@@ -9,10 +9,10 @@ from pathlib import Path, PurePath
 
 import pandas as pd
 
-from emorec.corpora import crema_d, ravdess
+from emorec.corpora.corpus import Corpus
+from emorec.corpora.registry import corpora
 from emorec.errors import CorpusMissingError
 from emorec.fetch.damage import find_damaged
-from emorec.fetch.sources import SOURCES, Source
 from emorec.paths import data_folder as usual_folder
 
 DOWNLOADS = ".downloads"
@@ -65,66 +65,62 @@ class Report:
         return "to mend" if self.problems else "complete"
 
 
-def verify(source: Source, data_folder: Path) -> Report:
+def verify(corpus: Corpus, data_folder: Path) -> Report:
     """Look at one corpus.
 
     Args:
-        source: One of `SOURCES`.
+        corpus: One of `registry.corpora()`.
         data_folder: Holds the corpora.
 
     Returns:
         What is there, and what is not as it should be.
     """
-    corpus = source.facts
     folder = Path(data_folder) / corpus.folder
     report = Report(corpus.name, folder, 0, corpus.planned_count)
-    fetch = _fetch_command(source, data_folder)
+    fetch = _fetch_command(corpus, data_folder)
     if not folder.is_dir():
         report.problems.append(Problem("the folder is missing", fetch))
         return report
     files = _files_in(folder)
     waiting = files + _files_in(folder.parent / DOWNLOADS)
-    report.problems += _half_downloaded(source, waiting, folder, fetch)
-    misplaced = _misplaced(source, folder)
+    report.problems += _half_downloaded(corpus, waiting, folder, fetch)
+    misplaced = _misplaced(corpus, folder)
     report.problems += [Problem(*item) for item in misplaced.items()]
-    table = _load(source, folder, report)
+    table = _load(corpus, folder, report)
     if table is None:
         if not report.problems:
-            what = "the folder is empty" if not files else _nothing_known(source, files, folder)
+            what = "the folder is empty" if not files else _nothing_known(corpus, files, folder)
             report.problems.append(Problem(what, fetch))
         return report
     report.there = len(table)
     damaged = find_damaged(map(Path, table["path"].unique()))
     if damaged:
         report.problems.append(Problem(_damage(damaged, folder), fetch))
-    if missing := _missing(source, table):
+    if missing := _missing(corpus, table):
         report.problems.append(Problem(missing, fetch))
-    report.notes += _foreign(source, files, table, folder)
+    report.notes += _foreign(corpus, files, table, folder)
     return report
 
 
 def verify_all(data_folder: Path, key: str | None = None) -> list[Report]:
     """Look at all corpora, or at those with one key."""
-    return [verify(source, data_folder) for source in SOURCES if key in (None, source.key)]
+    return [verify(corpus, data_folder) for corpus in corpora() if key in (None, corpus.key)]
 
 
-def whole_takes(folder: Path, modality: str) -> set[str]:
-    """List the clip ids of RAVDESS takes of one modality that are there undamaged.
-
-    Args:
-        folder: `RAVDESS` in the data folder.
-        modality: First field of their names.
-    """
-    files = [f for f in folder.glob(f"Actor_*/{modality}-01-*") if not f.name.endswith(".part")]
-    damaged = find_damaged(files)
-    takes = [ravdess.parse_name(file) for file in files if file not in damaged]
-    return {take["clip_id"] for take in takes if take}
+def whole_clips(corpus: Corpus, data_folder: Path) -> set[str]:
+    """List the ids of a corpus's clips that are there undamaged."""
+    try:
+        table = corpus.load(Path(data_folder) / corpus.folder)
+    except CorpusMissingError:
+        return set()
+    damaged = find_damaged(map(Path, table["path"].unique()))
+    return set(table.loc[~table["path"].isin(set(map(str, damaged))), "clip_id"])
 
 
-def _fetch_command(source: Source, data_folder: Path) -> str:
+def _fetch_command(corpus: Corpus, data_folder: Path) -> str:
     if Path(data_folder).resolve() == usual_folder().resolve():
-        return source.command
-    return f"{source.command} --to {shlex.quote(str(data_folder))}"
+        return corpus.command
+    return f"{corpus.command} --to {shlex.quote(str(data_folder))}"
 
 
 def _files_in(folder: Path) -> list[Path]:
@@ -136,9 +132,9 @@ def _files_in(folder: Path) -> list[Path]:
     return found
 
 
-def _load(source: Source, folder: Path, report: Report) -> pd.DataFrame | None:
+def _load(corpus: Corpus, folder: Path, report: Report) -> pd.DataFrame | None:
     try:
-        return source.facts.load(folder)
+        return corpus.load(folder)
     except CorpusMissingError:
         return None
     except (ValueError, KeyError, EOFError, OSError) as error:
@@ -147,34 +143,33 @@ def _load(source: Source, folder: Path, report: Report) -> pd.DataFrame | None:
         return None
 
 
-def _half_downloaded(source: Source, files: list[Path], folder: Path, fetch: str):
+def _half_downloaded(corpus: Corpus, files: list[Path], folder: Path, fetch: str):
     """Tell of archives that wait, and of halves of them."""
     for file in files:
-        if not _may_hold(source, file, folder):
+        if not _may_hold(corpus, file, folder):
             continue
         if file.suffix.lower() in _HALF:
             yield Problem(f"half-downloaded: {file.name}", fetch)
-        elif file.suffix.lower() in _ARCHIVES and not source.how:
+        elif file.suffix.lower() in _ARCHIVES and not corpus.how:
             yield Problem(f"not unpacked: {file.name}", fetch)
         elif file.suffix.lower() == ".zip":
             unzip = f"python -m zipfile -e {shlex.quote(str(file))} {shlex.quote(str(folder))}"
             yield Problem(f"not unpacked: {file.name}", unzip)
 
 
-def _may_hold(source: Source, file: Path, folder: Path) -> bool:
+def _may_hold(corpus: Corpus, file: Path, folder: Path) -> bool:
     """Tell whether a half or whole archive is of this corpus, by its place and its name."""
-    if source.key != "ravdess":
-        return folder in file.parents
-    signs = {"sound": "audio_speech", "video": "video_speech", "landmarks": "facialtracking"}
-    return signs[source.facts.medium] in file.name.lower()
+    if corpus.archive_sign:
+        return corpus.archive_sign in file.name.lower()
+    return folder in file.parents
 
 
-def _misplaced(source: Source, folder: Path) -> dict[str, str]:
+def _misplaced(corpus: Corpus, folder: Path) -> dict[str, str]:
     """Find the corpus's files further down than they belong: what was found -> what mends it."""
-    if source.layout == "*.*":
+    if corpus.layout.startswith("**/"):
         return {}
-    depth = len(PurePath(source.layout).parts)
-    roots = {match.parents[depth - 1] for match in folder.rglob(source.layout)} - {folder}
+    depth = len(PurePath(corpus.layout).parts)
+    roots = {match.parents[depth - 1] for match in folder.rglob(corpus.layout)} - {folder}
     return {
         f"unpacked too deep: {root.relative_to(folder.parent)}": _move_up(root, folder)
         for root in sorted(roots)
@@ -190,9 +185,9 @@ def _move_up(root: Path, folder: Path) -> str:
     return f"mv {source}/* {target}/"
 
 
-def _nothing_known(source: Source, files: list[Path], folder: Path) -> str:
+def _nothing_known(corpus: Corpus, files: list[Path], folder: Path) -> str:
     names = ", ".join(str(file.relative_to(folder)) for file in files[:_SHOWN])
-    return f"{len(files):,} files, none of the form {source.layout} (found {names} ...)"
+    return f"{len(files):,} files, none of the form {corpus.layout} (found {names} ...)"
 
 
 def _damage(damaged: dict[Path, str], folder: Path) -> str:
@@ -203,9 +198,8 @@ def _damage(damaged: dict[Path, str], folder: Path) -> str:
     return f"{len(damaged):,} damaged: {'; '.join(shown)}{more}"
 
 
-def _missing(source: Source, table: pd.DataFrame) -> str | None:
+def _missing(corpus: Corpus, table: pd.DataFrame) -> str | None:
     """Say what the complete corpus has beyond the table, or None."""
-    corpus = source.facts
     there = table["clip_id"].nunique()
     if there >= corpus.planned_count:
         return None
@@ -217,13 +211,14 @@ def _missing(source: Source, table: pd.DataFrame) -> str | None:
     return f"{text}; missing {shown}{' ...' if len(absent) > _SHOWN else ''}"
 
 
-def _foreign(source: Source, files: list[Path], table: pd.DataFrame, folder: Path) -> list[str]:
+def _foreign(corpus: Corpus, files: list[Path], table: pd.DataFrame, folder: Path) -> list[str]:
     """Note files that belong to no part of the corpus."""
     known = set(table["path"])
+    below = folder / corpus.only_below
     foreign = [
         file
         for file in files
-        if str(file) not in known and not _is_companion(source, file) and _is_at_hand(source, file)
+        if str(file) not in known and below in file.parents and not _is_companion(corpus, file)
     ]
     if not foreign:
         return []
@@ -231,14 +226,9 @@ def _foreign(source: Source, files: list[Path], table: pd.DataFrame, folder: Pat
     return [f"{len(foreign):,} files are not the corpus's and are left alone: {names}"]
 
 
-def _is_companion(source: Source, file: Path) -> bool:
+def _is_companion(corpus: Corpus, file: Path) -> bool:
+    """Tell whether a file is no clip of this part and yet in its place."""
     if file.suffix.lower() in _ARCHIVES | _HALF | _PAPERS:
         return True
-    if source.key == "ravdess":
-        return ravdess.parse_name(file) is not None
-    return file.name in ("fer2013new.csv", crema_d.DEMOGRAPHICS)
-
-
-def _is_at_hand(source: Source, file: Path) -> bool:
-    """A clone of CREMA-D brings much that nobody reads; only its sound folder is looked into."""
-    return source.key != "crema-d" or file.parent.name == "AudioWAV"
+    companions = {Path(companion.file).name for companion in corpus.companions}
+    return file.name in companions or corpus.facts_of(file) is not None

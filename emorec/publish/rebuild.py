@@ -20,6 +20,7 @@ from emorec.evaluation.evidence import Evidence, ResultsError, load_evidence, me
 from emorec.evaluation.model_card import BEGIN, END
 from emorec.paths import REPOSITORY
 from emorec.publish import methods
+from emorec.publish.corpora_tables import rebuild_corpora
 from emorec.publish.tables import one_actor_line, reference_split_table, results_table
 
 _TOLERANCE = 1e-6
@@ -133,6 +134,7 @@ def rebuild(root: Path = REPOSITORY) -> None:
     """Make tables and plots again."""
     from emorec.publish.figures import rebuild_plots
 
+    rebuild_corpora(root)
     found = rebuild_texts(root)
     for path in rebuild_plots(found, root / "Plots"):
         print(f"drew again: {path.relative_to(root)}")

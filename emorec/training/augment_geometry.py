@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from emorec.corpora import ravdess
 from emorec.features.geometry import (
     FRAME_RATE_HZ,
     MIRROR,
@@ -16,8 +17,6 @@ from emorec.features.geometry import (
     relative_head,
 )
 from emorec.training.augment import made_up_means, speaker_means
-
-RAVDESS_FRAME_RATE_HZ = 30_000 / 1001
 
 _MIRROR_SHAPE = np.array([-1, 1], np.float32)
 _MIRROR_HEAD = np.array([-1, -1, 1, 1], np.float32)
@@ -99,7 +98,7 @@ class WindowAugmenter:
 
     def _draw_frames(self, rng, takes):
         """Frame numbers (n, WINDOW_FRAMES) of a stretch at a tempo near the natural one."""
-        natural = RAVDESS_FRAME_RATE_HZ / FRAME_RATE_HZ
+        natural = ravdess.FRAME_RATE_HZ / FRAME_RATE_HZ
         step = natural * _uniform_about_one(rng, self._strength.tempo, len(takes))
         last = self._last[takes]
         start = rng.random(len(takes)) * np.maximum(last - step * (WINDOW_FRAMES - 1), 0)

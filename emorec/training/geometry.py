@@ -18,7 +18,6 @@ from emorec.networks.geometry import assemble, build_head, build_statistics
 from emorec.paths import MODELS
 from emorec.posteriors import log_mean
 from emorec.training.augment_geometry import (
-    RAVDESS_FRAME_RATE_HZ,
     Strength,
     WindowAugmenter,
     draw_rounds,
@@ -73,7 +72,7 @@ CARD = CardText(
 def clip_posteriors(network: keras.Model, tracks: Sequence[np.ndarray]) -> np.ndarray:
     """Return one posterior per take, float (takes, 8), as the recogniser computes it."""
     windows = [
-        cut_windows(np.arange(len(track)) / RAVDESS_FRAME_RATE_HZ, track).features
+        cut_windows(np.arange(len(track)) / ravdess.FRAME_RATE_HZ, track).features
         for track in tracks
     ]
     posteriors = network.predict(np.concatenate(windows), batch_size=256, verbose=0)

@@ -10,7 +10,7 @@ from helpers import made_tone, write_clip
 
 from emorec.avatar import stand_ins
 from emorec.corpora import crema_d, javased, ravdess, savee
-from emorec.corpora.merged import COLUMNS, MergeError, fold_table, merge_sound_tables
+from emorec.corpora.merged import COLUMNS, MergeError, merge_sound_tables
 from emorec.emotions import COMMON7, CREMA_D6, JAVASED6, RAVDESS8, SHARED5
 from emorec.evaluation import scores as evaluation
 from emorec.evaluation.evidence import read_predictions
@@ -94,11 +94,6 @@ def test_an_unknown_emotion_is_refused_and_never_becomes_another():
         merge_sound_tables({"A": clips("a", ["1"], ["sad", "bored"])})
     with pytest.raises(MergeError, match="surprise"):
         merge_sound_tables({"A": clips("a", ["1"], ["surprise"])}, CREMA_D6)
-
-
-def test_folding_a_table_takes_calm_for_neutral_and_leaves_out_what_has_no_place():
-    folded = fold_table(clips("a", ["1"], ["calm", "disgust", "fear"]), SHARED5)
-    assert folded["emotion"].tolist() == ["neutral", "fear"]
 
 
 @pytest.mark.parametrize(

@@ -264,7 +264,7 @@ def test_wrong_usage(arguments):
 
 def test_without_a_name_the_corpora_are_listed(capsys):
     assert cli.main(["data"]) == 2
-    assert "ravdess, javased" in capsys.readouterr().err
+    assert "ravdess, savee" in capsys.readouterr().err
 
 
 def test_a_corpus_that_needs_registration_says_where_and_whither(tmp_path, capsys):
