@@ -33,6 +33,7 @@ from emorec.emotions import RAVDESS8
 from emorec.errors import CorpusMissingError
 from emorec.evaluation.evidence import read_predictions
 from emorec.evaluation.splits import is_actor
+from emorec.paths import MODELS
 
 __all__ = [
     "AVATARS",
@@ -81,6 +82,10 @@ class Source:
     def is_trial(self) -> bool:
         """Whether its figures are no result: a quick run, or synthetic data."""
         return self.is_quick or not self.is_real
+
+    def results_folder(self, folder: Path = MODELS) -> Path:
+        """Return the given folder for a whole run on the corpus itself, else a temporary one."""
+        return Path(tempfile.mkdtemp()) if self.is_trial else Path(folder)
 
     @property
     def caveat(self) -> str:
@@ -210,7 +215,7 @@ def javased_frames(
     try:
         table = javased.load_video_table()
     except CorpusMissingError:
-        drawn = {n: synthetic_frames(is_cropped=n == "face") for n in frame_sets}
+        drawn = {n: synthetic_frames(is_cropped=n == "face") for n in dict.fromkeys(frame_sets)}
         table = next(iter(drawn.values()))[0]
         source = Source("made-up faces", False, quick)
         return table, {name: frames for name, (_, frames) in drawn.items()}, source
@@ -278,7 +283,7 @@ def landmark_tracks(
         return *synthetic_landmarks(actors), Source("made-up tracks", False, quick)
     chosen = is_actor(takes["speaker"], actors)
     tracks = [track for track, wanted in zip(tracks, chosen, strict=True) if wanted]
-    return takes[chosen].reset_index(drop=True), tracks, Source("RAVDESS", is_quick=quick)
+    return takes[chosen].reset_index(drop=True), tracks, Source("RAVDESS landmarks", is_quick=quick)
 
 
 def frame_predictions(folder: Path, quick: bool) -> tuple[pd.DataFrame, Source]:

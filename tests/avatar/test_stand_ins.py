@@ -30,6 +30,13 @@ def test_only_a_whole_run_on_the_corpus_itself_has_no_caveat():
     assert f"{drawn}" == "made-up faces"
 
 
+def test_only_a_whole_run_on_the_corpus_itself_writes_into_the_folder_of_results(tmp_path):
+    assert Source("RAVDESS").results_folder(tmp_path) == tmp_path
+    for trial in (Source("RAVDESS", is_quick=True), Source("made-up voices", is_real=False)):
+        assert trial.results_folder(tmp_path) != tmp_path
+        assert trial.results_folder(tmp_path).is_dir()
+
+
 def test_without_corpora_avatars_speak_and_the_source_says_so(no_corpora):
     with pytest.raises(CorpusMissingError):
         ravdess.load_sound_table()
