@@ -67,7 +67,7 @@ train-%: $(READY) ## Train one of them: voice, face, geometry, fusion
 	$(BIN)/python -m emorec.training.$*
 
 experiments: ## List what was trained for comparison; make experiment-NAME trains one
-	@printf 'make experiment-%s\n' $(EXPERIMENTS) classical.train
+	@printf 'make experiment-%s\n' $(EXPERIMENTS) $(addprefix classical.,train merged_corpora ship_forest)
 
 experiment-%: $(READY)
 	$(BIN)/python -m emorec.experiments.$*

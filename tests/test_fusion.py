@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from emorec import fusion as fusion_emorec
-from emorec.avatar.stand_ins import made_up_predictions
+from emorec.avatar.synthetic import synthetic_predictions
 from emorec.emotions import COMMON7, RAVDESS8
 from emorec.evaluation import scores as evaluation
 from emorec.evaluation.splits import SpeakerLeakError
@@ -197,8 +197,8 @@ def make_tables(clips=1200):
     blank = np.full((clips, 8), 1 / 8)
     table = evaluation.prediction_table(takes, blank, RAVDESS8, speaker // 4 + 1)
     return {
-        "voice": made_up_predictions(table, seed=1),
-        "geometry": made_up_predictions(table, seed=2).sample(frac=1, random_state=0),
+        "voice": synthetic_predictions(table, seed=1),
+        "geometry": synthetic_predictions(table, seed=2).sample(frac=1, random_state=0),
     }
 
 

@@ -20,7 +20,7 @@ from scipy.fft import next_fast_len
 
 from emorec import avatar
 from emorec.analysis.bias import RESAMPLES, scores_by
-from emorec.avatar import stand_ins
+from emorec.avatar import synthetic
 from emorec.corpora import fer2013, javased, ravdess
 from emorec.emotions import COMMON7, fold
 from emorec.engines import Network
@@ -275,7 +275,7 @@ def face_pictures(count: int, seed: int = 0) -> tuple[str, pd.DataFrame, np.ndar
     try:
         label, (table, pixels) = "FER-2013 PublicTest", fer2013.load_fer2013()
     except CorpusMissingError:
-        label, (table, pixels) = "MADE-UP faces", stand_ins.made_up_faces(5 * min(count, 40))
+        label, (table, pixels) = "MADE-UP faces", synthetic.synthetic_faces(5 * min(count, 40))
     rows = np.flatnonzero(table["usage"] == "PublicTest")
     rows = np.random.default_rng(seed).permutation(rows)[:count]
     table = table.iloc[rows].reset_index(drop=True)

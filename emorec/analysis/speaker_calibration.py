@@ -16,7 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from emorec import calibration
-from emorec.avatar.stand_ins import made_up_landmarks
+from emorec.avatar.synthetic import synthetic_landmarks
 from emorec.corpora import ravdess
 from emorec.errors import CorpusMissingError
 from emorec.evaluation import scores as evaluation
@@ -318,7 +318,7 @@ def load_inputs(actors: Sequence[int]) -> dict[str, tuple]:
         sounds = [read_sound(path, voice_features.VOICE.sample_rate_hz) for path in takes["path"]]
         inputs["log-mel"] = sound_statistics(sounds), takes
     except CorpusMissingError:
-        takes, tracks = made_up_landmarks(actors, 2)
+        takes, tracks = synthetic_landmarks(actors, 2)
         inputs["MADE-UP landmarks"] = landmark_statistics(tracks), takes
     return inputs
 

@@ -40,7 +40,7 @@ _SPEECH_ROUNDING = 9.0
 
 @dataclass(frozen=True)
 class Take:
-    """One take: what is said, how, and the how-manieth time.
+    """One take: what is said, how, and which repetition it is.
 
     Attributes:
         emotion: One of EMOTION_CODES.

@@ -1,315 +1,312 @@
-"""Made-up landmark tracks and posteriors: stand-ins that let code run where no corpus is.
+"""The corpus where it is at hand, and synthetic data in its place where it is not.
 
-Nothing that is measured on them says anything about people.
+Each function returns what was asked for and a `Source` that tells which of the two it is. A quick
+run gets a small part, enough to see every cell of a notebook run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
-import cv2
 import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed
 
-from emorec import avatar
-from emorec.avatar import Take
-from emorec.corpora import javased, ravdess
-from emorec.corpora.fer2013 import SIZE_PX
-from emorec.corpora.frame_sets import FrameSet
-from emorec.corpora.ravdess import speaker_name
-from emorec.emotions import BASIC6, COMMON7, CREMA_D6, FERPLUS8, JAVASED6, RAVDESS8
+from emorec.avatar import Take, all_takes
+from emorec.avatar.synthetic import (
+    synthetic_ck_plus,
+    synthetic_faces,
+    synthetic_frame_predictions,
+    synthetic_frames,
+    synthetic_landmarks,
+    synthetic_predictions,
+    synthetic_sounds,
+    synthetic_speech,
+    synthetic_videos,
+)
+from emorec.corpora import ck_plus, fer2013, javased, ravdess, registry
+from emorec.corpora.frame_sets import OUTPUT_FOLDER, FrameSet, load_frames
+from emorec.emotions import RAVDESS8
 from emorec.errors import CorpusMissingError
-from emorec.evaluation import scores as evaluation
+from emorec.evaluation.evidence import read_predictions
 from emorec.evaluation.splits import is_actor
+from emorec.paths import MODELS
 
-_EYE_DISTANCE_PX = 140.0
-_FRAME_RATE_HZ = 30.0
-
-
-def made_up_landmarks(
-    actors: Sequence[int] = tuple(range(1, 25)), takes_per_emotion: int = 4, seed: int = 0
-) -> tuple[pd.DataFrame, list[np.ndarray]]:
-    """Make tracks in the form of `emorec.corpora.ravdess.load_landmarks`.
-
-    Each actor has a face, each emotion shifts it and moves the mouth at its own pace, and
-    each take adds noise.
-
-    Args:
-        actors: Numbers of the actors.
-        takes_per_emotion: Takes of each actor and emotion.
-        seed: Of all of it.
-
-    Returns:
-        Table with `clip_id`, `emotion`, `speaker`; tracks float32 (frames, 68, 2) in pixels.
-    """
-    rng = np.random.default_rng(seed)
-    base = _base_shape()
-    mouth = np.arange(68)[:, None] >= 48
-    shifts = rng.normal(0, 0.03, (len(RAVDESS8), 68, 2))
-    paces_hz = np.linspace(1, 4, len(RAVDESS8))
-    rows, tracks = [], []
-    for actor in actors:
-        face = base + rng.normal(0, 0.03, base.shape)
-        for code, emotion in enumerate(RAVDESS8):
-            for take in range(takes_per_emotion):
-                time_s = np.arange(rng.integers(90, 120))[:, None, None] / _FRAME_RATE_HZ
-                talk = 0.06 * np.abs(np.sin(np.pi * paces_hz[code] * time_s)) * mouth * [0, 1]
-                strength = rng.normal(1, 0.4)
-                track = face + strength * shifts[code] + talk
-                track = track + rng.normal(0, 0.01, (1, 68, 2))
-                track = track + rng.normal(0, 0.004, (len(time_s), 68, 2))
-                tracks.append((track * _EYE_DISTANCE_PX + [640, 300]).astype(np.float32))
-                rows.append((f"made-up-{actor:02d}-{code}-{take}", emotion, speaker_name(actor)))
-    return pd.DataFrame(rows, columns=["clip_id", "emotion", "speaker"]), tracks
-
-
-def made_up_predictions(
-    like: pd.DataFrame, accuracy_logit: float = 2.0, seed: int = 0
-) -> pd.DataFrame:
-    """Make the predictions of another stream for the clips of a prediction table.
-
-    Args:
-        like: Prediction table whose clips, truths and classes are kept.
-        accuracy_logit: How far the truth stands out; 2 is right about half the time.
-        seed: Of the noise.
-    """
-    rng = np.random.default_rng(seed)
-    classes = evaluation.classes_of(like)
-    truth = np.array([classes.index(name) for name in like["truth"]])
-    scores = rng.normal(0, 1.5, (len(like), len(classes)))
-    scores[np.arange(len(like)), truth] += accuracy_logit
-    posterior = np.exp(scores)
-    clips = like.rename(columns={"truth": "emotion"})
-    posterior /= posterior.sum(1, keepdims=True)
-    return evaluation.prediction_table(clips, posterior, classes, like["fold"].to_numpy())
-
-
-def made_up_frames(
-    clips_per_emotion: int = 1, frames_per_clip: int = 3, is_cropped: bool = True, seed: int = 0
-) -> tuple[pd.DataFrame, FrameSet]:
-    """Draw avatars in the form of JavaSED's table and `emorec.corpora.frame_sets.load_frames`.
-
-    Args:
-        clips_per_emotion: Clips of each of the eight actors and six emotions.
-        frames_per_clip: Frames of each.
-        is_cropped: Whether only the face is shown, or the middle of the whole frame.
-        seed: Of actors and expressions.
-
-    Returns:
-        Table with `clip_id`, `emotion`, `speaker`; the frames.
-    """
-    from emorec import avatar
-
-    rng = np.random.default_rng(seed)
-    rows, pixels = [], []
-    top, left, side = (20, 90, 140) if is_cropped else (0, 70, 180)
-    for number in range(1, 9):
-        actor = avatar.make_actor(int(rng.integers(1, 1000)))
-        for emotion in JAVASED6:
-            for clip in range(clips_per_emotion):
-                rows.append((f"made-up-{number:02d}-{emotion}-{clip}", emotion, number))
-                for _ in range(frames_per_clip):
-                    expression = avatar.EXPRESSIONS[emotion].scaled(rng.uniform(0.6, 1.1))
-                    colour = avatar.draw_face(actor, expression, size=(320, 180))
-                    grey = cv2.cvtColor(colour, cv2.COLOR_BGR2GRAY)
-                    grey = grey[top : top + side, left : left + side]
-                    pixels.append(cv2.resize(grey, (112, 112), interpolation=cv2.INTER_AREA))
-    table = pd.DataFrame(rows, columns=["clip_id", "emotion", "speaker"])
-    table["speaker"] = [f"javased-{number:02d}" for number in table["speaker"]]
-    numbers = np.tile(21 + 3 * np.arange(frames_per_clip), len(table))
-    clip_ids = np.repeat(table["clip_id"].to_numpy(str), frames_per_clip)
-    return table, FrameSet(np.stack(pixels), clip_ids, numbers, numbers / _FRAME_RATE_HZ)
-
-
-def made_up_frame_predictions(frames_per_clip: int = 12, seed: int = 0) -> pd.DataFrame:
-    """Make posteriors of single frames in the form of `predictions_frames.csv` over JAVASED6."""
-    rows = [
-        (f"made-up-{number:02d}-{emotion}-{clip}", f"javased-{number:02d}", 1, emotion, frame)
-        for number in range(1, 9)
-        for emotion in JAVASED6
-        for clip in range(2)
-        for frame in range(frames_per_clip)
-    ]
-    table = pd.DataFrame(rows, columns=["clip_id", "speaker", "fold", "truth", "frame_number"])
-    blank = pd.DataFrame(np.zeros((len(table), len(JAVASED6))), columns=list(JAVASED6))
-    found = made_up_predictions(table.drop(columns="frame_number").join(blank), 1.0, seed)
-    found.insert(4, "frame_number", table["frame_number"])
-    return found
-
-
-def made_up_speech(
-    folder: Path, actors: Sequence[int] = (1, 2, 3, 17, 18), seed: int = 0
-) -> dict[str, pd.DataFrame]:
-    """Have avatars speak, and file their voices as if under four corpora.
-
-    One voice may stand under several names: enough to see code run, not to learn from.
-
-    Args:
-        folder: Where the sound goes.
-        actors: Numbers of the avatars.
-        seed: Of who lends whom a voice.
-
-    Returns:
-        RAVDESS, CREMA-D, SAVEE and JavaSED -> table with `path`, `clip_id`, `emotion`, `speaker`.
-    """
-    from emorec import avatar
-    from emorec.corpora import ravdess
-
-    takes = [avatar.Take(emotion, intensity=1) for emotion in RAVDESS8]
-    avatar.make_sound_corpus(folder, actors, takes)
-    voices = ravdess.load_sound_table(folder)
-    speakers = {
-        "CREMA-D": ([f"crema-d-{number}" for number in range(1001, 1037)], CREMA_D6),
-        "SAVEE": (["savee-DC", "savee-JE"], COMMON7),
-        "JavaSED": ([f"javased-{number:02d}" for number in range(1, 9)], JAVASED6),
-    }
-    rng = np.random.default_rng(seed)
-    tables = {"RAVDESS": voices[["path", "clip_id", "emotion", "speaker"]]}
-    for corpus, (names, classes) in speakers.items():
-        rows = []
-        for name in names:
-            voice = voices[voices["speaker"] == speaker_name(int(rng.choice(actors)))]
-            path_of = voice.set_index("emotion")["path"]
-            rows += [(path_of[label], f"{name}-{label}", label, name) for label in classes]
-        tables[corpus] = pd.DataFrame(rows, columns=["path", "clip_id", "emotion", "speaker"])
-    return tables
-
-
-def _base_shape() -> np.ndarray:
-    """A schematic face of 68 points in eye distances, eyes at (-0.5, 0) and (0.5, 0)."""
-    jaw = np.linspace(np.pi, 0, 17)
-    brow = np.linspace(-0.25, 0.25, 5)
-    lips = np.linspace(0, 2 * np.pi, 13)[:12] + np.pi
-    inner = np.linspace(0, 2 * np.pi, 9)[:8] + np.pi
-    eye = np.linspace(0, 2 * np.pi, 7)[:6] + np.pi
-    ring = np.stack([0.2 * np.cos(eye), 0.08 * np.sin(eye)], 1)
-    parts = [
-        np.stack([1.1 * np.cos(jaw), 1.9 * np.sin(jaw)], 1),
-        np.stack([brow - 0.55, -0.35 + brow**2], 1),
-        np.stack([brow + 0.55, -0.35 + brow**2], 1),
-        np.stack([np.zeros(4), np.linspace(0, 0.6, 4)], 1),
-        np.stack([np.linspace(-0.25, 0.25, 5), np.full(5, 0.75)], 1),
-        ring - np.array([0.5, 0]),
-        ring + np.array([0.5, 0]),
-        np.stack([0.45 * np.cos(lips), 1.2 + 0.15 * np.sin(lips)], 1),
-        np.stack([0.35 * np.cos(inner), 1.2 + 0.05 * np.sin(inner)], 1),
-    ]
-    return np.concatenate(parts)
-
-
-def made_up_ck_plus(count: int = 120, seed: int = 0) -> tuple[pd.DataFrame, np.ndarray]:
-    """Draw avatars in the form of CK+ without contempt.
-
-    Args:
-        count: Pictures drawn; those of neutral are left out.
-        seed: Of actors and emotions.
-
-    Returns:
-        Table with `clip_id`, `emotion`, `speaker`, and faces uint8 (n, 48, 48).
-    """
-    drawn, faces = made_up_faces(count, seed)
-    table = pd.DataFrame({"clip_id": drawn["clip_id"], "emotion": drawn["label"]})
-    # Ten pictures in a row show the same avatar.
-    table["speaker"] = [f"made-up-S{index // 10:03d}" for index in range(count)]
-    kept = table["emotion"].isin(BASIC6).to_numpy()
-    return table[kept].reset_index(drop=True), faces[kept]
-
-
-_MADE_UP_FACES_EACH = 10
-
-
-def made_up_faces(count: int, seed: int = 0) -> tuple[pd.DataFrame, np.ndarray]:
-    """Draw avatars in the corpus's format, for runs without it; results on them mean nothing.
-
-    Args:
-        count: Number of pictures; one in five is `PublicTest`.
-        seed: Of actors and emotions.
-
-    Returns:
-        Table and pictures as `load_fer2013` gives them.
-    """
-    from emorec import avatar
-
-    rng = np.random.default_rng(seed)
-    labels = [COMMON7[i] for i in rng.integers(0, len(COMMON7), count)]
-    first_actor = int(rng.integers(1, 1000))
-    pictures = []
-    for index, name in enumerate(labels):
-        # Several in a row of the same actor: a new one takes four times as long to draw.
-        actor = avatar.make_actor(first_actor + index // _MADE_UP_FACES_EACH)
-        expression = avatar.EXPRESSIONS[name].scaled(rng.uniform(0.6, 1.1))
-        pose = avatar.Pose(*rng.normal(0, 4, 2))
-        colour = avatar.draw_face(actor, expression, pose, size=(320, 180))
-        grey = cv2.cvtColor(colour, cv2.COLOR_BGR2GRAY)[20:160, 90:230]
-        pictures.append(cv2.resize(grey, (SIZE_PX, SIZE_PX), interpolation=cv2.INTER_AREA))
-    usage = np.where(np.arange(count) % 5 == 4, "PublicTest", "Training")
-    table = pd.DataFrame({"clip_id": [f"made_{i:05d}" for i in range(count)], "usage": usage})
-    table["label"] = labels
-    for name in FERPLUS8:
-        table[f"votes_{name}"] = 10 * (table["label"] == name).astype(int)
-    table["ferplus_label"] = labels
-    return table, np.stack(pictures)
-
-
-def load_or_make_up(
-    actors: Sequence[int] = tuple(range(1, 25)),
-) -> tuple[pd.DataFrame, list[np.ndarray], bool]:
-    """Return takes, tracks and True; made-up ones and False where there is no corpus.
-
-    Args:
-        actors: The actors wanted.
-    """
-    try:
-        takes, tracks = ravdess.load_landmarks()
-    except CorpusMissingError:
-        return *made_up_landmarks(actors), False
-    chosen = is_actor(takes["speaker"], actors)
-    tracks = [track for track, wanted in zip(tracks, chosen, strict=True) if wanted]
-    return takes[chosen].reset_index(drop=True), tracks, True
-
+__all__ = [
+    "AVATARS",
+    "Source",
+    "ck_plus_faces",
+    "clip_table",
+    "corpus_videos",
+    "fer2013_faces",
+    "frame_predictions",
+    "javased_frames",
+    "landmark_tracks",
+    "sound_table",
+    "speech_tables",
+    "videos",
+    "voice_predictions",
+]
 
 AVATARS = "Avatars"
 """The name that stands for a corpus of avatars on every plot and in every table."""
 
+_ACTORS = tuple(range(1, 25))
+_FIRST_EIGHT = tuple(range(1, 9))
+_ONE_OF_EACH = tuple(Take(emotion, intensity=1) for emotion in RAVDESS8)
+_QUICK_STEPS = {"RAVDESS": 19, "CREMA-D": 43, "SAVEE": 6, "JavaSED": 5}
+_QUICK_JAVASED_STEP = 9
 
-def video_tables() -> dict[str, pd.DataFrame]:
-    """List the clips of the corpora at hand.
+
+@dataclass(frozen=True)
+class Source:
+    """Where a notebook's data come from.
+
+    Attributes:
+        name: As plots and tables name it: the corpus, or what stands in for it.
+        is_real: Whether people stand behind it.
+        is_quick: Whether only a small part of it is used.
+    """
+
+    name: str
+    is_real: bool = True
+    is_quick: bool = False
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def is_trial(self) -> bool:
+        """Whether its figures are no result: a quick run, or synthetic data."""
+        return self.is_quick or not self.is_real
+
+    def results_folder(self, folder: Path = MODELS) -> Path:
+        """Return the given folder for a whole run on the corpus itself, else a temporary one."""
+        return Path(tempfile.mkdtemp()) if self.is_trial else Path(folder)
+
+    @property
+    def caveat(self) -> str:
+        """What has to stand behind a figure; empty for a whole run on the corpus itself.
+
+        Example:
+            >>> Source("made-up voices", is_real=False, is_quick=True).caveat
+            '; MADE-UP VOICES: this says nothing about people - a quick run, no result'
+        """
+        drawn = "" if self.is_real else f"; {self.name.upper()}: this says nothing about people"
+        return drawn + (" - a quick run, no result" if self.is_quick else "")
+
+
+class SpeechCorpus(Protocol):
+    """A corpus of sound: its name, and how its table is read."""
+
+    name: str
+
+    def load(self) -> pd.DataFrame:
+        """Return a table with `path`, `clip_id`, `emotion`, `speaker`."""
+
+
+def clip_table(quick: bool, corpora: Sequence[registry.Corpus]) -> tuple[pd.DataFrame, Source]:
+    """Return the clips of several corpora in one table, or avatars' under RAVDESS's names.
+
+    Args:
+        quick: Whether it is a quick run.
+        corpora: Those that are wanted, as far as they are there.
+    """
+    try:
+        return registry.list_corpora(corpora=corpora), Source("the corpora", is_quick=quick)
+    except CorpusMissingError:
+        folder = Path(tempfile.mkdtemp())
+        synthetic_sounds(folder / "RAVDESS", (1, 2, 3, 4), all_takes()[::6])
+        return registry.list_corpora(folder), Source("made-up voices", False, quick)
+
+
+def sound_table(
+    quick: bool, quick_actors: Sequence[int] = _FIRST_EIGHT
+) -> tuple[pd.DataFrame, Source]:
+    """Return RAVDESS's speech takes, or avatars' in their place.
+
+    Args:
+        quick: One take of each emotion by each of the `quick_actors`, instead of all.
+        quick_actors: Numbers of actors.
 
     Returns:
-        "RAVDESS" and "JavaSED", as far as there are clips of theirs -> table; empty without any.
+        Table with `path`, `clip_id`, `emotion`, `speaker` and RAVDESS's other columns; its source.
+    """
+    try:
+        table = ravdess.load_sound_table()
+    except CorpusMissingError:
+        actors, takes = (quick_actors, _ONE_OF_EACH) if quick else (_ACTORS, all_takes()[::4])
+        table = synthetic_sounds(tempfile.mkdtemp(), actors, takes)
+        return table, Source("made-up voices", False, quick)
+    if quick:
+        known = table[is_actor(table["speaker"], quick_actors)]
+        table = known.groupby(["speaker", "emotion"]).head(1).reset_index(drop=True)
+    return table, Source("RAVDESS", is_quick=quick)
+
+
+def speech_tables(
+    quick: bool, corpora: Iterable[SpeechCorpus]
+) -> tuple[dict[str, pd.DataFrame], Source]:
+    """Return the sound of RAVDESS, CREMA-D, SAVEE and JavaSED, or avatars' for all four.
+
+    Args:
+        quick: Every so many clips only.
+        corpora: The four.
+
+    Returns:
+        Name -> table with `path`, `clip_id`, `emotion`, `speaker`; their source.
+    """
+    try:
+        tables = {corpus.name: corpus.load() for corpus in corpora}
+    except CorpusMissingError:
+        tables = synthetic_speech(Path(tempfile.mkdtemp()))
+        return tables, Source("made-up voices", False, quick)
+    if quick:
+        steps = _QUICK_STEPS
+        tables = {name: t.iloc[:: steps[name]].reset_index(drop=True) for name, t in tables.items()}
+    return tables, Source("real voices", is_quick=quick)
+
+
+def corpus_videos(quick: bool) -> dict[str, pd.DataFrame]:
+    """List the video clips of the corpora at hand: RAVDESS and JavaSED, or one or none of them.
+
+    Args:
+        quick: One clip of each.
     """
     tables = {}
     for name, corpus in (("RAVDESS", ravdess), ("JavaSED", javased)):
         try:
-            tables[name] = corpus.load_video_table()
+            table = corpus.load_video_table()
         except CorpusMissingError:
             continue
+        tables[name] = table.head(1) if quick else table
     return tables
 
 
-def made_up_video_table(
-    folder: str | Path,
-    actors: Sequence[int],
-    takes: Sequence[Take],
-    *,
-    size: tuple[int, int] = (640, 360),
-    jobs: int = 2,
-) -> pd.DataFrame:
-    """Draw small clips of avatars in RAVDESS's layout, those that are missing, and list them.
+def videos(quick: bool) -> tuple[dict[str, pd.DataFrame], Source]:
+    """Return `corpus_videos`, or clips of two avatars where there are none.
 
     Args:
-        folder: Where they go.
-        actors: Numbers of the avatars.
-        takes: What each of them plays.
-        size: Width and height of the picture.
-        jobs: Processes.
+        quick: One clip of each corpus.
+    """
+    tables = corpus_videos(quick)
+    if tables:
+        return tables, Source(" and ".join(tables), is_quick=quick)
+    takes = (Take("happy"), Take("sad"))[: 1 if quick else 2]
+    drawn = synthetic_videos(tempfile.mkdtemp(), (1, 2), takes)
+    return {AVATARS: drawn}, Source(AVATARS, False, quick)
+
+
+def javased_frames(
+    quick: bool, frame_sets: Iterable[str]
+) -> tuple[pd.DataFrame, dict[str, FrameSet], Source]:
+    """Return JavaSED's clips and their frames, or drawn faces in their place.
+
+    Args:
+        quick: One clip in nine, its frames kept in a temporary folder.
+        frame_sets: "frame", "black" or "face"; see `emorec.corpora.frame_clip`.
 
     Returns:
-        The table that `ravdess.load_video_table` makes of the folder.
+        Table with `clip_id`, `emotion`, `speaker`; frame set -> frames; their source.
     """
-    plan = [(Path(folder) / avatar.take_path(a, t), a, t) for a in actors for t in takes]
-    missing = [step for step in plan if not step[0].exists()]
-    Parallel(n_jobs=jobs)(delayed(avatar.write_clip)(*step, size) for step in missing)
-    return ravdess.load_video_table(Path(folder))
+    try:
+        table = javased.load_video_table()
+    except CorpusMissingError:
+        drawn = {n: synthetic_frames(is_cropped=n == "face") for n in dict.fromkeys(frame_sets)}
+        table = next(iter(drawn.values()))[0]
+        source = Source("made-up faces", False, quick)
+        return table, {name: frames for name, (_, frames) in drawn.items()}, source
+    folder = OUTPUT_FOLDER
+    if quick:
+        table = table.iloc[::_QUICK_JAVASED_STEP].reset_index(drop=True)
+        folder = Path(tempfile.mkdtemp())
+    frames = {name: load_frames(table, folder, name, corpus="JavaSED") for name in set(frame_sets)}
+    return table, frames, Source("JavaSED", is_quick=quick)
+
+
+def fer2013_faces(quick: bool, quick_count: int = 300) -> tuple[pd.DataFrame, np.ndarray, Source]:
+    """Return FER-2013, or drawn faces in its place.
+
+    Args:
+        quick: The first pictures of each of the corpus's three parts, instead of all.
+        quick_count: How many of them.
+
+    Returns:
+        Table and pictures as `fer2013.load_fer2013` gives them; their source.
+    """
+    try:
+        table, pixels = fer2013.load_fer2013()
+    except CorpusMissingError:
+        drawn = synthetic_faces(min(quick_count, 150) if quick else 600)
+        return *drawn, Source("made-up faces", False, quick)
+    if quick:
+        few = (table.groupby("usage").cumcount() < quick_count).to_numpy()
+        table, pixels = table[few].reset_index(drop=True), pixels[few]
+    return table, pixels, Source("FER-2013", is_quick=quick)
+
+
+def ck_plus_faces(quick: bool) -> tuple[pd.DataFrame, np.ndarray, Source]:
+    """Return CK+ without contempt, or drawn faces in its place; small enough to be whole always.
+
+    Args:
+        quick: Whether it is a quick run.
+
+    Returns:
+        Table with `clip_id`, `emotion`, `speaker`, and faces uint8 (n, 48, 48); their source.
+    """
+    try:
+        return *ck_plus.load_six(), Source("CK+", is_quick=quick)
+    except CorpusMissingError:
+        return *synthetic_ck_plus(), Source("made-up faces", False, quick)
+
+
+def landmark_tracks(
+    quick: bool, quick_actors: Sequence[int] = _FIRST_EIGHT
+) -> tuple[pd.DataFrame, list[np.ndarray], Source]:
+    """Return RAVDESS's landmarks, or tracks of schematic faces in their place.
+
+    Args:
+        quick: The `quick_actors` alone, instead of all 24.
+        quick_actors: Numbers of actors.
+
+    Returns:
+        Table with `clip_id`, `emotion`, `speaker`; tracks float32 (frames, 68, 2) in pixels; their
+        source.
+    """
+    actors = quick_actors if quick else _ACTORS
+    try:
+        takes, tracks = ravdess.load_landmarks()
+    except CorpusMissingError:
+        return *synthetic_landmarks(actors), Source("made-up tracks", False, quick)
+    chosen = is_actor(takes["speaker"], actors)
+    tracks = [track for track, wanted in zip(tracks, chosen, strict=True) if wanted]
+    return takes[chosen].reset_index(drop=True), tracks, Source("RAVDESS landmarks", is_quick=quick)
+
+
+def frame_predictions(folder: Path, quick: bool) -> tuple[pd.DataFrame, Source]:
+    """Return a model's committed posteriors of JavaSED's single frames, or synthetic ones.
+
+    Args:
+        folder: The model's folder.
+        quick: Whether it is a quick run.
+    """
+    name = "predictions_frames.csv"
+    if (folder / name).exists():
+        return read_predictions(folder, name), Source("JavaSED", is_quick=quick)
+    return synthetic_frame_predictions(), Source("made-up posteriors", False, quick)
+
+
+def voice_predictions(folder: Path, like: pd.DataFrame, quick: bool) -> tuple[pd.DataFrame, Source]:
+    """Return a voice network's committed posteriors, or synthetic ones of the same takes.
+
+    Args:
+        folder: The network's folder.
+        like: Prediction table of another stream, whose takes and truths a synthetic one keeps.
+        quick: Whether it is a quick run.
+    """
+    if (folder / "predictions.csv").exists():
+        return read_predictions(folder), Source("RAVDESS", is_quick=quick)
+    return synthetic_predictions(like), Source("made-up posteriors", False, quick)

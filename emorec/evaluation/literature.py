@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Published:
+class Reported:
     """One reported accuracy.
 
     Attributes:
@@ -31,30 +31,30 @@ class Published:
         """Return the figure as a table's cell tells it.
 
         Example:
-            >>> Published("humans", "RAVDESS", "voice", 62.4, "", "x").in_words()
+            >>> Reported("humans", "RAVDESS", "voice", 62.4, "", "x").in_words()
             'humans 62.4'
         """
         return f"{self.who} {self.percent:g}" + (f" ({self.protocol})" if self.protocol else "")
 
 
 _RATERS = "Livingstone & Russo 2018, PLoS ONE 13(5)"
-REFERENCE = "reference project"
+REFERENCE_PROJECT = "reference project"
 _REFERENCE_SOURCE = "gianscuri/Emotion-Recognition_SER-FER_RAVDESS"
 _REFERENCE_PROTOCOL = "7 classes, 4 actors"
 
-PUBLISHED = (
-    Published("humans", "RAVDESS", "voice", 62.4, "", _RATERS),
-    Published("humans", "RAVDESS", "face", 75, "", _RATERS),
-    Published("humans", "RAVDESS", "geometry", 75, "whole picture", _RATERS),
-    Published("humans", "RAVDESS", "fusion", 80, "", _RATERS),
-    Published(REFERENCE, "RAVDESS", "voice", 59, _REFERENCE_PROTOCOL, _REFERENCE_SOURCE),
-    Published(REFERENCE, "RAVDESS", "face", 64.3, _REFERENCE_PROTOCOL, _REFERENCE_SOURCE),
-    Published(REFERENCE, "RAVDESS", "fusion", 76.3, _REFERENCE_PROTOCOL, _REFERENCE_SOURCE),
-    Published("humans", "CREMA-D", "voice", 40.9, "", "Cao et al. 2014"),
-    Published("humans", "FER-2013", "face", 65, "± 5", "Goodfellow et al. 2013"),
-    Published("package `fer`", "FER-2013", "face", 65.8, "private test", "PyPI: fer"),
-    Published("VGG13", "FER+", "face", 85.0, "", "Barsoum et al. 2016"),
-    Published("package `fer`", "JavaSED", "face", 46.7, "120 clips", "PyPI: fer"),
+REPORTED = (
+    Reported("humans", "RAVDESS", "voice", 62.4, "", _RATERS),
+    Reported("humans", "RAVDESS", "face", 75, "", _RATERS),
+    Reported("humans", "RAVDESS", "geometry", 75, "whole picture", _RATERS),
+    Reported("humans", "RAVDESS", "fusion", 80, "", _RATERS),
+    Reported(REFERENCE_PROJECT, "RAVDESS", "voice", 59, _REFERENCE_PROTOCOL, _REFERENCE_SOURCE),
+    Reported(REFERENCE_PROJECT, "RAVDESS", "face", 64.3, _REFERENCE_PROTOCOL, _REFERENCE_SOURCE),
+    Reported(REFERENCE_PROJECT, "RAVDESS", "fusion", 76.3, _REFERENCE_PROTOCOL, _REFERENCE_SOURCE),
+    Reported("humans", "CREMA-D", "voice", 40.9, "", "Cao et al. 2014"),
+    Reported("humans", "FER-2013", "face", 65, "± 5", "Goodfellow et al. 2013"),
+    Reported("package `fer`", "FER-2013", "face", 65.8, "private test", "PyPI: fer"),
+    Reported("VGG13", "FER+", "face", 85.0, "", "Barsoum et al. 2016"),
+    Reported("package `fer`", "JavaSED", "face", 46.7, "120 clips", "PyPI: fer"),
 )
 
 
@@ -70,7 +70,7 @@ REFERENCE_CONFUSION = (
 """The reference project's fused confusion on actors 21-24, in `emotions.RAVDESS7`; rows: truth."""
 
 
-def published_for(protocol: str, stream: str) -> list[Published]:
+def reported_for(protocol: str, stream: str) -> list[Reported]:
     """Return what others report on the corpus that a protocol names, for one stream.
 
     Args:
@@ -78,11 +78,11 @@ def published_for(protocol: str, stream: str) -> list[Published]:
         stream: "voice", "face", "geometry" or "fusion".
 
     Example:
-        >>> [p.in_words() for p in published_for("RAVDESS speech, 8 classes", "fusion")]
+        >>> [p.in_words() for p in reported_for("RAVDESS speech, 8 classes", "fusion")]
         ['humans 80', 'reference project 76.3 (7 classes, 4 actors)']
     """
-    corpora = {figure.corpus for figure in PUBLISHED if figure.corpus in protocol}
+    corpora = {figure.corpus for figure in REPORTED if figure.corpus in protocol}
     if not corpora:
         return []
     corpus = min(corpora, key=protocol.index)
-    return [f for f in PUBLISHED if f.corpus == corpus and f.stream == stream]
+    return [f for f in REPORTED if f.corpus == corpus and f.stream == stream]

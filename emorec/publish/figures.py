@@ -16,8 +16,9 @@ from matplotlib.image import imread
 from emorec.analysis import bias
 from emorec.evaluation import plots
 from emorec.evaluation import scores as evaluation
-from emorec.evaluation.literature import REFERENCE_CONFUSION, published_for
+from emorec.evaluation.literature import REFERENCE_CONFUSION, reported_for
 from emorec.files import write_atomically
+from emorec.publish.tables import on_reference_split
 
 DOTS_PER_INCH = 100
 _MANY_SPEAKERS = 3
@@ -54,7 +55,7 @@ def draw_overview(found: Sequence) -> Figure:
             value, place, xerr=[[value - low], [high - value]], fmt="o", capsize=3,
             color=plots.COLOURS[0], label="this project, 95 % interval" if not place else None,
         )  # fmt: skip
-        for figure_of in published_for(evidence.measured_on, evidence.stream):
+        for figure_of in reported_for(evidence.measured_on, evidence.stream):
             human = figure_of.who == "humans"
             marker, colour = ("D", plots.COLOURS[5]) if human else ("s", plots.COLOURS[1])
             axes.plot(figure_of.percent, place + 0.22, marker, ms=5, color=colour)
@@ -110,8 +111,6 @@ def draw_groups(by_label: dict, size: str) -> Figure:
 
 def figures(found: Sequence) -> Iterator[tuple[str, Figure]]:
     """Yield the name and the figure of each plot."""
-    from emorec.publish.tables import on_reference_split
-
     shipped = [evidence for evidence in found if evidence.is_shipped]
     yield "results_overview", draw_overview(shipped)
     for evidence in shipped:

@@ -8,14 +8,15 @@ import re
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+from rich.console import Console
 
 from emorec.live.engine import LiveEngine
+from emorec.live.sources import in_order
 from emorec.live.view import panel
-
-if TYPE_CHECKING:
-    pass
-
+from emorec.media.reader import ClipReader, FrameBatch
+from emorec.paths import default_models_folder
+from emorec.recognizer import Recognizer
 
 _PICTURE_AFTER_S = 2.4
 
@@ -26,14 +27,9 @@ def main(arguments: list[str] | None = None) -> int:
     The clip is played at its own speed, and every frame is waited for, so that the bars are the
     same on a busy machine.
     """
-    from rich.console import Console
-
-    from emorec.live.sources import in_order
-    from emorec.media.reader import ClipReader, FrameBatch
-    from emorec.paths import default_models_folder
-    from emorec.recognizer import Recognizer
-
-    parser = argparse.ArgumentParser(prog="python -m emorec.live.view", description=main.__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m emorec.publish.live_picture", description=main.__doc__
+    )
     parser.add_argument("clip", type=Path, help="a clip of at least three seconds")
     parser.add_argument("picture", type=Path, help="the SVG file to write")
     options = parser.parse_args(arguments)

@@ -1,6 +1,6 @@
 """Everything that is shown of the results, made again from the committed predictions alone.
 
-python -m emorec.publish.rebuild    # tables in README.md and in the cards, plots in Plots/
+python -m emorec.publish.rebuild    # tables in the READMEs and in the cards, plots in Plots/
 
 No sound, picture or network is needed. Each folder of `Models/` that holds `predictions.csv` and
 `metrics.json` takes part by itself; a further table `predictions_<key>.csv` belongs to the entry
@@ -14,16 +14,19 @@ from pathlib import Path
 import numpy as np
 
 from emorec import files
-from emorec.evaluation import model_card
 from emorec.evaluation.deployed import deployed_line
 from emorec.evaluation.evidence import Evidence, ResultsError, load_evidence, measured
-from emorec.evaluation.model_card import BEGIN, END
+from emorec.evaluation.model_card import BEGIN, END, NOTICE, results_content
 from emorec.paths import REPOSITORY
 from emorec.publish import methods
 from emorec.publish.corpora_tables import rebuild_corpora
-from emorec.publish.tables import one_actor_line, reference_split_table, results_table
+from emorec.publish.figures import rebuild_plots
+from emorec.publish.model_folders import folders_page
+from emorec.publish.notebook_table import count_in_words, notebook_table, read_notebooks
+from emorec.publish.tables import accuracy_table, one_actor_line, reference_split_table
 
 _TOLERANCE = 1e-6
+_RESULTS = (BEGIN, END)
 
 
 def differences(old, new, where: str = "") -> list[str]:
@@ -69,26 +72,34 @@ def mend_metrics(found: list[Evidence]) -> None:
         files.write_json(file, content)
 
 
-def replace_region(text: str, content: str, file: Path) -> str:
-    """Put content between the marks of a text.
+def marks(name: str) -> tuple[str, str]:
+    """Return the lines, or comments within a line, between which a region is made."""
+    return f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
+
+
+def replace_region(text: str, content: str, file: Path, between: tuple[str, str] = _RESULTS) -> str:
+    """Put content between two marks of a text: lines under a notice, a few words as they are.
 
     Raises:
         ResultsError: If the text has not one pair of marks.
     """
-    if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(BEGIN) > text.index(END):
+    begin, end = between
+    if text.count(begin) != 1 or text.count(end) != 1 or text.index(begin) > text.index(end):
         raise ResultsError(
-            f"{file}: no place for the results. Remedy: put the line {BEGIN} and below it the line "
-            f"{END} where they belong, once."
+            f"{file}: no place for the results. Remedy: put the line {begin} and below it the line "
+            f"{end} where they belong, once."
         )
-    before, rest = text.split(BEGIN)
-    after = rest.split(END)[1]
-    return before + model_card.marked(content) + after
+    before, rest = text.split(begin)
+    after = rest.split(end)[1]
+    if "\n" in content:
+        content = f"\n{NOTICE}\n\n{content.strip()}\n\n"
+    return before + begin + content + end + after
 
 
-def write_region(file: Path, content: str) -> None:
-    """Rewrite what stands between the marks of a file, if it differs."""
+def write_region(file: Path, content: str, between: tuple[str, str] = _RESULTS) -> None:
+    """Rewrite what stands between two marks of a file, if it differs."""
     old = file.read_text(encoding="utf-8")
-    new = replace_region(old, content, file)
+    new = replace_region(old, content, file, between)
     if new != old:
         files.write_atomically(file, lambda name: Path(name).write_text(new, "utf-8"))
 
@@ -99,7 +110,7 @@ def readme_content(found: list[Evidence], models: Path) -> str:
     shown = [evidence for evidence in found if evidence.is_in_readme]
     rebuilt = [evidence for evidence in found if "published_accuracy_percent" in evidence.metrics]
     parts = (
-        results_table(shown),
+        accuracy_table(shown),
         reference_split_table(shown + rebuilt),
         "All that the notebooks train and judge for comparison stands in "
         "[Models/README.md](Models/README.md), on one footing.",
@@ -110,7 +121,7 @@ def readme_content(found: list[Evidence], models: Path) -> str:
 
 
 def rebuild_texts(root: Path = REPOSITORY) -> list[Evidence]:
-    """Correct the metrics, and rewrite the tables in the cards and in the README.
+    """Correct the metrics, and rewrite the tables in the cards and in the READMEs.
 
     Returns:
         The evidence that was found.
@@ -122,18 +133,22 @@ def rebuild_texts(root: Path = REPOSITORY) -> list[Evidence]:
         card = evidence.folder / "MODEL_CARD.md"
         if card.exists() and not evidence.key:
             further = {e.key: e.metrics for e in found if e.folder == evidence.folder and e.key}
-            write_region(card, model_card.results_content(evidence.metrics, further))
+            write_region(card, results_content(evidence.metrics, further))
     write_region(root / "README.md", readme_content(found, models))
     times_ms = methods.read_times(root / "Other" / "model_times.json")
     table = methods.methods_table(found, times_ms)
     write_region(models / "README.md", methods.methods_page(table))
+    notebooks = read_notebooks(root / "notebooks")
+    write_region(models / "README.md", folders_page(found, models, notebooks), marks("folders"))
+    if notebooks:
+        count = count_in_words(len(notebooks))
+        write_region(root / "README.md", count, marks("notebooks"))
+        write_region(root / "notebooks" / "README.md", notebook_table(notebooks))
     return found
 
 
 def rebuild(root: Path = REPOSITORY) -> None:
     """Make tables and plots again."""
-    from emorec.publish.figures import rebuild_plots
-
     rebuild_corpora(root)
     found = rebuild_texts(root)
     for path in rebuild_plots(found, root / "Plots"):

@@ -20,11 +20,12 @@ from matplotlib.image import imread
 from emorec.analysis import bias
 from emorec.evaluation import deployed as deployed_evaluation
 from emorec.evaluation import plots
-from emorec.evaluation.literature import published_for
+from emorec.evaluation.evidence import load_evidence
+from emorec.evaluation.literature import reported_for
 from emorec.files import write_atomically
 from emorec.paths import REPOSITORY
-from emorec.publish import figures, rebuild
-from emorec.publish import tables as tables_publish
+from emorec.publish import figures
+from emorec.publish.tables import on_reference_split, reported_by_others
 
 PATH = REPOSITORY / "Other" / "Project_Slides.pdf"
 _SIZE_INCHES = (10, 5.625)
@@ -37,7 +38,7 @@ class Story:
     """What the slides tell from.
 
     Attributes:
-        evidence: Name -> `results.Evidence` of every model.
+        evidence: Name -> `Evidence` of every model.
         root: The repository.
     """
 
@@ -216,7 +217,7 @@ def table_of_results(story: Story) -> Figure:
         if not evidence.is_shipped:
             continue
         value, low, high = evidence.percent()
-        shown = "\n".join(tables_publish.reported_by_others(evidence)[:2]) or "–"
+        shown = "\n".join(reported_by_others(evidence)[:2]) or "–"
         corpus = "\n".join(textwrap.wrap(evidence.measured_on, 29, max_lines=2, placeholder=" …"))
         title = textwrap.fill(evidence.title, 20)
         rows.append((title, corpus, f"{value:.1f}", f"{low:.1f} – {high:.1f}", shown))
@@ -261,7 +262,7 @@ def _model_page(title: str, name: str) -> Callable[[Story], Figure]:
 
 def reference_split(story: Story) -> Figure:
     """The reference project's confusion and ours."""
-    table = tables_publish.on_reference_split(story.evidence["fusion"])
+    table = on_reference_split(story.evidence["fusion"])
     figure = _page("On the reference project's four actors")
     _show(figure, story.root / "Plots" / "fusion_reference_split.png", (0.05, 0.1, 0.9, 0.75))
     text = (
@@ -301,7 +302,7 @@ def errors(story: Story) -> Figure:
     axes.barh(names, 100 * worst["share"], color=plots.COLOURS[0])
     axes.tick_params(labelsize=10)
     axes.set(xlabel="% of that truth", title=f"Fused, RAVDESS out of fold, n = {len(table):,}")
-    humans = published_for(story.evidence["fusion"].measured_on, "fusion")[0].percent
+    humans = reported_for(story.evidence["fusion"].measured_on, "fusion")[0].percent
     luck = 100 * bias.permuted_accuracies(table, 300)
     points = (
         f"With each actor's labels shuffled, accuracy falls to {luck.mean():.1f} % (never above "
@@ -379,7 +380,7 @@ PAGES = (
 
 def build(root: Path = REPOSITORY, path: Path = PATH) -> Path:
     """Write the slides from the evidence and the plots that `make results` made of it."""
-    found = rebuild.load_evidence(root / "Models")
+    found = load_evidence(root / "Models")
     story = Story({evidence.name: evidence for evidence in found}, root)
     facts = {"CreationDate": None, "Creator": None, "Producer": None}
     facts["Title"] = "Reading emotion from voice and face"

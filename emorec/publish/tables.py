@@ -5,7 +5,7 @@ import pandas as pd
 from emorec.corpora.ravdess import speaker_name
 from emorec.evaluation import scores as evaluation
 from emorec.evaluation.evidence import Evidence
-from emorec.evaluation.literature import REFERENCE, published_for
+from emorec.evaluation.literature import REFERENCE_PROJECT, reported_for
 from emorec.evaluation.splits import REFERENCE_TEST_ACTORS, is_actor
 
 
@@ -13,12 +13,12 @@ def reported_by_others(evidence: Evidence) -> list[str]:
     """Return what others report: on the same model where it is a rebuilt one, else the corpus."""
     if "published_accuracy_percent" in evidence.metrics:
         percent = evidence.metrics["published_accuracy_percent"]
-        return [f"{REFERENCE} {percent:g}"] if percent else []
-    figures = published_for(evidence.measured_on, evidence.stream)
+        return [f"{REFERENCE_PROJECT} {percent:g}"] if percent else []
+    figures = reported_for(evidence.measured_on, evidence.stream)
     return [figure.in_words() for figure in figures]
 
 
-def results_table(found: list[Evidence]) -> str:
+def accuracy_table(found: list[Evidence]) -> str:
     """Return one row per model and set of clips, in Markdown."""
     rows = [
         "| model | measured on | accuracy % | 95 % interval | others on the same corpus |",
@@ -56,7 +56,7 @@ def reference_split_table(found: list[Evidence]) -> str:
         table = on_reference_split(evidence)
         if table is None:
             continue
-        theirs = [words for words in reported_by_others(evidence) if REFERENCE in words]
+        theirs = [words for words in reported_by_others(evidence) if REFERENCE_PROJECT in words]
         accuracy = 100 * evaluation.scores(table)["accuracy"]
         blocks = evaluation.fold_predictions(evidence.predictions, "ravdess7")
         by_block = 100 * blocks.groupby("fold").apply(

@@ -16,7 +16,7 @@ from emorec.features.geometry import (
     join_features,
     relative_head,
 )
-from emorec.training.augment import made_up_means, speaker_means
+from emorec.training.augment import speaker_means, synthetic_means
 
 _MIRROR_SHAPE = np.array([-1, 1], np.float32)
 _MIRROR_HEAD = np.array([-1, -1, 1, 1], np.float32)
@@ -109,9 +109,9 @@ class WindowAugmenter:
     def _draw_neutral(self, rng, takes):
         """Neutral shapes (n, 68, 2) of the persons whom the windows shall show."""
         strength = self._strength
-        made_up = made_up_means(rng, self._neutral, len(takes), strength.person_spread)
+        drawn = synthetic_means(rng, self._neutral, len(takes), strength.person_spread)
         other = rng.random(len(takes)) < strength.other_person
-        shape = np.where(other[:, None, None], made_up, self._neutral[self._speaker[takes]])
+        shape = np.where(other[:, None, None], drawn, self._neutral[self._speaker[takes]])
         turn = rng.normal(0, strength.head_turn, (len(takes), 1, 2))
         shape = shape + turn * self._depth[:, None]
         shape = shape + rng.normal(0, strength.own_shape, shape.shape)

@@ -12,9 +12,9 @@ from emorec.training import augment
 from emorec.training.augment import (
     add_noise_floor,
     colour,
-    made_up_means,
     reverberate,
     speaker_means,
+    synthetic_means,
 )
 
 __all__ = ["Draw", "Strength", "VoiceAugmenter", "as_another_recording", "as_another_voice"]
@@ -93,7 +93,7 @@ class VoiceAugmenter:
         decibel = self._spectrograms[take]
         window = _cut(rng, decibel, frames, strength.tempo)
         if rng.random() < strength.other_voice:
-            other = made_up_means(rng, self._means, 1)[0] - self._means[self._speaker[take]]
+            other = synthetic_means(rng, self._means, 1)[0] - self._means[self._speaker[take]]
             window = np.maximum(window + other[:, None], decibel.min())
         shift = int(rng.integers(-strength.shift_bands, strength.shift_bands + 1))
         window = _shift_bands(window, shift)

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from emorec.analysis import bias, degradation, speaker_calibration
-from emorec.avatar.stand_ins import made_up_landmarks
+from emorec.avatar.synthetic import synthetic_landmarks
 from emorec.corpora.ravdess import speaker_name
 from emorec.engines import ModelSpec
 from emorec.evaluation import scores as evaluation
@@ -80,7 +80,7 @@ def test_the_likeliest_error_is_named():
 
 
 def test_a_speakers_own_mean_helps_and_shuffled_emotions_fall_to_chance():
-    takes, tracks = made_up_landmarks(actors=range(1, 13), takes_per_emotion=3)
+    takes, tracks = synthetic_landmarks(actors=range(1, 13), takes_per_emotion=3)
     features = speaker_calibration.landmark_statistics(tracks)
     blocks = [(1, 2, 3, 4), (5, 6, 7, 8), (9, 10, 11, 12)]
     options = {"blocks": blocks, "test_draws": 2}
@@ -92,7 +92,7 @@ def test_a_speakers_own_mean_helps_and_shuffled_emotions_fall_to_chance():
 
 
 def test_neutral_clips_are_given_and_never_judged():
-    takes, tracks = made_up_landmarks(actors=range(1, 9), takes_per_emotion=2)
+    takes, tracks = synthetic_landmarks(actors=range(1, 9), takes_per_emotion=2)
     features = speaker_calibration.landmark_statistics(tracks)
     # A model that could see the truth of neutral clips alone must gain nothing by it.
     telling = np.where(takes["emotion"] == "neutral", 100.0, 0.0)[:, None] + 0 * features

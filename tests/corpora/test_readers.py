@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from emorec.avatar import stand_ins
+from emorec.avatar import synthetic
 from emorec.corpora import crema_d, fer2013, ravdess
 from emorec.corpora.fer2013 import training_rows
 from emorec.emotions import COMMON7, FERPLUS8
@@ -72,7 +72,7 @@ def test_fer2013_with_an_unknown_code_is_refused(tmp_path):
 
 
 def test_copies_of_held_out_faces_never_train():
-    table, pixels = stand_ins.made_up_faces(40)
+    table, pixels = synthetic.synthetic_faces(40)
     pixels[0] = pixels[4]  # row 4 is PublicTest
     train, validation, test = training_rows(table, pixels)
     assert test[4]
@@ -82,7 +82,7 @@ def test_copies_of_held_out_faces_never_train():
 
 
 def test_made_up_faces_cover_the_classes():
-    table, pixels = stand_ins.made_up_faces(30)
+    table, pixels = synthetic.synthetic_faces(30)
     assert set(table["label"]) == set(COMMON7)
     assert pixels.std() > 10
     assert len({picture.tobytes() for picture in pixels}) == 30, "copies would not train"

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from emorec.avatar.stand_ins import made_up_frame_predictions, made_up_frames
+from emorec.avatar.synthetic import synthetic_frame_predictions, synthetic_frames
 from emorec.emotions import JAVASED6, RAVDESS7
 from emorec.evaluation.evidence import load_evidence
 from emorec.evaluation.scores import prediction_table
@@ -18,8 +18,8 @@ from emorec.training.fit import one_hot
 
 def synthetic_tables(seed=0):
     """Two streams' clip tables; the second lacks some clips."""
-    first = frames_experiment.pool_frames(made_up_frame_predictions(seed=seed))
-    second = frames_experiment.pool_frames(made_up_frame_predictions(seed=seed + 1))
+    first = frames_experiment.pool_frames(synthetic_frame_predictions(seed=seed))
+    second = frames_experiment.pool_frames(synthetic_frame_predictions(seed=seed + 1))
     for table in (first, second):
         table["fold"] = [1 + (int(name[-2:]) - 1) // 2 for name in table["speaker"]]
     return {"voice": first, "face": second.iloc[5:].reset_index(drop=True)}
@@ -100,14 +100,14 @@ def test_a_speaker_in_two_folds_is_refused():
 
 
 def test_frames_are_spread_over_each_clip():
-    _, frames = made_up_frames(frames_per_clip=5)
+    _, frames = synthetic_frames(frames_per_clip=5)
     rows = frames_experiment.spread(frames, per_clip=2)
     assert sorted(set(frames.frame_number[rows])) == [21, 33]
     assert len(rows) == 2 * len(set(frames.clip_id))
 
 
 def test_a_kind_is_judged_by_speaker_and_not_trained_twice(tmp_path):
-    table, frames = made_up_frames(frames_per_clip=2)
+    table, frames = synthetic_frames(frames_per_clip=2)
     first = frames_experiment.evaluate_kind("face", table, frames, tmp_path, epochs=1)
     judged = pd.read_csv(
         tmp_path / frames_experiment.QUESTION / "frames_face" / "predictions_frames.csv"

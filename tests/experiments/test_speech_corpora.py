@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from helpers import made_tone, write_clip
 
-from emorec.avatar import stand_ins
+from emorec.avatar import synthetic
 from emorec.corpora import crema_d, javased, ravdess, savee
 from emorec.corpora.merged import COLUMNS, MergeError, merge_sound_tables
 from emorec.emotions import COMMON7, CREMA_D6, JAVASED6, RAVDESS8, SHARED5
@@ -43,7 +43,7 @@ def clips(corpus, speakers, emotions):
 @pytest.fixture(scope="module")
 def voices(tmp_path_factory):
     """Made-up voices under the names of all four corpora."""
-    return stand_ins.made_up_speech(tmp_path_factory.mktemp("voices"), actors=(1, 2))
+    return synthetic.synthetic_speech(tmp_path_factory.mktemp("voices"), actors=(1, 2))
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from emorec.avatar import stand_ins
-from emorec.avatar.stand_ins import made_up_ck_plus
+from emorec.avatar import synthetic
+from emorec.avatar.synthetic import synthetic_ck_plus
 from emorec.corpora import ck_plus as ck_plus_corpus
 from emorec.emotions import BASIC6, COMMON7, FER2013_6
 from emorec.evaluation.evidence import read_predictions
@@ -101,7 +101,7 @@ def test_the_networks_have_the_layers_that_the_other_project_names():
 
 @pytest.fixture(scope="module")
 def avatars():
-    return made_up_ck_plus(80)
+    return synthetic_ck_plus(80)
 
 
 def test_ck_plus_is_judged_both_ways_and_not_trained_twice(avatars, tmp_path):
@@ -155,7 +155,7 @@ def test_rare_classes_gain_when_frequencies_are_divided_out():
 
 def test_another_corpus_is_judged_without_being_trained_on(avatars, tmp_path):
     network = keras.saving.load_model(MODELS / "face_cnn" / "model.keras")
-    metrics = ck_plus_cross.run(network, stand_ins.made_up_faces(60), avatars, tmp_path / "cross")
+    metrics = ck_plus_cross.run(network, synthetic.synthetic_faces(60), avatars, tmp_path / "cross")
     judged = read_predictions(tmp_path / "cross")
     assert len(judged) == len(avatars[0]) == metrics["clips"]
     comparison = pd.read_csv(tmp_path / "cross" / "comparison.csv")
@@ -184,7 +184,7 @@ def test_a_contender_is_trained_judged_and_resumed(tmp_path, monkeypatch):
     # What a network costs is measured elsewhere; here it would only take long.
     costs = {"ms_per_face_onnx": 1.0, "onnx_megabytes": 1.0, "training_ms_per_picture": 1.0}
     monkeypatch.setattr(mobilenet, "measure_costs", lambda *networks: costs)
-    table, pixels = stand_ins.made_up_faces(70)
+    table, pixels = synthetic.synthetic_faces(70)
     cycle = Cycle(1, 1e-3, 0.2)
     first = mobilenet.run("small_grey", table, pixels, tmp_path, cycle)
     assert first["training_minutes"] > 0 and first["parameters"] > 1_000_000

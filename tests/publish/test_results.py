@@ -32,6 +32,8 @@ def small_tree(tmp_path):
     (tmp_path / "Models").mkdir()
     for folder in (tmp_path, tmp_path / "Models"):
         (folder / "README.md").write_text(f"Before\n{rebuild.BEGIN}\n{rebuild.END}\nAfter\n")
+    with (tmp_path / "Models" / "README.md").open("a") as page:
+        page.write("\n".join(rebuild.marks("folders")))
     add_model(tmp_path, "voice_small", right=0.8)
     rebuild.rebuild_texts(tmp_path)
     return tmp_path
@@ -65,6 +67,7 @@ def test_committed_metrics_follow_from_the_committed_predictions(committed):
 
 def test_rebuilding_the_committed_texts_changes_nothing(committed, tmp_path):
     files = [REPOSITORY / "README.md", MODELS / "README.md", methods.TIMES_FILE]
+    files += [*(REPOSITORY / "notebooks").glob("*.ipynb"), REPOSITORY / "notebooks" / "README.md"]
     for model in {evidence.folder for evidence in committed}:
         files += [f for f in model.iterdir() if f.suffix in {".csv", ".json", ".md", ".onnx"}]
     for file in files:
@@ -222,17 +225,17 @@ def test_the_published_confusion_gives_the_published_accuracy():
     counts = np.array(literature.REFERENCE_CONFUSION)
     (fused,) = [
         p
-        for p in literature.PUBLISHED
-        if p.who == literature.REFERENCE and p.stream == "fusion" and p.corpus == "RAVDESS"
+        for p in literature.REPORTED
+        if p.who == literature.REFERENCE_PROJECT and p.stream == "fusion" and p.corpus == "RAVDESS"
     ]
     assert (counts.sum(1) == 32).all()
     assert 100 * np.trace(counts) / counts.sum() == pytest.approx(fused.percent, abs=0.05)
 
 
 def test_published_figures_are_those_of_the_corpus_named_first():
-    found = literature.published_for("FER+ votes, pictures of FER-2013", "face")
+    found = literature.reported_for("FER+ votes, pictures of FER-2013", "face")
     assert [p.corpus for p in found] == ["FER+"]
-    assert literature.published_for("SAVEE", "voice") == []
+    assert literature.reported_for("SAVEE", "voice") == []
 
 
 def test_the_slides_are_built_of_the_evidence_and_are_the_same_each_time(tmp_path):

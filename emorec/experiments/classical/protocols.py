@@ -1,4 +1,4 @@
-"""Who trains and who is judged when takes have altered copies: as published, and by speaker.
+"""Who trains and who is judged: as the published projects split takes and copies, or by speaker.
 
 A *row* is a take and a kind of copy, two indices into the arrays of `VoiceFeatures`. The published
 projects made copies first and split rows at random afterwards, so that a take trains and its own
