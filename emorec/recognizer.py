@@ -20,7 +20,7 @@ from emorec.errors import ModelError
 from emorec.faces.landmarks import LandmarkPredictor
 from emorec.fusion import LogLinearFusion
 from emorec.media.pacing import read_ahead
-from emorec.media.reader import MADE_UP, ClipReader, FrameBatch, MediaError
+from emorec.media.reader import SYNTHETIC_COMMENT, ClipReader, FrameBatch, MediaError
 from emorec.result import ClipResult
 from emorec.streams.face import FaceStream
 from emorec.streams.geometry import GeometryStream
@@ -170,7 +170,7 @@ class Recognizer:
         seen, faces_used = picture.finish()
         found = {"voice": voice.finish(), **seen}
         found = {s: self._personal_findings(s, f) for s, f in found.items() if f}
-        origin = [MADE_UP] if reader.info.comment == MADE_UP else []
+        origin = [SYNTHETIC_COMMENT] if reader.info.comment == SYNTHETIC_COMMENT else []
         notes = [*origin, *self._notes, *reader.notes, *voice.notes, *picture.notes]
         duration_s = max(voice.end_s, picture.end_s)
         if not found:

@@ -15,7 +15,7 @@ from emorec.faces.landmarks import LandmarkPredictor
 from emorec.features import geometry as geometry_features
 from emorec.features.voice import VOICE
 from emorec.media.pacing import read_ahead
-from emorec.media.reader import MADE_UP, SoundBlock, read_frames
+from emorec.media.reader import SYNTHETIC_COMMENT, SoundBlock, read_frames
 from emorec.paths import default_models_folder
 from emorec.recognizer import MODEL_FOLDERS
 from emorec.streams.geometry import GeometryStream
@@ -61,8 +61,8 @@ def test_the_faces_used_are_a_handful_in_order(result):
 
 def test_a_made_up_clip_says_so_and_no_other_does(recognizer, result, tmp_path):
     tone = write_clip(tmp_path / "tone.wav", None, made_tone(1.0), audio_codec="pcm_s16le")
-    assert result.notes == [MADE_UP]
-    assert MADE_UP not in recognizer.classify(tone).notes
+    assert result.notes == [SYNTHETIC_COMMENT]
+    assert SYNTHETIC_COMMENT not in recognizer.classify(tone).notes
 
 
 @pytest.mark.parametrize(

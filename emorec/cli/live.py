@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from emorec.errors import OutputError
 from emorec.live.engine import LiveEngine, LiveVerdict
 from emorec.live.sources import CameraSource, FileSource, MicrophoneSource, Source
-from emorec.live.view import LineView, TerminalView, Window, has_window, sentence
+from emorec.live.view import LineView, PictureWindow, TerminalView, has_window, sentence
 from emorec.media.reader import MediaError
 from emorec.report.table import TIMELINE_COLUMNS, timeline_row
 from emorec.streams.windows import STREAMS
@@ -158,7 +158,7 @@ def _show(engine, sources, recorder, view, playing) -> None:
     """Show and record ten times a second until all sources have ended."""
     views = [view]
     if has_window():
-        views.append(playing.enter_context(Window()))
+        views.append(playing.enter_context(PictureWindow()))
     else:
         _say("no window: the installed OpenCV has none, or there is no screen")
     playing.enter_context(view)

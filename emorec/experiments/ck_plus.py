@@ -28,13 +28,13 @@ from emorec.emotions import BASIC6
 from emorec.evaluation.evidence import measured, read_predictions, write_evidence
 from emorec.evaluation.scores import prediction_table
 from emorec.evaluation.splits import check_disjoint
-from emorec.features.face import standardize
+from emorec.features.face import standardize_faces
 from emorec.files import write_json, write_table
 from emorec.networks.face import build_face_network, replace_heads
 from emorec.networks.layers import unfold_standardization
 from emorec.networks.rebuilt import build_conv1, build_conv3
 from emorec.paths import COMPARISONS, MODELS
-from emorec.streams.face import judge_faces
+from emorec.streams.face import predict_faces
 from emorec.training import augment
 from emorec.training.fit import AugmentedBatches, fit
 
@@ -138,7 +138,7 @@ def train_face(faces: np.ndarray, targets: np.ndarray, work: Path, epochs: int) 
     network = replace_heads(network, len(BASIC6), FACE_DROPOUT)
 
     def make_batch(rng, rows):
-        return standardize(augment.augment_faces(rng, faces[rows])), targets[rows]
+        return standardize_faces(augment.augment_faces(rng, faces[rows])), targets[rows]
 
     fit(
         network,
@@ -150,7 +150,9 @@ def train_face(faces: np.ndarray, targets: np.ndarray, work: Path, epochs: int) 
         weight_decay=0.05,
         work_folder=work,
     )
-    return lambda shown: judge_faces(lambda x: network.predict(x, batch_size=128, verbose=0), shown)
+    return lambda shown: predict_faces(
+        lambda x: network.predict(x, batch_size=128, verbose=0), shown
+    )
 
 
 def train_head(faces: np.ndarray, targets: np.ndarray, work: Path, epochs: int) -> Judge:
@@ -164,9 +166,9 @@ def train_head(faces: np.ndarray, targets: np.ndarray, work: Path, epochs: int) 
     def embed(shown: np.ndarray) -> np.ndarray:
         return network.predict(shown, batch_size=128, verbose=0)
 
-    both = embed(standardize(np.concatenate([faces, faces[:, :, ::-1]])))
+    both = embed(standardize_faces(np.concatenate([faces, faces[:, :, ::-1]])))
     head = LogisticRegression(max_iter=2000).fit(both, np.tile(targets.argmax(1), 2))
-    return lambda shown: judge_faces(lambda x: head.predict_proba(embed(x)), shown)
+    return lambda shown: predict_faces(lambda x: head.predict_proba(embed(x)), shown)
 
 
 @dataclass(frozen=True)

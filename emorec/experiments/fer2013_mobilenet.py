@@ -27,12 +27,12 @@ from emorec.emotions import FER2013_6
 from emorec.evaluation import scores as evaluation
 from emorec.evaluation.evidence import read_predictions, write_evidence
 from emorec.evaluation.scores import prediction_table
-from emorec.features.face import standardize
+from emorec.features.face import standardize_faces
 from emorec.files import write_json, write_table
 from emorec.networks.face import build_face_network, replace_heads
 from emorec.networks.rebuilt import build_mobilenet_v2
 from emorec.paths import MODELS
-from emorec.streams.face import judge_faces
+from emorec.streams.face import predict_faces
 from emorec.training import augment
 from emorec.training.costs import face_ms_and_size, measure_costs, training_ms_per_picture
 from emorec.training.fit import AugmentedBatches, Cycle, cycle_histories, fit_cycles
@@ -176,7 +176,7 @@ def train_contender(
 
     def make_batch(rng, indices):
         chosen = rows[indices]
-        return standardize(augment.augment_faces(rng, pixels[chosen])), targets[chosen]
+        return standardize_faces(augment.augment_faces(rng, pixels[chosen])), targets[chosen]
 
     trained = fit_cycles(
         contender.build,
@@ -186,7 +186,7 @@ def train_contender(
         loss=keras.losses.CategoricalCrossentropy(label_smoothing=0.05),
         metrics=["accuracy"],
         weight_decay=0.02,
-        validation=(standardize(pixels[validation]), targets[validation]),
+        validation=(standardize_faces(pixels[validation]), targets[validation]),
     )
     return in_float32(contender.build, trained)
 
@@ -206,7 +206,7 @@ def in_float32(build: Callable[[float], keras.Model], trained: keras.Model) -> k
 def judge(network: keras.Model, table: pd.DataFrame, pixels: np.ndarray, side: str, rows):
     """Judge the pictures `rows` beside their mirror images; returns a prediction table."""
     clips = table[rows].assign(speaker="unknown", emotion=table["label"][rows])
-    posterior = judge_faces(lambda x: network.predict(x, batch_size=128, verbose=0), pixels[rows])
+    posterior = predict_faces(lambda x: network.predict(x, batch_size=128, verbose=0), pixels[rows])
     return prediction_table(clips, posterior, CLASSES, side)
 
 

@@ -24,7 +24,7 @@ from emorec.evaluation import scores as evaluation
 from emorec.evaluation.evidence import of_seeds, read_predictions, write_evidence, write_seed
 from emorec.evaluation.scores import prediction_table
 from emorec.evaluation.splits import JAVASED_PROTOCOL, check_disjoint, javased_folds
-from emorec.features.face import standardize
+from emorec.features.face import standardize_faces
 from emorec.features.geometry import cut_windows, resample
 from emorec.files import write_table
 from emorec.networks.face import build_face_network, build_temporal_network, replace_heads
@@ -130,7 +130,7 @@ def judge_face(
     def make_batch(rng, indices):
         chosen = [clips[i % len(clips)] for i in indices]
         faces = [inputs[i].faces[rng.integers(len(inputs[i].faces))] for i in chosen]
-        return standardize(augment.augment_faces(rng, np.stack(faces))), targets[chosen]
+        return standardize_faces(augment.augment_faces(rng, np.stack(faces))), targets[chosen]
 
     network = fit_cycles(
         build,
@@ -142,7 +142,7 @@ def judge_face(
         weight_decay=0.05,
     )
     found = [inputs[i].faces for i in np.flatnonzero(test)]
-    return pooled_by_clip(network, [standardize(faces) for faces in found])
+    return pooled_by_clip(network, [standardize_faces(faces) for faces in found])
 
 
 def pooled_by_clip(network: keras.Model, inputs: Sequence[np.ndarray]) -> np.ndarray:
@@ -194,7 +194,7 @@ def judge_face_temporal(
     embed = keras.Model(shipped.input, shipped.get_layer("embedding").output)
     seen = [i for i, clip in enumerate(inputs) if len(clip.faces)]
     found = embed.predict(
-        standardize(np.concatenate([inputs[i].faces for i in seen])), batch_size=64, verbose=0
+        standardize_faces(np.concatenate([inputs[i].faces for i in seen])), batch_size=64, verbose=0
     )
     sequences = np.zeros((len(inputs), TEMPORAL_FRAMES, found.shape[1]), np.float32)
     ends = np.cumsum([len(inputs[i].faces) for i in seen])

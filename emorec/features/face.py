@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 
-def standardize(faces: np.ndarray) -> np.ndarray:
+def standardize_faces(faces: np.ndarray) -> np.ndarray:
     """Give each face zero mean and about unit variance, as the face network was trained.
 
     Args:

@@ -37,7 +37,7 @@ MIRROR = np.concatenate(
 
 
 @dataclass(frozen=True)
-class Windows:
+class LandmarkWindows:
     """What the geometry network reads of one clip.
 
     Attributes:
@@ -173,7 +173,7 @@ def cut_windows(
     window_s: float = WINDOW_S,
     hop_s: float = HOP_S,
     frame_rate_hz: float = FRAME_RATE_HZ,
-) -> Windows:
+) -> LandmarkWindows:
     """Resample a track, align it and cut it into windows.
 
     A clip shorter than a window is padded with its last frame. A window is left out when
@@ -192,7 +192,7 @@ def cut_windows(
     window, hop = round(window_s * frame_rate_hz), max(1, round(hop_s * frame_rate_hz))
     even_s, even = resample(times_s, points, frame_rate_hz)
     if not len(even_s):
-        return Windows(np.empty(0), np.empty((0, window, FEATURES), np.float32))
+        return LandmarkWindows(np.empty(0), np.empty((0, window, FEATURES), np.float32))
     near = _near_a_face(even_s, np.asarray(times_s, float), np.asarray(points))
     shape, head = align(even)
     features, centres_s = [], []
@@ -204,8 +204,8 @@ def cut_windows(
         features.append(join_features(shape[frames], relative_head(head[frames])))
         centres_s.append((even_s[start] + even_s[last]) / 2)
     if not features:
-        return Windows(np.empty(0), np.empty((0, window, FEATURES), np.float32))
-    return Windows(np.array(centres_s), np.stack(features))
+        return LandmarkWindows(np.empty(0), np.empty((0, window, FEATURES), np.float32))
+    return LandmarkWindows(np.array(centres_s), np.stack(features))
 
 
 def cut_window(times_s: Sequence[float], points: np.ndarray, start_s: float) -> np.ndarray | None:

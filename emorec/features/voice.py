@@ -37,7 +37,7 @@ class LogMelSetting:
         return self.hop / self.sample_rate_hz
 
 
-REFERENCE = LogMelSetting(48_000, 1024, 512, 128, 50, 24_000)
+REFERENCE_LOG_MEL = LogMelSetting(48_000, 1024, 512, 128, 50, 24_000)
 """The two-stream reference project's setting: three seconds give 128 x 282."""
 
 VOICE = LogMelSetting(16_000, 1024, 256, 96, 50, 8_000)
@@ -122,7 +122,7 @@ def log_mel(samples: np.ndarray, setting: LogMelSetting) -> np.ndarray:
         float32 array, shape (bands, 1 + n // hop), clipped to 80 dB below its maximum.
 
     Example:
-        >>> log_mel(np.zeros(144_000, np.float32), REFERENCE).shape
+        >>> log_mel(np.zeros(144_000, np.float32), REFERENCE_LOG_MEL).shape
         (128, 282)
     """
     half = setting.n_fft // 2
@@ -141,8 +141,10 @@ def reference_input(samples: np.ndarray) -> np.ndarray:
     Args:
         samples: float32 mono sound at 48 kHz.
     """
-    rate = REFERENCE.sample_rate_hz
-    return log_mel(fit_length(samples[rate // 2 : rate // 2 + 3 * rate], 3 * rate), REFERENCE)
+    rate = REFERENCE_LOG_MEL.sample_rate_hz
+    return log_mel(
+        fit_length(samples[rate // 2 : rate // 2 + 3 * rate], 3 * rate), REFERENCE_LOG_MEL
+    )
 
 
 def fit_length(samples: np.ndarray, length: int) -> np.ndarray:
@@ -154,7 +156,7 @@ def fit_length(samples: np.ndarray, length: int) -> np.ndarray:
     return np.pad(samples, (missing // 2, missing - missing // 2))
 
 
-def standardize(decibel: np.ndarray) -> np.ndarray:
+def standardize_log_mel(decibel: np.ndarray) -> np.ndarray:
     """Give a log-mel zero mean and unit variance, so that loudness of recording is no cue."""
     return (decibel - decibel.mean()) / (decibel.std() + 1e-3)
 
@@ -169,7 +171,7 @@ def voice_input(window: np.ndarray) -> np.ndarray:
         float32 array, shape (96, 188, 1).
     """
     length = round(WINDOW_S * VOICE.sample_rate_hz)
-    return standardize(log_mel(fit_length(window, length), VOICE))[..., None]
+    return standardize_log_mel(log_mel(fit_length(window, length), VOICE))[..., None]
 
 
 def loudness(window: np.ndarray) -> float:
@@ -178,7 +180,7 @@ def loudness(window: np.ndarray) -> float:
 
 
 @dataclass(frozen=True)
-class Window:
+class SoundWindow:
     """A stretch of sound: where it starts, and its samples (float32 mono)."""
 
     start_s: float
@@ -213,7 +215,7 @@ class SlidingWindows:
         self._kept_from = 0
         self._next_start = 0
 
-    def push(self, samples: np.ndarray) -> Iterator[Window]:
+    def push(self, samples: np.ndarray) -> Iterator[SoundWindow]:
         """Take a block of sound; yield the windows that it completes."""
         self._kept = np.concatenate([self._kept, samples])
         end = self._kept_from + len(self._kept)
@@ -225,21 +227,21 @@ class SlidingWindows:
         if drop > 0:
             self._kept, self._kept_from = self._kept[drop:], self._kept_from + drop
 
-    def finish(self) -> Iterator[Window]:
+    def finish(self) -> Iterator[SoundWindow]:
         """Yield the last window, if sound is left that no window has covered."""
         end = self._kept_from + len(self._kept)
         covered = self._next_start - self._hop + self._length if self._next_start else 0
         if end > covered:
             yield self.last()
 
-    def last(self) -> Window:
+    def last(self) -> SoundWindow:
         """Return the window that ends with the last sample; shorter while little was heard."""
         end = self._kept_from + len(self._kept)
         return self._window(max(0, end - self._length))
 
-    def _window(self, start: int) -> Window:
+    def _window(self, start: int) -> SoundWindow:
         first = start - self._kept_from
-        return Window(start / self._rate, self._kept[first : first + self._length].copy())
+        return SoundWindow(start / self._rate, self._kept[first : first + self._length].copy())
 
 
 SILENCE_DBFS = -60.0

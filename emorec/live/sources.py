@@ -20,7 +20,14 @@ import numpy as np
 from emorec.errors import SourceError
 from emorec.live.engine import LiveEngine
 from emorec.media.pacing import read_ahead
-from emorec.media.reader import MADE_UP, ClipReader, FrameBatch, MediaError, SoundBlock, probe
+from emorec.media.reader import (
+    SYNTHETIC_COMMENT,
+    ClipReader,
+    FrameBatch,
+    MediaError,
+    SoundBlock,
+    probe,
+)
 
 __all__ = ["CameraSource", "FileSource", "MicrophoneSource", "Source"]
 
@@ -136,7 +143,9 @@ class FileSource(Source):
             frames_per_batch=_FRAMES_PER_BATCH,
         )
         self._say(None)
-        self._engine.tell("origin", MADE_UP if reader.info.comment == MADE_UP else None)
+        self._engine.tell(
+            "origin", SYNTHETIC_COMMENT if reader.info.comment == SYNTHETIC_COMMENT else None
+        )
         kinds = reader.info.has_picture, reader.info.has_sound
         pieces = read_ahead(reader, _PIECES_AHEAD)
         end_s = 0.0

@@ -24,7 +24,7 @@ from emorec.media.grey import FrameBatch, GreyPicture, upright_size
 from emorec.media.sound import MonoSound, SoundBlock
 
 __all__ = [
-    "MADE_UP",
+    "SYNTHETIC_COMMENT",
     "ClipInfo",
     "ClipReader",
     "CopyReader",
@@ -378,5 +378,5 @@ def _sound_stream(container: av.container.InputContainer) -> av.AudioStream | No
     return usable[0] if usable else None
 
 
-MADE_UP = "made up: drawn face, computed voice"
+SYNTHETIC_COMMENT = "made up: drawn face, computed voice"
 """Comment that an avatar's clip carries, and note that every result on it shows."""

@@ -12,7 +12,7 @@ import numpy as np
 from emorec.emotions import COMMON7, fold
 from emorec.engines import Network
 from emorec.faces.boxes import crop_face
-from emorec.features.face import standardize
+from emorec.features.face import standardize_faces
 from emorec.media.pacing import Pace
 from emorec.streams.windows import Findings, within
 
@@ -36,7 +36,7 @@ class LiveFace:
         if not (is_shown or is_pooled):
             return
         crop = crop_face(frame, box, self._network.input_shape[0])
-        posterior = judge_faces(self._network.predict, crop[np.newaxis])[0]
+        posterior = predict_faces(self._network.predict, crop[np.newaxis])[0]
         self._recent.append((time_s, posterior))
         if is_pooled:
             self._sum, self._count = self._sum + posterior, self._count + 1
@@ -155,7 +155,7 @@ class FaceStream:
         times_s, crops, pictures = zip(*self._pending, strict=True)
         self._pending = []
         self._collect()
-        judging = _beside.submit(judge_faces, self._network.predict, np.stack(crops))
+        judging = _beside.submit(predict_faces, self._network.predict, np.stack(crops))
         self._judging = judging, times_s, pictures
 
     def _collect(self) -> None:
@@ -182,7 +182,7 @@ class FaceStream:
             self._pictures[first : first + 2] = [max(pair, key=lambda kept: kept.confidence)]
 
 
-def judge_faces(predict: Callable[[np.ndarray], np.ndarray], faces: np.ndarray) -> np.ndarray:
+def predict_faces(predict: Callable[[np.ndarray], np.ndarray], faces: np.ndarray) -> np.ndarray:
     """Judge each face and its mirror image, which shows the same emotion; return their mean.
 
     Args:
@@ -192,5 +192,5 @@ def judge_faces(predict: Callable[[np.ndarray], np.ndarray], faces: np.ndarray) 
     Returns:
         (n, classes).
     """
-    both = predict(standardize(np.concatenate([faces, faces[:, :, ::-1]])))
+    both = predict(standardize_faces(np.concatenate([faces, faces[:, :, ::-1]])))
     return (both[: len(faces)] + both[len(faces) :]) / 2

@@ -94,7 +94,7 @@ class VoiceStream:
             voice_features.WINDOW_S,
         )
 
-    def _judge(self, windows: Iterator[voice_features.Window]) -> None:
+    def _judge(self, windows: Iterator[voice_features.SoundWindow]) -> None:
         for window in windows:
             if is_silent(window.samples, self.sample_rate_hz):
                 continue
@@ -147,7 +147,7 @@ class LiveVoice:
         """Begin at a time, with nothing heard."""
         self._cutter = voice_features.SlidingWindows(self.sample_rate_hz, hop_s=VOICE_HOP_S)
         self._resampler = Resampler(self.sample_rate_hz)
-        self._waiting: list[voice_features.Window] = []
+        self._waiting: list[voice_features.SoundWindow] = []
         self._start_s, self._heard = start_s, 0
         self._judged = self._covered = 0  # where the last window ended, and the last pooled one
 
@@ -203,7 +203,7 @@ class LiveVoice:
             return self._pooled
         return self._pooled.joined(posterior, voice_features.loudness(window.samples))
 
-    def _pool(self, window: voice_features.Window) -> None:
+    def _pool(self, window: voice_features.SoundWindow) -> None:
         self._judge(window)
         self._covered = round(window.start_s * self.sample_rate_hz) + window.samples.size
         if self.posterior is not None:
@@ -211,18 +211,18 @@ class LiveVoice:
                 self.posterior, voice_features.loudness(window.samples)
             )
 
-    def _judge(self, window: voice_features.Window) -> None:
+    def _judge(self, window: voice_features.SoundWindow) -> None:
         self.posterior = self._posterior(window)
         self.is_silent = self.posterior is None
 
-    def _posterior(self, window: voice_features.Window) -> np.ndarray | None:
+    def _posterior(self, window: voice_features.SoundWindow) -> np.ndarray | None:
         if is_silent(window.samples, self.sample_rate_hz):
             return None
         batch = self._make_input(window.samples)[np.newaxis].astype(np.float32)
         return self._network.predict(batch)[0]
 
 
-def _is_pooled(window: voice_features.Window) -> bool:
+def _is_pooled(window: voice_features.SoundWindow) -> bool:
     """Tell whether a clip's verdict rests on this window, of those that are cut for the moment."""
     return (
         round(window.start_s / VOICE_HOP_S) % round(voice_features.WINDOW_HOP_S / VOICE_HOP_S) == 0
