@@ -56,7 +56,7 @@ def sound_statistics(sounds: Sequence[np.ndarray]) -> np.ndarray:
     Frames more than 50 dB below the loudest are left out: they are pauses.
 
     Args:
-        sounds: float32 (n,) each, at the rate of `speech.VOICE`.
+        sounds: float32 (n,) each, at the rate of `emorec.features.voice.VOICE`.
 
     Returns:
         float32 (takes, 3 x bands).

@@ -131,7 +131,7 @@ class _Files:
 
 
 async def keep_sweeping(store: Store) -> None:
-    """Delete the files of closed pages soon after they may go."""
+    """Delete the files of closed pages soon after they may go, until it is cancelled."""
     while True:
         await asyncio.sleep(_SWEEP_EVERY_S)
         await asyncio.to_thread(store.sweep)

@@ -4,10 +4,33 @@ Points are numbered as in iBUG 300-W: 0-16 jaw, 17-26 brows, 27-35 nose, 36-41 t
 left of the picture, 42-47 the other one, 48-67 mouth.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+
+__all__ = [
+    "FEATURES",
+    "FRAME_RATE_HZ",
+    "HEAD_CHANNELS",
+    "HOP_S",
+    "MIRROR",
+    "NEAR_S",
+    "POINTS",
+    "WINDOW_FRAMES",
+    "WINDOW_S",
+    "LandmarkWindows",
+    "align",
+    "cut_window",
+    "cut_windows",
+    "frames_between",
+    "join_features",
+    "relative_head",
+    "resample",
+    "window_starts",
+]
 
 POINTS = 68
 FRAME_RATE_HZ = 15.0
@@ -18,11 +41,12 @@ WINDOW_FRAMES = round(WINDOW_S * FRAME_RATE_HZ)
 HEAD_CHANNELS = ("roll_rad", "x_eye_distances", "y_eye_distances", "log_scale")
 FEATURES = 2 * POINTS + len(HEAD_CHANNELS)
 
-_LEFT_EYE, _RIGHT_EYE = slice(36, 42), slice(42, 48)
-# A window is judged when at least this share of it lies near frames where the face was found.
-_LEAST_SEEN = 0.5
 NEAR_S = 0.25
 """How far from a frame with a face the face still counts as seen."""
+
+_LEFT_EYE, _RIGHT_EYE = slice(36, 42), slice(42, 48)
+# A window is cut when at least this share of it lies near frames where the face was found.
+_LEAST_SEEN = 0.5
 
 MIRROR = np.concatenate(
     [

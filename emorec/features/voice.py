@@ -12,8 +12,37 @@ from functools import cache
 
 import numpy as np
 
-_SMALLEST_POWER = 1e-10
+__all__ = [
+    "DYNAMIC_RANGE_DB",
+    "REFERENCE_LOG_MEL",
+    "SILENCE_DBFS",
+    "VOICE",
+    "WINDOW_HOP_S",
+    "WINDOW_S",
+    "LogMelSetting",
+    "SlidingWindows",
+    "SoundWindow",
+    "fit_length",
+    "is_silent",
+    "log_mel",
+    "loudness",
+    "mel_filter_bank",
+    "reference_input",
+    "standardize_log_mel",
+    "voice_input",
+]
+
+WINDOW_S = 3.0
+WINDOW_HOP_S = 0.5
+
 DYNAMIC_RANGE_DB = 80.0
+"""How far below its loudest point a spectrogram reaches; what is quieter is raised to that."""
+
+SILENCE_DBFS = -60.0
+"""Level below which there is no voice, in decibel of full scale."""
+
+_LEVEL_BLOCK_S = 0.05
+_SMALLEST_POWER = 1e-10
 
 
 @dataclass(frozen=True)
@@ -44,18 +73,15 @@ VOICE = LogMelSetting(16_000, 1024, 256, 96, 50, 8_000)
 """Our voice network's setting: three seconds give 96 x 188. Every microphone, telephone
 codec and web video reaches 8 kHz, so that a new recording looks like the training's."""
 
-WINDOW_S = 3.0
-WINDOW_HOP_S = 0.5
 
-
-def _hz_to_mel(hz):
+def _hz_to_mel(hz: float | np.ndarray) -> np.ndarray:
     """Slaney's scale: linear below 1 kHz, logarithmic above."""
     hz = np.asarray(hz, float)
     logarithmic = 15 + np.log(np.maximum(hz, 1e-3) / 1000) / (np.log(6.4) / 27)
     return np.where(hz < 1000, hz * 3 / 200, logarithmic)
 
 
-def _mel_to_hz(mel):
+def _mel_to_hz(mel: np.ndarray) -> np.ndarray:
     return np.where(mel < 15, mel * 200 / 3, 1000 * np.exp((mel - 15) * np.log(6.4) / 27))
 
 
@@ -142,9 +168,8 @@ def reference_input(samples: np.ndarray) -> np.ndarray:
         samples: float32 mono sound at 48 kHz.
     """
     rate = REFERENCE_LOG_MEL.sample_rate_hz
-    return log_mel(
-        fit_length(samples[rate // 2 : rate // 2 + 3 * rate], 3 * rate), REFERENCE_LOG_MEL
-    )
+    middle = samples[rate // 2 : rate // 2 + 3 * rate]
+    return log_mel(fit_length(middle, 3 * rate), REFERENCE_LOG_MEL)
 
 
 def fit_length(samples: np.ndarray, length: int) -> np.ndarray:
@@ -177,6 +202,22 @@ def voice_input(window: np.ndarray) -> np.ndarray:
 def loudness(window: np.ndarray) -> float:
     """Return the root mean square: what a window's verdict weighs in its clip's."""
     return float(np.sqrt(np.mean(np.square(window, dtype=np.float64)))) if len(window) else 0.0
+
+
+def is_silent(samples: np.ndarray, sample_rate_hz: int) -> bool:
+    """Tell whether sound stays below `SILENCE_DBFS` throughout.
+
+    Args:
+        samples: (n,) float32, mono.
+        sample_rate_hz: Its rate.
+
+    >>> is_silent(np.zeros(16_000, np.float32), 16_000)
+    True
+    """
+    block = max(1, round(_LEVEL_BLOCK_S * sample_rate_hz))
+    padded = np.pad(samples, (0, -len(samples) % block))
+    powers = np.square(padded.reshape(-1, block), dtype=np.float64).mean(1)
+    return bool(powers.max(initial=0.0) < 10 ** (SILENCE_DBFS / 10))
 
 
 @dataclass(frozen=True)
@@ -242,25 +283,3 @@ class SlidingWindows:
     def _window(self, start: int) -> SoundWindow:
         first = start - self._kept_from
         return SoundWindow(start / self._rate, self._kept[first : first + self._length].copy())
-
-
-SILENCE_DBFS = -60.0
-
-
-_LEVEL_BLOCK_S = 0.05
-
-
-def is_silent(samples: np.ndarray, sample_rate_hz: int) -> bool:
-    """Tell whether sound stays below `SILENCE_DBFS` throughout.
-
-    Args:
-        samples: (n,) float32, mono.
-        sample_rate_hz: Its rate.
-
-    >>> is_silent(np.zeros(16_000, np.float32), 16_000)
-    True
-    """
-    block = max(1, round(_LEVEL_BLOCK_S * sample_rate_hz))
-    padded = np.pad(samples, (0, -len(samples) % block))
-    powers = np.square(padded.reshape(-1, block), dtype=np.float64).mean(1)
-    return bool(powers.max(initial=0.0) < 10 ** (SILENCE_DBFS / 10))
