@@ -1,7 +1,8 @@
-"""Arrays that are dear to make, made once and kept in a file with a stamp of what they hold.
+"""Files that are written as a whole or not at all, and caches that know what they hold.
 
-A cache is work in progress (`Models/**/work/`): it is never committed. A damaged one is made again;
-one that was made by another version, or for other clips, is refused rather than read wrongly.
+A cache holds arrays that take long to make; it is work in progress (`Models/**/work/`) and never
+committed. A damaged one is made again; one that was made by another version, or for other clips,
+is refused rather than read wrongly.
 """
 
 from __future__ import annotations
@@ -23,10 +24,65 @@ from emorec.errors import OutputError
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["UNREADABLE", "StaleCacheError", "check_writable", "kept_or_made"]
+__all__ = [
+    "UNREADABLE",
+    "StaleCacheError",
+    "check_writable",
+    "kept_or_made",
+    "write_atomically",
+    "write_json",
+    "write_table",
+]
 
 UNREADABLE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
 """What NumPy raises on a damaged archive."""
+
+
+def write_atomically(path: Path, write: Callable[[str], object]) -> None:
+    """Call `write(temporary_path)`, then rename to `path`: a reader never sees half a file."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".part-", suffix=path.suffix)
+    os.close(handle)
+    try:
+        write(name)
+        umask = os.umask(0)
+        os.umask(umask)
+        Path(name).chmod(0o666 & ~umask)
+        Path(name).replace(path)
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+def write_json(path: Path, content: Mapping[str, object]) -> None:
+    """Write a JSON file atomically."""
+    text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+    write_atomically(path, lambda name: Path(name).write_text(text, encoding="utf-8"))
+
+
+def write_table(path: Path, table: pd.DataFrame) -> None:
+    """Write a CSV file atomically, numbers with five decimals."""
+    write_atomically(path, lambda name: table.to_csv(name, index=False, float_format="%.5f"))
+
+
+def check_writable(path: Path | None) -> None:
+    """Try whether a file can be written, without touching what it holds.
+
+    Raises:
+        OutputError: When it cannot.
+    """
+    if path is None:
+        return
+    existed = os.path.lexists(path)
+    try:
+        with path.open("ab"):
+            pass
+    except OSError as error:
+        reason = f"it cannot be written ({error.strerror})"
+        remedy = "name a file in an existing folder in which you may write"
+        raise OutputError(path, reason, remedy) from error
+    if not existed:
+        path.unlink()
 
 
 class StaleCacheError(Exception):
@@ -80,50 +136,3 @@ def _difference(name: str, found: object, expected: object) -> str:
     if isinstance(found, list) and isinstance(expected, list):
         return f"it holds {len(found)} {name}, which are not the {len(expected)} asked for"
     return f"it was made with {name} {found!r}, and {name} {expected!r} is asked for"
-
-
-def check_writable(path: Path | None) -> None:
-    """Try whether a file can be written, without touching what it holds.
-
-    Raises:
-        OutputError: When it cannot.
-    """
-    if path is None:
-        return
-    existed = os.path.lexists(path)
-    try:
-        with path.open("ab"):
-            pass
-    except OSError as error:
-        reason = f"it cannot be written ({error.strerror})"
-        remedy = "name a file in an existing folder in which you may write"
-        raise OutputError(path, reason, remedy) from error
-    if not existed:
-        path.unlink()
-
-
-def write_atomically(path: Path, write) -> None:
-    """Call `write(temporary_path)`, then rename to `path`: a reader never sees half a file."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".part-", suffix=path.suffix)
-    os.close(handle)
-    try:
-        write(name)
-        umask = os.umask(0)
-        os.umask(umask)
-        Path(name).chmod(0o666 & ~umask)
-        Path(name).replace(path)
-    finally:
-        Path(name).unlink(missing_ok=True)
-
-
-def write_json(path: Path, content: dict) -> None:
-    """Write a JSON file atomically."""
-    text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
-    write_atomically(path, lambda name: Path(name).write_text(text, encoding="utf-8"))
-
-
-def write_table(path: Path, table: pd.DataFrame) -> None:
-    """Write a CSV file atomically, numbers with five decimals."""
-    write_atomically(path, lambda name: table.to_csv(name, index=False, float_format="%.5f"))

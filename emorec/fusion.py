@@ -3,9 +3,11 @@
 The shipped rule is log-linear: p is proportional to the product over streams of
 p_s^(w_s / T_s). The temperature T_s calibrates a stream alone (Guo et al. 2017, "On
 calibration of modern neural networks"); the weights w_s say how much each stream adds
-beside those that are there too (a logarithmic opinion pool, Genest & Zidek 1986). The
-plain rules that the literature uses stand beside it for comparison.
+beside those that are there too (a logarithmic opinion pool, Genest & Zidek 1986).
+`emorec.training.fusion_rules` fits it, beside the plain rules that the literature uses.
 """
+
+from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
@@ -16,13 +18,15 @@ import numpy as np
 
 from emorec.posteriors import floored_log, softmax
 
+__all__ = ["LogLinearFusion", "Posteriors"]
+
 Posteriors = Mapping[str, np.ndarray]
 """Stream name -> posteriors (..., classes), or (classes,) for one clip; NaN where missing."""
 
 
 @dataclass(frozen=True)
 class LogLinearFusion:
-    """Calibrated log-linear fusion; `fit_log_linear` makes one.
+    """Calibrated log-linear fusion; `emorec.training.fusion_rules.fit_log_linear` makes one.
 
     Attributes:
         classes: Vocabulary of all posteriors.
@@ -34,7 +38,7 @@ class LogLinearFusion:
 
     classes: tuple[str, ...]
     temperatures: dict[str, float]
-    weights: dict[frozenset, dict[str, float]]
+    weights: dict[frozenset[str], dict[str, float]]
     usual: dict[str, np.ndarray] = field(default_factory=dict)
 
     def apply(self, posteriors: Posteriors) -> np.ndarray:
@@ -104,7 +108,7 @@ class LogLinearFusion:
         Path(path).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
     @classmethod
-    def from_json(cls, path: str | Path) -> "LogLinearFusion":
+    def from_json(cls, path: str | Path) -> LogLinearFusion:
         """Read the parameters from a file.
 
         Raises:

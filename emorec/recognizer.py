@@ -1,11 +1,12 @@
 """The recogniser: a clip goes in, what voice and face say comes out, over time and as one verdict.
 
-The clip is decoded once, on a thread of its own, while the streams judge what was decoded before.
+The clip is decoded once, on a thread of its own, while the streams read what was decoded before.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -16,16 +17,16 @@ import numpy as np
 from emorec.calibration import personal_biases, without_bias
 from emorec.emotions import COMMON7, fold
 from emorec.engines import Network, find_voice_model, load_network
-from emorec.errors import ModelError
+from emorec.errors import MediaError, ModelError
 from emorec.faces.landmarks import LandmarkPredictor
 from emorec.fusion import LogLinearFusion
 from emorec.media.pacing import read_ahead
-from emorec.media.reader import MADE_UP, ClipReader, FrameBatch, MediaError
+from emorec.media.reader import SYNTHETIC_COMMENT, ClipReader, FrameBatch
 from emorec.paths import default_models_folder
 from emorec.result import ClipResult
 from emorec.streams.face import FaceStream
 from emorec.streams.geometry import GeometryStream
-from emorec.streams.picture import FALLBACK_FRAME_RATE_HZ, PictureStream
+from emorec.streams.picture import PictureStream
 from emorec.streams.voice import VoiceStream
 from emorec.streams.windows import Findings, Windows
 
@@ -138,8 +139,7 @@ class Recognizer:
         Example:
             >>> Recognizer.load().calibrate(["a.mp4", "b.mp4"])  # doctest: +SKIP
         """
-        parts = (self.networks, self._fusion, self.landmarks, self._origin)
-        plain = Recognizer(*parts)
+        plain = self._for_speaker({})
         found = [plain.classify(path) for path in paths]
         biases = personal_biases([clip.posteriors for clip in found], self._fusion.usual)
         if not biases:
@@ -147,7 +147,7 @@ class Recognizer:
                 f"there is neither a voice nor a face in any of {len(found)} clips. Remedy: "
                 "calibrate on clips in which the person speaks or is seen from the front."
             )
-        return Recognizer(*parts, biases, self._notes)
+        return self._for_speaker(biases)
 
     def classify(
         self, path: str | Path, watch: Callable[[float], None] | None = None
@@ -166,22 +166,22 @@ class Recognizer:
         reader = ClipReader(
             path, sample_rate_hz=voice.sample_rate_hz, frames_per_batch=_FRAMES_PER_BATCH
         )
-        picture = PictureStream(
-            self.networks,
-            self.landmarks,
-            reader.info.frame_rate_hz or FALLBACK_FRAME_RATE_HZ,
-        )
-        for piece in read_ahead(reader, _PIECES_AHEAD):
-            if isinstance(piece, FrameBatch):
-                picture.add(piece)
-            else:
-                voice.add(piece)
-            if watch is not None:
-                watch(max(voice.end_s, picture.end_s))
-        seen, faces_used = picture.finish()
+        # A thread of this clip's own: clips that are read at once do not wait for each other.
+        with ThreadPoolExecutor(1, "predicting faces") as beside:
+            picture = PictureStream(
+                self.networks, self.landmarks, beside, reader.info.frame_rate_hz
+            )
+            for piece in read_ahead(reader, _PIECES_AHEAD):
+                if isinstance(piece, FrameBatch):
+                    picture.add(piece)
+                else:
+                    voice.add(piece)
+                if watch is not None:
+                    watch(max(voice.end_s, picture.end_s))
+            seen, faces_used = picture.finish()
         said = {"voice": voice.finish(), **seen}
         found = {s: self._personal_findings(s, f) for s, f in said.items() if f}
-        origin = [MADE_UP] if reader.info.comment == MADE_UP else []
+        origin = [SYNTHETIC_COMMENT] if reader.info.is_synthetic else []
         notes = [*origin, *self._notes, *reader.notes, *voice.notes, *picture.notes]
         duration_s = max(voice.end_s, picture.end_s)
         if not found:
@@ -255,6 +255,11 @@ class Recognizer:
             for stream, posterior in posteriors.items()
         }
         return self._joined(personal) if personal else {}
+
+    def _for_speaker(self, biases: Mapping[str, np.ndarray]) -> Recognizer:
+        """Return a recogniser with the same networks that knows these biases."""
+        parts = self.networks, self._fusion, self.landmarks, self._origin
+        return Recognizer(*parts, biases, self._notes)
 
     def _personal_findings(self, stream: str, findings: Findings) -> Findings:
         """Apply `_personal` to all that a stream found."""
@@ -374,6 +379,4 @@ def _worker_recognizer(*origin: str) -> Recognizer:
 def _classify_in_worker(
     origin: tuple[str, ...], biases: dict[str, np.ndarray], path: str
 ) -> ClipResult:
-    recognizer = _worker_recognizer(*origin)
-    recognizer._biases = biases
-    return recognizer.classify_safely(path)
+    return _worker_recognizer(*origin)._for_speaker(biases).classify_safely(path)

@@ -1,4 +1,4 @@
-"""What is found out about one clip."""
+"""What is found out about one clip: verdicts, probabilities, timeline, and how Jupyter shows it."""
 
 from __future__ import annotations
 
@@ -70,6 +70,11 @@ class ClipResult:
         return None if posterior is None else float(posterior.max())
 
     @property
+    def truth(self) -> str | None:
+        """The acted emotion, one of COMMON7, where the file's name tells it."""
+        return _truth_of(self.path)
+
+    @property
     def probabilities(self) -> pd.DataFrame:
         """Rows voice, face, geometry, fused (only what there is), columns COMMON7."""
         import pandas as pd
@@ -83,7 +88,7 @@ class ClipResult:
         """One row for each window of each stream: time_s, stream, one column per emotion."""
         import pandas as pd
 
-        parts = []
+        parts: list[pd.DataFrame] = []
         for name in (*STREAMS, "fused"):
             if name in self.windows:
                 part = pd.DataFrame(self.windows[name].posteriors, columns=list(COMMON7))
@@ -103,13 +108,14 @@ class ClipResult:
 
         return render(self)
 
-    @property
-    def truth(self) -> str | None:
-        """The acted emotion, one of COMMON7, where a RAVDESS file name tells it."""
-        from emorec.corpora import ravdess
 
-        facts = ravdess.parse_name(self.path)
-        if facts is None:
-            return None
-        one_hot = np.array([name == facts["emotion"] for name in RAVDESS8], np.float32)
-        return COMMON7[int(fold(one_hot, RAVDESS8, COMMON7).argmax())]
+def _truth_of(path: Path) -> str | None:
+    """The emotion that a corpus's file name tells, one of COMMON7, None for any other file."""
+    # Imported here: only tables and figures of a corpus's clips ask, no reading of a clip does.
+    from emorec.corpora import ravdess
+
+    facts = ravdess.parse_name(path)
+    if facts is None:
+        return None
+    one_hot = np.array([name == facts["emotion"] for name in RAVDESS8], np.float32)
+    return COMMON7[int(fold(one_hot, RAVDESS8, COMMON7).argmax())]

@@ -15,13 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-import numpy as np
-
-from emorec.emotions import COMMON7
 from emorec.errors import printable
 from emorec.streams.face import FaceUsed
-from emorec.streams.windows import STREAMS, at_most, shares
-from emorec.style import EMOTION_COLORS, TITLES, readable_on
+from emorec.streams.windows import STREAMS, Span, at_most, spans
+from emorec.style import EMOTION_COLORS, TITLES, Bar, bars_of, readable_on, strength
 
 if TYPE_CHECKING:
     from emorec.result import ClipResult
@@ -135,24 +132,20 @@ def _bars(result: ClipResult) -> str:
     streams = [stream for stream in _ORDER if stream in result.posteriors]
     headings = "".join(f"<th class='soft'>{TITLES[stream]}</th>" for stream in streams)
     rows = "".join(
-        f"<tr><th>{name}</th>"
-        + "".join(_bar(result.posteriors[stream], i) for stream in streams)
-        + "</tr>"
-        for i, name in enumerate(COMMON7)
+        f"<tr><th>{row[0].emotion}</th>{''.join(map(_bar, row))}</tr>"
+        for row in zip(*(bars_of(result.posteriors[stream]) for stream in streams), strict=True)
     )
     column = f"<col style='width:{90 / len(streams):.0f}%'>"
     columns = "<col style='width:10%'>" + len(streams) * column
     return f"<table class='bars'>{columns}<tr><th></th>{headings}</tr>{rows}</table>"
 
 
-def _bar(posterior: np.ndarray, emotion: int) -> str:
-    share = float(posterior[emotion])
-    text = f"{share:.0%}"
-    text = f"<b>{text}</b>" if emotion == int(posterior.argmax()) else text
-    color = EMOTION_COLORS[COMMON7[emotion]]
+def _bar(bar: Bar) -> str:
+    text = f"{bar.probability:.0%}"
+    text = f"<b>{text}</b>" if bar.is_best else text
     return (
-        f"<td><span class='track'><span class='fill' style='width:{100 * share:.1f}%;"
-        f"background:{color}'></span></span><span class='percent'>{text}</span></td>"
+        f"<td><span class='track'><span class='fill' style='width:{100 * bar.probability:.1f}%;"
+        f"background:{bar.color}'></span></span><span class='percent'>{text}</span></td>"
     )
 
 
@@ -170,11 +163,7 @@ def _timeline(result: ClipResult) -> str:
         windows = result.windows.get(stream)
         if windows is not None:
             windows = at_most(windows, _MOST_SEGMENTS, result.duration_s)
-            spans = shares(windows, result.duration_s)
-            parts += [
-                _segment(start_s / duration_s, end_s / duration_s, posterior, start_s, end_s)
-                for (start_s, end_s), posterior in zip(spans, windows.posteriors, strict=True)
-            ]
+            parts += [_segment(span, duration_s) for span in spans(windows, result.duration_s)]
         parts.append("</svg>")
     parts.append(
         f"<text x='10%' y='98'>0 s</text>"
@@ -183,13 +172,13 @@ def _timeline(result: ClipResult) -> str:
     return f"<svg role='img' aria-label='over time'>{''.join(parts)}</svg>"
 
 
-def _segment(start: float, end: float, posterior: np.ndarray, start_s: float, end_s: float) -> str:
-    best = int(posterior.argmax())
-    color, opacity = EMOTION_COLORS[COMMON7[best]], 0.25 + 0.75 * posterior[best]
-    text = f"{start_s:.1f}–{end_s:.1f} s: {COMMON7[best]} {posterior[best]:.0%}"
+def _segment(span: Span, duration_s: float) -> str:
+    text = f"{span.start_s:.1f}–{span.end_s:.1f} s: {span.emotion} {span.probability:.0%}"
     return (
-        f"<rect x='{100 * start:.2f}%' width='{100 * max(end - start, 0):.2f}%' height='16' "
-        f"fill='{color}' fill-opacity='{opacity:.2f}'><title>{text}</title></rect>"
+        f"<rect x='{100 * span.start_s / duration_s:.2f}%' "
+        f"width='{100 * (span.end_s - span.start_s) / duration_s:.2f}%' height='16' "
+        f"fill='{EMOTION_COLORS[span.emotion]}' fill-opacity='{strength(span.probability):.2f}'>"
+        f"<title>{text}</title></rect>"
     )
 
 

@@ -1,10 +1,12 @@
 """The recogniser: what a result holds, streams over time, workers, engines that agree."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import made_tone, write_clip
+from helpers import PATIENCE_S, made_tone, write_clip
 from made_models import FACE_SHAPE, GEOMETRY_SHAPE, VOICE_SHAPE, untrained_models
 
 import emorec
@@ -15,7 +17,7 @@ from emorec.faces.landmarks import LandmarkPredictor
 from emorec.features import geometry as geometry_features
 from emorec.features.voice import VOICE
 from emorec.media.pacing import read_ahead
-from emorec.media.reader import MADE_UP, SoundBlock, read_frames
+from emorec.media.reader import SYNTHETIC_COMMENT, SoundBlock, read_frames
 from emorec.paths import default_models_folder
 from emorec.recognizer import MODEL_FOLDERS
 from emorec.streams.geometry import GeometryStream
@@ -61,8 +63,8 @@ def test_the_faces_used_are_a_handful_in_order(result):
 
 def test_a_made_up_clip_says_so_and_no_other_does(recognizer, result, tmp_path):
     tone = write_clip(tmp_path / "tone.wav", None, made_tone(1.0), audio_codec="pcm_s16le")
-    assert result.notes == [MADE_UP]
-    assert MADE_UP not in recognizer.classify(tone).notes
+    assert result.notes == [SYNTHETIC_COMMENT]
+    assert SYNTHETIC_COMMENT not in recognizer.classify(tone).notes
 
 
 @pytest.mark.parametrize(
@@ -105,6 +107,42 @@ def test_many_clips_are_read_one_at_a_time(recognizer, example):
 
     next(recognizer.classify_many(paths()))
     assert drawn == [0]
+
+
+class Meeting:
+    """A network that predicts only while another thread is predicting too."""
+
+    def __init__(self, network):
+        self.spec, self.input_shape = network.spec, network.input_shape
+        self._network, self._both = network, threading.Barrier(2, timeout=PATIENCE_S)
+
+    def predict(self, batch):
+        self._both.wait()
+        return self._network.predict(batch)
+
+
+def test_clips_that_are_read_at_once_do_not_wait_for_each_others_faces(recognizer, result, example):
+    faces = Meeting(recognizer.networks["face"])
+    parts = {**recognizer.networks, "face": faces}, recognizer._fusion, recognizer.landmarks
+    shared = Recognizer(*parts, ())
+    with ThreadPoolExecutor(2) as readers:
+        found = list(readers.map(shared.classify, [example, example]))
+    for one in found:
+        np.testing.assert_allclose(one.posteriors["face"], result.posteriors["face"], atol=1e-6)
+
+
+def test_no_recogniser_leaves_a_thread_behind(recognizer, example):
+    def give_up(read_s: float) -> None:
+        if read_s > 1:
+            raise InterruptedError
+
+    before = threading.active_count()
+    for _ in range(3):
+        another = Recognizer(recognizer.networks, recognizer._fusion, recognizer.landmarks, ())
+        another.classify(example)
+        with pytest.raises(InterruptedError):
+            another.classify(example, watch=give_up)
+    assert threading.active_count() == before
 
 
 def test_an_unknown_engine_is_refused(tmp_path_factory):

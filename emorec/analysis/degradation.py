@@ -27,7 +27,7 @@ from emorec.engines import Network
 from emorec.errors import CorpusMissingError
 from emorec.evaluation.plots import COLOURS
 from emorec.evaluation.scores import prediction_table
-from emorec.features.face import standardize
+from emorec.features.face import standardize_faces
 from emorec.features.voice import VOICE
 from emorec.media.reader import SoundBlock, read_sound
 from emorec.streams.voice import VoiceStream
@@ -230,7 +230,7 @@ def face_judge(network: Network, faces: np.ndarray, batch: int = 64) -> Judge:
     def judge(step: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
         changed = step(faces)
         parts = [changed[start : start + batch] for start in range(0, len(changed), batch)]
-        return np.concatenate([network.predict(standardize(part)) for part in parts])
+        return np.concatenate([network.predict(standardize_faces(part)) for part in parts])
 
     return judge
 

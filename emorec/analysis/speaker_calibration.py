@@ -56,7 +56,7 @@ def sound_statistics(sounds: Sequence[np.ndarray]) -> np.ndarray:
     Frames more than 50 dB below the loudest are left out: they are pauses.
 
     Args:
-        sounds: float32 (n,) each, at the rate of `speech.VOICE`.
+        sounds: float32 (n,) each, at the rate of `emorec.features.voice.VOICE`.
 
     Returns:
         float32 (takes, 3 x bands).
@@ -65,7 +65,7 @@ def sound_statistics(sounds: Sequence[np.ndarray]) -> np.ndarray:
     for sound in sounds:
         decibel = voice_features.log_mel(sound, voice_features.VOICE)
         level = decibel.max(0)
-        heard = voice_features.standardize(decibel)[:, level > level.max() - 50]
+        heard = voice_features.standardize_log_mel(decibel)[:, level > level.max() - 50]
         change = np.diff(heard, axis=1) if heard.shape[1] > 1 else np.zeros((len(heard), 1))
         rows.append(np.concatenate([heard.mean(1), heard.std(1), change.std(1)]))
     return np.asarray(rows, np.float32)

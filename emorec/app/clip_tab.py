@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 
 from emorec.app import result_html as page_html
 from emorec.app.store import LONGEST_S, Store, Stored, too_long
-from emorec.errors import OutputError, printable
-from emorec.media.reader import MediaError
+from emorec.errors import MediaError, OutputError, printable
 from emorec.report.table import ResultWriter, write_timeline
 from emorec.result import ClipResult
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
     from starlette.websockets import WebSocket
 
-__all__ = ["WEB_FOLDER", "clip_name", "file_routes", "sweep_for_ever"]
+__all__ = ["WEB_FOLDER", "clip_name", "file_routes", "keep_sweeping"]
 
 WEB_FOLDER = Path(__file__).with_name("web")
 """Scripts and styles of the page."""
@@ -130,8 +130,8 @@ class _Files:
             self._store.disconnect(page)
 
 
-async def sweep_for_ever(store: Store) -> None:
-    """Delete the files of closed pages soon after they may go."""
+async def keep_sweeping(store: Store) -> None:
+    """Delete the files of closed pages soon after they may go, until it is cancelled."""
     while True:
         await asyncio.sleep(_SWEEP_EVERY_S)
         await asyncio.to_thread(store.sweep)

@@ -15,8 +15,8 @@ import numpy as np
 from emorec.emotions import COMMON7
 from emorec.errors import printable
 from emorec.result import ClipResult
-from emorec.streams.windows import STREAMS, Windows, at_most, shares, unbroken
-from emorec.style import EMOTION_COLORS, TITLES, readable_on
+from emorec.streams.windows import STREAMS, Windows, at_most, courses, spans
+from emorec.style import EMOTION_COLORS, TITLES, Bar, bars_of, readable_on, strength
 
 __all__ = ["bars", "legend", "notes_list", "results_table_html", "timeline", "verdict", "words_for"]
 
@@ -78,8 +78,7 @@ def bars(posteriors: Mapping[str, np.ndarray | None], names: Sequence[str] | Non
         if posterior is None:
             body = '<p class="em-absent">not there</p>'
         else:
-            rows = (_bar(name, float(p), p == posterior.max()) for name, p in _pairs(posterior))
-            body = f'<ul class="em-bars">{"".join(rows)}</ul>'
+            body = f'<ul class="em-bars">{"".join(map(_bar, bars_of(posterior)))}</ul>'
         panels.append(
             f'<section class="em-panel" data-stream="{stream}"><h4>{TITLES[stream]}</h4>{body}'
             "</section>"
@@ -87,17 +86,13 @@ def bars(posteriors: Mapping[str, np.ndarray | None], names: Sequence[str] | Non
     return f'<div class="em-panels">{"".join(panels)}</div>'
 
 
-def _pairs(posterior: np.ndarray):
-    return zip(COMMON7, posterior, strict=True)
-
-
-def _bar(name: str, probability: float, is_best: bool) -> str:
-    best = ' class="em-best"' if is_best else ""
+def _bar(bar: Bar) -> str:
+    best = ' class="em-best"' if bar.is_best else ""
     return (
-        f'<li{best}><span class="em-name">{name}</span><span class="em-track">'
-        f'<span class="em-fill" style="width:{100 * probability:.1f}%;'
-        f'background:{EMOTION_COLORS[name]}"></span></span>'
-        f'<span class="em-share">{probability:.0%}</span></li>'
+        f'<li{best}><span class="em-name">{bar.emotion}</span><span class="em-track">'
+        f'<span class="em-fill" style="width:{100 * bar.probability:.1f}%;'
+        f'background:{bar.color}"></span></span>'
+        f'<span class="em-share">{bar.probability:.0%}</span></li>'
     )
 
 
@@ -140,16 +135,13 @@ def timeline(result: ClipResult) -> str:
 def _strip(windows: Windows | None, duration_s: float, stream: str) -> str:
     marks = ""
     if windows is not None:
-        windows = at_most(windows, _MOST_SPANS, duration_s)
         scale = _WIDTH / duration_s
-        for (start_s, end_s), posterior in zip(
-            shares(windows, duration_s), windows.posteriors, strict=True
-        ):
-            best = int(posterior.argmax())
+        for span in spans(at_most(windows, _MOST_SPANS, duration_s), duration_s):
+            width = (span.end_s - span.start_s) * scale
             marks += (
-                f'<rect x="{start_s * scale:.1f}" width="{(end_s - start_s) * scale:.1f}" y="0" '
-                f'height="10" fill="{EMOTION_COLORS[COMMON7[best]]}" '
-                f'fill-opacity="{0.25 + 0.75 * float(posterior[best]):.2f}"/>'
+                f'<rect x="{span.start_s * scale:.1f}" width="{width:.1f}" y="0" '
+                f'height="10" fill="{EMOTION_COLORS[span.emotion]}" '
+                f'fill-opacity="{strength(span.probability):.2f}"/>'
             )
     return (
         f'<div class="em-row"><span class="em-label">{TITLES[stream]}</span>'
@@ -161,15 +153,10 @@ def _strip(windows: Windows | None, duration_s: float, stream: str) -> str:
 def _course(windows: Windows, duration_s: float) -> str:
     scale = _WIDTH / duration_s
     areas = ""
-    for stretch in unbroken(windows):
-        # Held level for half a window at both ends: a lone window would have no width otherwise.
-        first_s, last_s = windows.times_s[stretch[[0, -1]]]
-        half_s = windows.window_s / 2
-        times_s = [max(0, first_s - half_s), *windows.times_s[stretch], last_s + half_s]
+    for times_s, posteriors in courses(windows):
         places = [f"{min(at_s, duration_s) * scale:.1f}" for at_s in times_s]
-        rows = [stretch[0], *stretch, stretch[-1]]
-        tops = _COURSE_HEIGHT * (1 - np.cumsum(windows.posteriors[rows], 1))
-        floors = np.concatenate([np.full((len(rows), 1), float(_COURSE_HEIGHT)), tops], 1)
+        tops = _COURSE_HEIGHT * (1 - np.cumsum(posteriors, 1))
+        floors = np.concatenate([np.full((len(tops), 1), float(_COURSE_HEIGHT)), tops], 1)
         for i, name in enumerate(COMMON7):
             upper = [f"{x},{y:.1f}" for x, y in zip(places, floors[:, i + 1], strict=True)]
             lower = [f"{x},{y:.1f}" for x, y in zip(places, floors[:, i], strict=True)]
@@ -190,15 +177,14 @@ def _ticks_s(duration_s: float) -> np.ndarray:
 
 def _said(result: ClipResult) -> dict:
     """Stream -> [[from_s, to_s, emotion, percent], ...], for the line under the timeline."""
-    said = {}
-    for stream, every_window in result.windows.items():
-        windows = at_most(every_window, _MOST_SPANS, result.duration_s)
-        spans = shares(windows, result.duration_s)
-        said[TITLES[stream]] = [
-            [round(float(s), 2), round(float(e), 2), COMMON7[int(p.argmax())], round(100 * p.max())]
-            for (s, e), p in zip(spans, windows.posteriors.astype(float), strict=True)
+    duration_s = result.duration_s
+    return {
+        TITLES[stream]: [
+            [round(s.start_s, 2), round(s.end_s, 2), s.emotion, round(100 * s.probability)]
+            for s in spans(at_most(windows, _MOST_SPANS, duration_s), duration_s)
         ]
-    return said
+        for stream, windows in result.windows.items()
+    }
 
 
 def notes_list(notes: Sequence[str]) -> str:

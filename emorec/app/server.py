@@ -103,14 +103,14 @@ def make_app(recognizer: Recognizer, models: Path, store: Store, password: str |
     from fastapi import FastAPI
 
     from emorec.app.clip_tab import ClipDesk
-    from emorec.app.files import file_routes, sweep_for_ever
+    from emorec.app.files import file_routes, keep_sweeping
     from emorec.app.guard import Guard
     from emorec.app.live_tab import LiveDesk
     from emorec.app.page import HEAD, build_page, quiet_gradio, theme
 
     @contextlib.asynccontextmanager
     async def lifespan(_):
-        sweeping = asyncio.create_task(sweep_for_ever(store))
+        sweeping = asyncio.create_task(keep_sweeping(store))
         yield
         sweeping.cancel()
 

@@ -17,7 +17,8 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from emorec.media.reader import MediaError, probe
+from emorec.errors import MediaError
+from emorec.media.reader import probe
 
 __all__ = ["LARGEST_BYTES", "LONGEST_S", "Store", "StoreError", "Stored", "check_clip", "too_long"]
 

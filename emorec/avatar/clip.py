@@ -18,7 +18,7 @@ from emorec.avatar.expression import EXPRESSIONS, INTENSITY_SCALE, Pose
 from emorec.avatar.face import REFERENCE_SIZE, draw_face
 from emorec.avatar.voice import HOP_S, SAMPLE_RATE_HZ, Speech, synthesise_voice
 from emorec.corpora import ravdess
-from emorec.media.reader import MADE_UP
+from emorec.media.reader import SYNTHETIC_COMMENT
 
 FRAME_RATE_HZ = 30
 EMOTION_CODES: dict[str, int] = {name: int(code) for code, name in ravdess.EMOTION_CODES.items()}
@@ -191,7 +191,7 @@ def _film(frame: np.ndarray, light: float, grain: np.ndarray) -> np.ndarray:
 def _write_movie(path: Path, frames: Iterator[np.ndarray], sound: np.ndarray, size) -> None:
     """Encode H.264 and AAC into an MP4 file that says that it is made up."""
     with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as movie:
-        movie.metadata["comment"] = MADE_UP
+        movie.metadata["comment"] = SYNTHETIC_COMMENT
         options = {"crf": "24", "preset": "veryfast"}
         video = movie.add_stream("libx264", rate=FRAME_RATE_HZ, options=options)
         video.width, video.height = size

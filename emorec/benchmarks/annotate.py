@@ -16,8 +16,9 @@ import time
 from pathlib import Path
 
 from emorec import __version__
-from emorec.benchmarks.clip import REPOSITORY, clip_facts, loop_clip, machine_facts
-from emorec.paths import default_models_folder
+from emorec.benchmarks.clip import clip_facts, loop_clip, machine_facts
+from emorec.files import write_json
+from emorec.paths import REPOSITORY, default_models_folder
 from emorec.report.overlay_layout import SIDES
 
 _ANNOTATE = """
@@ -57,9 +58,8 @@ def main(arguments: list[str] | None = None) -> int:
                 for minutes in (1, options.minutes)
             },
         }
-    text = json.dumps(measured, indent=2) + "\n"
-    options.output.write_text(text, encoding="utf-8")
-    print(text, end="")
+    write_json(options.output, measured)
+    print(json.dumps(measured, indent=2))
     return 0
 
 

@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
 
@@ -23,12 +24,12 @@ import cv2
 import numpy as np
 
 from emorec import __version__
+from emorec.files import write_json
 from emorec.media.reader import ClipReader, FrameBatch, probe
-from emorec.paths import default_models_folder
+from emorec.paths import REPOSITORY, default_models_folder
 from emorec.recognizer import Recognizer
-from emorec.streams.picture import FALLBACK_FRAME_RATE_HZ, PictureStream
+from emorec.streams.picture import PictureStream
 
-REPOSITORY = Path(__file__).resolve().parents[1]
 MEASURED_PACKAGES = ("av", "numpy", "onnxruntime", "opencv-python-headless", "dlib-bin", "keras")
 
 # Run in a process of its own, for the peak is one of the whole process.
@@ -57,9 +58,8 @@ def main(arguments: list[str] | None = None) -> int:
     if clip is None:
         parser.error("there is no clip in DEMO/Examples: name one")
     measured = measure(clip, options.models, options.rounds, options.minutes)
-    text = json.dumps(measured, indent=2) + "\n"
-    options.output.write_text(text, encoding="utf-8")
-    print(text, end="")
+    write_json(options.output, measured)
+    print(json.dumps(measured, indent=2))
     return 0
 
 
@@ -169,15 +169,16 @@ def _face_path(recognizer: Recognizer, clip: Path, rounds: int) -> float:
     _say("face path")
     batches = [piece for piece in ClipReader(clip) if isinstance(piece, FrameBatch)]
 
-    def judge() -> None:
-        picture = PictureStream(recognizer.networks, recognizer.landmarks, FALLBACK_FRAME_RATE_HZ)
-        for batch in batches:
-            picture.add(batch)
-        picture.finish()
+    def read_faces() -> None:
+        with ThreadPoolExecutor(1) as beside:
+            picture = PictureStream(recognizer.networks, recognizer.landmarks, beside)
+            for batch in batches:
+                picture.add(batch)
+            picture.finish()
 
-    judge()
+    read_faces()
     frames = sum(len(batch.frames) for batch in batches)
-    return round(frames / min(_seconds(judge) for _ in range(rounds)), 1)
+    return round(frames / min(_seconds(read_faces) for _ in range(rounds)), 1)
 
 
 def _start(clip: Path, models: Path, engine: str, rounds: int) -> float:
@@ -212,7 +213,7 @@ def _throughput(recognizer: Recognizer, clip: Path) -> dict:
     return speeds
 
 
-def _seconds(work: Callable, *arguments) -> float:
+def _seconds(work: Callable, *arguments: object) -> float:
     start = time.perf_counter()
     work(*arguments)
     return time.perf_counter() - start

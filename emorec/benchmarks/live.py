@@ -19,12 +19,12 @@ import cv2
 import numpy as np
 
 from emorec import __version__
-from emorec.benchmarks.clip import REPOSITORY, clip_facts, machine_facts
-from emorec.files import write_atomically
+from emorec.benchmarks.clip import clip_facts, machine_facts
+from emorec.files import write_json
 from emorec.live.engine import LiveCounts, LiveEngine
 from emorec.live.sources import FileSource
 from emorec.media.reader import read_frames
-from emorec.paths import default_models_folder
+from emorec.paths import REPOSITORY, default_models_folder
 from emorec.recognizer import Recognizer
 from emorec.streams.picture import LivePicture
 
@@ -55,9 +55,8 @@ def main(arguments: list[str] | None = None) -> int:
         "clip": clip_facts(options.clip),
         "rounds": rounds,
     }
-    text = json.dumps(measured, indent=2) + "\n"
-    write_atomically(options.output, lambda name: Path(name).write_text(text, encoding="utf-8"))
-    print(text, end="")
+    write_json(options.output, measured)
+    print(json.dumps(measured, indent=2))
     return 0
 
 

@@ -157,11 +157,11 @@ def _show(
     playing: contextlib.ExitStack,
 ) -> None:
     """Show and record ten times a second until all sources have ended."""
-    from emorec.live.view import Window, has_window
+    from emorec.live.view import PictureWindow, has_window
 
-    views: list[TerminalView | LineView | Window] = [view]
+    views: list[TerminalView | LineView | PictureWindow] = [view]
     if has_window():
-        views.append(playing.enter_context(Window()))
+        views.append(playing.enter_context(PictureWindow()))
     else:
         common.say("no window: the installed OpenCV has none, or there is no screen")
     playing.enter_context(view)

@@ -27,13 +27,13 @@ from emorec.corpora.ck_plus import load_six
 from emorec.emotions import BASIC6
 from emorec.evaluation.evidence import Measurement, write_evidence
 from emorec.evaluation.splits import check_disjoint
-from emorec.features.face import standardize
+from emorec.features.face import standardize_faces
 from emorec.files import write_json
 from emorec.networks.face import build_face_network, replace_heads
 from emorec.networks.layers import unfold_standardization
 from emorec.networks.rebuilt import build_conv1, build_conv3
 from emorec.paths import COMPARISONS, MODELS
-from emorec.streams.face import judge_faces
+from emorec.streams.face import predict_faces
 from emorec.training import augment
 from emorec.training.fit import AugmentedBatches, Objective, fit, one_hot, precision
 from emorec.training.folds import LEAKING, out_of_fold
@@ -134,7 +134,7 @@ def train_face(faces: np.ndarray, targets: np.ndarray, work: Path, epochs: int) 
     network = replace_heads(network, len(BASIC6), FACE_DROPOUT)
 
     def make_batch(rng, rows):
-        return standardize(augment.augment_faces(rng, faces[rows])), targets[rows]
+        return standardize_faces(augment.augment_faces(rng, faces[rows])), targets[rows]
 
     fit(
         network,
@@ -144,7 +144,9 @@ def train_face(faces: np.ndarray, targets: np.ndarray, work: Path, epochs: int) 
         epochs=epochs,
         learning_rate=5e-4,
     )
-    return lambda shown: judge_faces(lambda x: network.predict(x, batch_size=128, verbose=0), shown)
+    return lambda shown: predict_faces(
+        lambda x: network.predict(x, batch_size=128, verbose=0), shown
+    )
 
 
 def train_head(faces: np.ndarray, targets: np.ndarray, work: Path, epochs: int) -> Predict:
@@ -158,9 +160,9 @@ def train_head(faces: np.ndarray, targets: np.ndarray, work: Path, epochs: int) 
     def embed(shown: np.ndarray) -> np.ndarray:
         return network.predict(shown, batch_size=128, verbose=0)
 
-    both = embed(standardize(np.concatenate([faces, faces[:, :, ::-1]])))
+    both = embed(standardize_faces(np.concatenate([faces, faces[:, :, ::-1]])))
     head = LogisticRegression(max_iter=2000).fit(both, np.tile(targets.argmax(1), 2))
-    return lambda shown: judge_faces(lambda x: head.predict_proba(embed(x)), shown)
+    return lambda shown: predict_faces(lambda x: head.predict_proba(embed(x)), shown)
 
 
 @dataclass(frozen=True)

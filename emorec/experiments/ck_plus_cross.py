@@ -23,10 +23,10 @@ from emorec.corpora.ck_plus import load_six
 from emorec.emotions import BASIC6, COMMON7, FERPLUS8, fold
 from emorec.evaluation.evidence import Measurement, write_evidence
 from emorec.evaluation.scores import prediction_table, scores
-from emorec.features.face import standardize
+from emorec.features.face import standardize_faces
 from emorec.files import write_table
 from emorec.paths import COMPARISONS, MODELS
-from emorec.streams.face import judge_faces
+from emorec.streams.face import predict_faces
 
 HEADS = {"fer": COMMON7, "ferplus": FERPLUS8}
 ZOOMS = np.arange(0.7, 1.41, 0.02)
@@ -36,7 +36,7 @@ MEAN_FACES = 6000
 
 def mean_face(faces: np.ndarray) -> np.ndarray:
     """Return the mean of standardised faces and their mirror images, float32 (size, size)."""
-    mean = standardize(faces).mean(0)[..., 0]
+    mean = standardize_faces(faces).mean(0)[..., 0]
     return (mean + mean[:, ::-1]) / 2
 
 
@@ -81,7 +81,7 @@ def head_posteriors(network: keras.Model, faces: np.ndarray) -> dict[str, np.nda
         found = network.predict(shown, batch_size=128, verbose=0)
         return np.concatenate([found[head] for head in HEADS], axis=1)
 
-    both = judge_faces(predict, faces)
+    both = predict_faces(predict, faces)
     return dict(zip(HEADS, np.split(both, [len(COMMON7)], axis=1), strict=True))
 
 

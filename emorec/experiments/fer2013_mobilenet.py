@@ -27,12 +27,12 @@ from emorec.corpora.fer2013 import training_rows
 from emorec.emotions import COMMON7, FER2013_6
 from emorec.evaluation import scores as evaluation
 from emorec.evaluation.evidence import Measurement, read_predictions, write_evidence
-from emorec.features.face import standardize
+from emorec.features.face import standardize_faces
 from emorec.files import write_json, write_table
 from emorec.networks.face import build_face_network, replace_heads
 from emorec.networks.rebuilt import build_mobilenet_v2
 from emorec.paths import MODELS
-from emorec.streams.face import judge_faces
+from emorec.streams.face import predict_faces
 from emorec.training import augment
 from emorec.training.costs import face_ms_and_size, measure_costs, training_ms_per_picture
 from emorec.training.fit import (
@@ -182,7 +182,7 @@ def train_contender(
 
     def make_batch(rng, indices):
         chosen = rows[indices]
-        return standardize(augment.augment_faces(rng, pixels[chosen])), targets[chosen]
+        return standardize_faces(augment.augment_faces(rng, pixels[chosen])), targets[chosen]
 
     trained = fit_cycles(
         contender.build,
@@ -192,7 +192,7 @@ def train_contender(
         Objective(
             keras.losses.CategoricalCrossentropy(label_smoothing=0.05),
             weight_decay=0.02,
-            validation=(standardize(pixels[validation]), targets[validation]),
+            validation=(standardize_faces(pixels[validation]), targets[validation]),
         ),
     )
     return in_float32(contender.build, trained)
@@ -228,7 +228,9 @@ def run(
         held_out(
             named[train],
             named[rows],
-            partial(judge_faces, partial(network.predict, batch_size=128, verbose=0), pixels[rows]),
+            partial(
+                predict_faces, partial(network.predict, batch_size=128, verbose=0), pixels[rows]
+            ),
             work / side,
             CLASSES,
             side,

@@ -25,7 +25,7 @@ from emorec.evaluation import scores as evaluation
 from emorec.evaluation.evidence import Measurement, of_seeds, read_predictions, write_evidence
 from emorec.evaluation.scores import prediction_table
 from emorec.evaluation.splits import JAVASED_PROTOCOL, check_disjoint, javased_folds
-from emorec.features.face import standardize
+from emorec.features.face import standardize_faces
 from emorec.features.geometry import cut_windows, resample
 from emorec.networks.face import build_face_network, build_temporal_network, replace_heads
 from emorec.networks.layers import unfold_standardization
@@ -124,7 +124,7 @@ def predict_face(
     def make_batch(rng, indices):
         chosen = [clips[i % len(clips)] for i in indices]
         faces = [inputs[i].faces[rng.integers(len(inputs[i].faces))] for i in chosen]
-        return standardize(augment.augment_faces(rng, np.stack(faces))), targets[chosen]
+        return standardize_faces(augment.augment_faces(rng, np.stack(faces))), targets[chosen]
 
     network = fit_cycles(
         build,
@@ -133,7 +133,7 @@ def predict_face(
         work,
         Objective(keras.losses.CategoricalCrossentropy(label_smoothing=0.1), weight_decay=0.05),
     )
-    return pooled_by_clip(network, [standardize(clip.faces) for clip in take(inputs, test)])
+    return pooled_by_clip(network, [standardize_faces(clip.faces) for clip in take(inputs, test)])
 
 
 def pooled_by_clip(network: keras.Model, inputs: Sequence[np.ndarray]) -> np.ndarray:
@@ -185,7 +185,7 @@ def predict_face_temporal(
     embed = keras.Model(shipped.input, shipped.get_layer("embedding").output)
     seen = [i for i, clip in enumerate(inputs) if len(clip.faces)]
     found = embed.predict(
-        standardize(np.concatenate([inputs[i].faces for i in seen])), batch_size=64, verbose=0
+        standardize_faces(np.concatenate([inputs[i].faces for i in seen])), batch_size=64, verbose=0
     )
     sequences = np.zeros((len(inputs), TEMPORAL_FRAMES, found.shape[1]), np.float32)
     ends = np.cumsum([len(inputs[i].faces) for i in seen])

@@ -156,8 +156,11 @@ def read_log_mels(table: pd.DataFrame, copies: int = COPIES) -> Inputs:
     table = table[table["emotion"].isin(RAVDESS7)].reset_index(drop=True)
     train, _, _ = split(table["speaker"])
     rng = np.random.default_rng(SEED)
-    rate_hz = voice_features.REFERENCE.sample_rate_hz
-    shape = (voice_features.REFERENCE.bands, voice_features.REFERENCE.frames(3 * rate_hz))
+    rate_hz = voice_features.REFERENCE_LOG_MEL.sample_rate_hz
+    shape = (
+        voice_features.REFERENCE_LOG_MEL.bands,
+        voice_features.REFERENCE_LOG_MEL.frames(3 * rate_hz),
+    )
     plain = np.zeros((len(table), *shape), np.float32)
     more = np.zeros((len(table), copies - 1, *shape), np.float32)
     for i, path in enumerate(tqdm(table["path"], "reading sound", disable=None)):

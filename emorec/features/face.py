@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+__all__ = ["FACE_SIZE_PX", "standardize_faces"]
 
-def standardize(faces: np.ndarray) -> np.ndarray:
+FACE_SIZE_PX = 48
+"""Side of the crop that the shipped face network reads."""
+
+
+def standardize_faces(faces: np.ndarray) -> np.ndarray:
     """Give each face zero mean and about unit variance, as the face network was trained.
 
     Args:
@@ -18,6 +23,3 @@ def standardize(faces: np.ndarray) -> np.ndarray:
     mean = faces.mean((1, 2), keepdims=True)
     deviation = faces.std((1, 2), keepdims=True)
     return ((faces - mean) / (deviation + 5.0))[..., None]
-
-
-FACE_SIZE_PX = 48

@@ -4,10 +4,33 @@ Points are numbered as in iBUG 300-W: 0-16 jaw, 17-26 brows, 27-35 nose, 36-41 t
 left of the picture, 42-47 the other one, 48-67 mouth.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+
+__all__ = [
+    "FEATURES",
+    "FRAME_RATE_HZ",
+    "HEAD_CHANNELS",
+    "HOP_S",
+    "MIRROR",
+    "NEAR_S",
+    "POINTS",
+    "WINDOW_FRAMES",
+    "WINDOW_S",
+    "LandmarkWindows",
+    "align",
+    "cut_window",
+    "cut_windows",
+    "frames_between",
+    "join_features",
+    "relative_head",
+    "resample",
+    "window_starts",
+]
 
 POINTS = 68
 FRAME_RATE_HZ = 15.0
@@ -18,11 +41,12 @@ WINDOW_FRAMES = round(WINDOW_S * FRAME_RATE_HZ)
 HEAD_CHANNELS = ("roll_rad", "x_eye_distances", "y_eye_distances", "log_scale")
 FEATURES = 2 * POINTS + len(HEAD_CHANNELS)
 
-_LEFT_EYE, _RIGHT_EYE = slice(36, 42), slice(42, 48)
-# A window is judged when at least this share of it lies near frames where the face was found.
-_LEAST_SEEN = 0.5
 NEAR_S = 0.25
 """How far from a frame with a face the face still counts as seen."""
+
+_LEFT_EYE, _RIGHT_EYE = slice(36, 42), slice(42, 48)
+# A window is cut when at least this share of it lies near frames where the face was found.
+_LEAST_SEEN = 0.5
 
 MIRROR = np.concatenate(
     [
@@ -37,7 +61,7 @@ MIRROR = np.concatenate(
 
 
 @dataclass(frozen=True)
-class Windows:
+class LandmarkWindows:
     """What the geometry network reads of one clip.
 
     Attributes:
@@ -173,7 +197,7 @@ def cut_windows(
     window_s: float = WINDOW_S,
     hop_s: float = HOP_S,
     frame_rate_hz: float = FRAME_RATE_HZ,
-) -> Windows:
+) -> LandmarkWindows:
     """Resample a track, align it and cut it into windows.
 
     A clip shorter than a window is padded with its last frame. A window is left out when
@@ -192,7 +216,7 @@ def cut_windows(
     window, hop = round(window_s * frame_rate_hz), max(1, round(hop_s * frame_rate_hz))
     even_s, even = resample(times_s, points, frame_rate_hz)
     if not len(even_s):
-        return Windows(np.empty(0), np.empty((0, window, FEATURES), np.float32))
+        return LandmarkWindows(np.empty(0), np.empty((0, window, FEATURES), np.float32))
     near = _near_a_face(even_s, np.asarray(times_s, float), np.asarray(points))
     shape, head = align(even)
     features, centres_s = [], []
@@ -204,8 +228,8 @@ def cut_windows(
         features.append(join_features(shape[frames], relative_head(head[frames])))
         centres_s.append((even_s[start] + even_s[last]) / 2)
     if not features:
-        return Windows(np.empty(0), np.empty((0, window, FEATURES), np.float32))
-    return Windows(np.array(centres_s), np.stack(features))
+        return LandmarkWindows(np.empty(0), np.empty((0, window, FEATURES), np.float32))
+    return LandmarkWindows(np.array(centres_s), np.stack(features))
 
 
 def cut_window(

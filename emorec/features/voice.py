@@ -12,8 +12,37 @@ from functools import cache
 
 import numpy as np
 
-_SMALLEST_POWER = 1e-10
+__all__ = [
+    "DYNAMIC_RANGE_DB",
+    "REFERENCE_LOG_MEL",
+    "SILENCE_DBFS",
+    "VOICE",
+    "WINDOW_HOP_S",
+    "WINDOW_S",
+    "LogMelSetting",
+    "SlidingWindows",
+    "SoundWindow",
+    "fit_length",
+    "is_silent",
+    "log_mel",
+    "loudness",
+    "mel_filter_bank",
+    "reference_input",
+    "standardize_log_mel",
+    "voice_input",
+]
+
+WINDOW_S = 3.0
+WINDOW_HOP_S = 0.5
+
 DYNAMIC_RANGE_DB = 80.0
+"""How far below its loudest point a spectrogram reaches; what is quieter is raised to that."""
+
+SILENCE_DBFS = -60.0
+"""Level below which there is no voice, in decibel of full scale."""
+
+_LEVEL_BLOCK_S = 0.05
+_SMALLEST_POWER = 1e-10
 
 
 @dataclass(frozen=True)
@@ -37,25 +66,22 @@ class LogMelSetting:
         return self.hop / self.sample_rate_hz
 
 
-REFERENCE = LogMelSetting(48_000, 1024, 512, 128, 50, 24_000)
+REFERENCE_LOG_MEL = LogMelSetting(48_000, 1024, 512, 128, 50, 24_000)
 """The two-stream reference project's setting: three seconds give 128 x 282."""
 
 VOICE = LogMelSetting(16_000, 1024, 256, 96, 50, 8_000)
 """Our voice network's setting: three seconds give 96 x 188. Every microphone, telephone
 codec and web video reaches 8 kHz, so that a new recording looks like the training's."""
 
-WINDOW_S = 3.0
-WINDOW_HOP_S = 0.5
 
-
-def _hz_to_mel(hz):
+def _hz_to_mel(hz: float | np.ndarray) -> np.ndarray:
     """Slaney's scale: linear below 1 kHz, logarithmic above."""
     hz = np.asarray(hz, float)
     logarithmic = 15 + np.log(np.maximum(hz, 1e-3) / 1000) / (np.log(6.4) / 27)
     return np.where(hz < 1000, hz * 3 / 200, logarithmic)
 
 
-def _mel_to_hz(mel):
+def _mel_to_hz(mel: np.ndarray) -> np.ndarray:
     return np.where(mel < 15, mel * 200 / 3, 1000 * np.exp((mel - 15) * np.log(6.4) / 27))
 
 
@@ -122,7 +148,7 @@ def log_mel(samples: np.ndarray, setting: LogMelSetting) -> np.ndarray:
         float32 array, shape (bands, 1 + n // hop), clipped to 80 dB below its maximum.
 
     Example:
-        >>> log_mel(np.zeros(144_000, np.float32), REFERENCE).shape
+        >>> log_mel(np.zeros(144_000, np.float32), REFERENCE_LOG_MEL).shape
         (128, 282)
     """
     half = setting.n_fft // 2
@@ -141,8 +167,9 @@ def reference_input(samples: np.ndarray) -> np.ndarray:
     Args:
         samples: float32 mono sound at 48 kHz.
     """
-    rate = REFERENCE.sample_rate_hz
-    return log_mel(fit_length(samples[rate // 2 : rate // 2 + 3 * rate], 3 * rate), REFERENCE)
+    rate = REFERENCE_LOG_MEL.sample_rate_hz
+    middle = samples[rate // 2 : rate // 2 + 3 * rate]
+    return log_mel(fit_length(middle, 3 * rate), REFERENCE_LOG_MEL)
 
 
 def fit_length(samples: np.ndarray, length: int) -> np.ndarray:
@@ -154,7 +181,7 @@ def fit_length(samples: np.ndarray, length: int) -> np.ndarray:
     return np.pad(samples, (missing // 2, missing - missing // 2))
 
 
-def standardize(decibel: np.ndarray) -> np.ndarray:
+def standardize_log_mel(decibel: np.ndarray) -> np.ndarray:
     """Give a log-mel zero mean and unit variance, so that loudness of recording is no cue."""
     return (decibel - decibel.mean()) / (decibel.std() + 1e-3)
 
@@ -169,7 +196,7 @@ def voice_input(window: np.ndarray) -> np.ndarray:
         float32 array, shape (96, 188, 1).
     """
     length = round(WINDOW_S * VOICE.sample_rate_hz)
-    return standardize(log_mel(fit_length(window, length), VOICE))[..., None]
+    return standardize_log_mel(log_mel(fit_length(window, length), VOICE))[..., None]
 
 
 def loudness(window: np.ndarray) -> float:
@@ -177,8 +204,24 @@ def loudness(window: np.ndarray) -> float:
     return float(np.sqrt(np.mean(np.square(window, dtype=np.float64)))) if len(window) else 0.0
 
 
+def is_silent(samples: np.ndarray, sample_rate_hz: int) -> bool:
+    """Tell whether sound stays below `SILENCE_DBFS` throughout.
+
+    Args:
+        samples: (n,) float32, mono.
+        sample_rate_hz: Its rate.
+
+    >>> is_silent(np.zeros(16_000, np.float32), 16_000)
+    True
+    """
+    block = max(1, round(_LEVEL_BLOCK_S * sample_rate_hz))
+    padded = np.pad(samples, (0, -len(samples) % block))
+    powers = np.square(padded.reshape(-1, block), dtype=np.float64).mean(1)
+    return bool(powers.max(initial=0.0) < 10 ** (SILENCE_DBFS / 10))
+
+
 @dataclass(frozen=True)
-class Window:
+class SoundWindow:
     """A stretch of sound: where it starts, and its samples (float32 mono)."""
 
     start_s: float
@@ -213,7 +256,7 @@ class SlidingWindows:
         self._kept_from = 0
         self._next_start = 0
 
-    def push(self, samples: np.ndarray) -> Iterator[Window]:
+    def push(self, samples: np.ndarray) -> Iterator[SoundWindow]:
         """Take a block of sound; yield the windows that it completes."""
         self._kept = np.concatenate([self._kept, samples])
         end = self._kept_from + len(self._kept)
@@ -225,40 +268,18 @@ class SlidingWindows:
         if drop > 0:
             self._kept, self._kept_from = self._kept[drop:], self._kept_from + drop
 
-    def finish(self) -> Iterator[Window]:
+    def finish(self) -> Iterator[SoundWindow]:
         """Yield the last window, if sound is left that no window has covered."""
         end = self._kept_from + len(self._kept)
         covered = self._next_start - self._hop + self._length if self._next_start else 0
         if end > covered:
             yield self.last()
 
-    def last(self) -> Window:
+    def last(self) -> SoundWindow:
         """Return the window that ends with the last sample; shorter while little was heard."""
         end = self._kept_from + len(self._kept)
         return self._window(max(0, end - self._length))
 
-    def _window(self, start: int) -> Window:
+    def _window(self, start: int) -> SoundWindow:
         first = start - self._kept_from
-        return Window(start / self._rate, self._kept[first : first + self._length].copy())
-
-
-SILENCE_DBFS = -60.0
-
-
-_LEVEL_BLOCK_S = 0.05
-
-
-def is_silent(samples: np.ndarray, sample_rate_hz: int) -> bool:
-    """Tell whether sound stays below `SILENCE_DBFS` throughout.
-
-    Args:
-        samples: (n,) float32, mono.
-        sample_rate_hz: Its rate.
-
-    >>> is_silent(np.zeros(16_000, np.float32), 16_000)
-    True
-    """
-    block = max(1, round(_LEVEL_BLOCK_S * sample_rate_hz))
-    padded = np.pad(samples, (0, -len(samples) % block))
-    powers = np.square(padded.reshape(-1, block), dtype=np.float64).mean(1)
-    return bool(powers.max(initial=0.0) < 10 ** (SILENCE_DBFS / 10))
+        return SoundWindow(start / self._rate, self._kept[first : first + self._length].copy())

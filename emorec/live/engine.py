@@ -120,7 +120,7 @@ class LiveEngine:
     def __enter__(self) -> LiveEngine:
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def push_frame(self, grey: np.ndarray, time_s: float) -> None:
@@ -292,7 +292,7 @@ class LiveEngine:
                     for samples, rate_hz, time_s in blocks:
                         self._voice.push(samples, rate_hz, time_s)
                         self._sound_taken_s += samples.size / rate_hz
-                    self._voice.judge()
+                    self._voice.predict()
                     posterior = self._voice.posterior
             except Exception as error:  # one odd block must not end the work on all others
                 self.tell("voice", f"sound was passed over ({type(error).__name__}: {error})")

@@ -17,10 +17,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from emorec.errors import SourceError
+from emorec.errors import MediaError, SourceError
 from emorec.live.engine import LiveEngine
-from emorec.media.pacing import read_ahead
-from emorec.media.reader import MADE_UP, ClipReader, FrameBatch, MediaError, SoundBlock, probe
+from emorec.media.pacing import FALLBACK_FRAME_RATE_HZ, read_ahead
+from emorec.media.reader import SYNTHETIC_COMMENT, ClipReader, FrameBatch, SoundBlock, probe
 
 __all__ = ["CameraSource", "FileSource", "MicrophoneSource", "Source"]
 
@@ -57,7 +57,7 @@ class Source(ABC):
         self._thread.start()
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: object) -> None:
         self._stopped.set()
         # A driver may sleep on a camera that is gone; what it brings later is ignored.
         self._thread.join(_LONGEST_GOODBYE_S)
@@ -107,7 +107,7 @@ class FileSource(Source):
     Args:
         engine: What frames and sound go to.
         path: The file.
-        times: How often it is played; infinity for ever.
+        times: How often it is played; infinity plays it until the source is closed.
 
     Raises:
         MediaError: When the file cannot be read as a clip.
@@ -136,7 +136,7 @@ class FileSource(Source):
             frames_per_batch=_FRAMES_PER_BATCH,
         )
         self._say(None)
-        self._engine.tell("origin", MADE_UP if reader.info.comment == MADE_UP else None)
+        self._engine.tell("origin", SYNTHETIC_COMMENT if reader.info.is_synthetic else None)
         kinds = reader.info.has_picture, reader.info.has_sound
         pieces = read_ahead(reader, _PIECES_AHEAD)
         end_s = 0.0
@@ -149,7 +149,7 @@ class FileSource(Source):
         finally:
             pieces.close()
         # The next round begins a frame's length after the last frame.
-        self._offset_s += end_s + 1 / (reader.info.frame_rate_hz or 25)
+        self._offset_s += end_s + 1 / (reader.info.frame_rate_hz or FALLBACK_FRAME_RATE_HZ)
         if reader.notes:
             self._say(f"file: {'; '.join(reader.notes)}")
 

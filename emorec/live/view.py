@@ -22,7 +22,15 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-__all__ = ["FrameRate", "LineView", "TerminalView", "Window", "has_window", "panel", "sentence"]
+__all__ = [
+    "FrameRate",
+    "LineView",
+    "PictureWindow",
+    "TerminalView",
+    "has_window",
+    "panel",
+    "sentence",
+]
 
 _COLUMNS = (*STREAMS, "fused")
 _WIDEST_BAR, _NARROWEST_BAR = 24, 5
@@ -211,12 +219,12 @@ def has_window() -> bool:
     return line is not None and line.group(1) != "NONE"
 
 
-class Window:
+class PictureWindow:
     """Shows the picture with face and verdict in a window of OpenCV; a context manager."""
 
     _NAME = "emorec live"
 
-    def __enter__(self) -> Window:
+    def __enter__(self) -> PictureWindow:
         cv2.namedWindow(self._NAME, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO)
         return self
 

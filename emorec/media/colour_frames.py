@@ -16,7 +16,9 @@ from pathlib import Path
 import av
 import numpy as np
 
-from emorec.media.reader import MediaError, probe
+from emorec.errors import MediaError
+from emorec.media.pacing import FALLBACK_FRAME_RATE_HZ
+from emorec.media.reader import probe
 
 __all__ = ["ColourFrame", "read_colour_frames"]
 
@@ -59,7 +61,7 @@ def read_colour_frames(path: str | Path, *, first: int = 0, step: int = 1) -> It
     with av.open(f"file:{path}", options={"protocol_whitelist": "file"}) as container:
         stream = _moving_picture(container)
         start_s = (container.start_time or 0) / av.time_base
-        rate_hz = float(stream.average_rate or 25)
+        rate_hz = float(stream.average_rate or FALLBACK_FRAME_RATE_HZ)
         number = -1
         try:
             for number, frame in enumerate(container.decode(stream)):

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from emorec.media.reader import MediaError
+from emorec.errors import MediaError
 
 __all__ = ["SUFFIXES", "find_clips"]
 

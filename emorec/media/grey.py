@@ -17,6 +17,8 @@ import av.sidedata.sidedata
 import cv2
 import numpy as np
 
+from emorec.media.pacing import FALLBACK_FRAME_RATE_HZ
+
 __all__ = [
     "FrameBatch",
     "GreyPicture",
@@ -32,7 +34,6 @@ _HAS_LUMA_PLANE = re.compile(r"yuvj?a?4\d\dp|nv\d\d|gray")
 _FULL_RANGE, _LIMITED_RANGE = 2, 1  # FFmpeg's AVCOL_RANGE_JPEG and AVCOL_RANGE_MPEG
 # Full-range value of each limited-range one.
 _FULL_RANGE_OF = np.clip((np.arange(256) - 16) * 255 / 219, 0, 255).round().astype(np.uint8)
-_FALLBACK_FRAME_RATE_HZ = 25.0
 _LARGEST_PIXEL_ASPECT = 4.0
 
 
@@ -74,7 +75,7 @@ class GreyPicture:
         self._frames_per_batch = frames_per_batch
         self._max_side_px = max_side_px
         self._start_s = start_s
-        self._frame_s = 1 / (frame_rate_hz or _FALLBACK_FRAME_RATE_HZ)
+        self._frame_s = 1 / (frame_rate_hz or FALLBACK_FRAME_RATE_HZ)
         self._pixel_aspect = pixel_aspect
         self._shape: tuple[int, int] | None = None
         self._times_s: list[float] = []

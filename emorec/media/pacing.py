@@ -1,4 +1,6 @@
-"""Draw from an iterable on another thread, while its consumer works."""
+"""The pace of pictures: which frames to look at, and how far ahead of the work to decode them."""
+
+from __future__ import annotations
 
 import queue
 import threading
@@ -7,13 +9,41 @@ from typing import TypeVar
 
 import numpy as np
 
-__all__ = ["read_ahead"]
+__all__ = ["FALLBACK_FRAME_RATE_HZ", "Pace", "read_ahead"]
+
+FALLBACK_FRAME_RATE_HZ = 25
+"""What a picture is taken to move at where its file does not tell."""
 
 Piece = TypeVar("Piece")
 
 
+class Pace:
+    """Tells which frames to look at, so that about `rate_hz` of them are.
+
+    Args:
+        rate_hz: Frames a second; the mean rate is kept where there are enough frames.
+
+    >>> pace = Pace(10)
+    >>> [pace.is_due(time_s) for time_s in (0.0, 0.04, 0.12, 0.16, 0.2)]
+    [True, False, True, False, True]
+    """
+
+    def __init__(self, rate_hz: float):
+        self._period_s = 1 / rate_hz
+        self._due_s = -np.inf
+
+    def is_due(self, time_s: float) -> bool:
+        """Tell whether the next frame, which stands at `time_s`, is to be looked at."""
+        if time_s < self._due_s:
+            return False
+        # A millisecond off, so that rounded time stamps do not fall just short of being due.
+        earliest_s = time_s + self._period_s / 2 - 0.001
+        self._due_s = max(self._due_s + self._period_s, earliest_s)
+        return True
+
+
 def read_ahead(pieces: Iterable[Piece], depth: int) -> Generator[Piece]:
-    """Draw from an iterable on another thread, at most `depth` pieces ahead.
+    """Draw from an iterable on another thread, at most `depth` pieces ahead of the consumer.
 
     What the iterable raises is raised here. The thread ends when the consumer stops.
     """
@@ -21,7 +51,7 @@ def read_ahead(pieces: Iterable[Piece], depth: int) -> Generator[Piece]:
     stopped = threading.Event()
     end = object()
 
-    def put(item) -> bool:
+    def put(item: tuple[object, BaseException | None]) -> bool:
         while not stopped.is_set():
             try:
                 ready.put(item, timeout=0.1)
@@ -52,28 +82,3 @@ def read_ahead(pieces: Iterable[Piece], depth: int) -> Generator[Piece]:
     finally:
         stopped.set()
         thread.join()
-
-
-class Pace:
-    """Tells which frames to look at, so that about `rate_hz` of them are.
-
-    Args:
-        rate_hz: Frames a second; the mean rate is kept where there are enough frames.
-
-    >>> pace = Pace(10)
-    >>> [pace.is_due(time_s) for time_s in (0.0, 0.04, 0.12, 0.16, 0.2)]
-    [True, False, True, False, True]
-    """
-
-    def __init__(self, rate_hz: float):
-        self._period_s = 1 / rate_hz
-        self._due_s = -np.inf
-
-    def is_due(self, time_s: float) -> bool:
-        """Tell whether the next frame, which stands at `time_s`, is to be looked at."""
-        if time_s < self._due_s:
-            return False
-        # A millisecond off, lest rounded time stamps fall just short of being due.
-        earliest_s = time_s + self._period_s / 2 - 0.001
-        self._due_s = max(self._due_s + self._period_s, earliest_s)
-        return True

@@ -5,8 +5,8 @@ wav, flac, mp3, opus, m4a and more. Frames come straight from the luma plane, so
 picture costs little over decoding; sound comes as the equal mix of all channels. Both arrive in
 bounded pieces, so that an hour takes no more memory than a minute.
 
-This module opens and decodes; `grey_picture` and `mono_sound` convert what comes out. None of the
-three knows of faces, voices or emotions.
+This module opens and decodes; `emorec.media.grey` and `emorec.media.sound` convert what comes out.
+None of the three knows of faces, voices or emotions.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ from emorec.media.grey import FrameBatch, GreyPicture, upright_size
 from emorec.media.sound import MonoSound, SoundBlock
 
 __all__ = [
-    "MADE_UP",
+    "MAX_SIDE_PX",
+    "SYNTHETIC_COMMENT",
     "ClipInfo",
     "ClipReader",
     "CopyReader",
@@ -35,6 +36,12 @@ __all__ = [
     "read_frames",
     "read_sound",
 ]
+
+SYNTHETIC_COMMENT = "made up: drawn face, computed voice"
+"""Comment that an avatar's clip carries, and note that every result on it shows."""
+
+MAX_SIDE_PX = 1280
+"""Longer side of the largest picture that is looked at; larger ones are reduced to it."""
 
 # How far a file is decoded, at most, in search of its first picture.
 _FRAMES_TO_FIRST_PICTURE = 500
@@ -78,6 +85,11 @@ class ClipInfo:
     audio_codec: str | None = None
     comment: str = ""
 
+    @property
+    def is_synthetic(self) -> bool:
+        """Whether the file says that it is an avatar's clip."""
+        return self.comment == SYNTHETIC_COMMENT
+
 
 def probe(path: str | Path) -> ClipInfo:
     """Tell what a clip holds, decoding only its beginning.
@@ -115,7 +127,7 @@ class ClipReader:
         *,
         sample_rate_hz: int = 48_000,
         frames_per_batch: int = 16,
-        max_side_px: int = 1280,
+        max_side_px: int = MAX_SIDE_PX,
     ):
         self._source = _Source(path, "video", "audio")
         self.info = self._source.describe()
@@ -164,7 +176,7 @@ class CopyReader:
 
     def close(self) -> None:
         """Close a file that is not read to its end."""
-        self._source.__exit__()
+        self._source.close()
 
     def __iter__(self) -> Iterator[av.VideoFrame | av.Packet]:
         with self._source as source:
@@ -188,7 +200,7 @@ def read_sound(path: str | Path, sample_rate_hz: int) -> np.ndarray:
 
 
 def read_frames(
-    path: str | Path, *, frames_per_batch: int = 16, max_side_px: int = 1280
+    path: str | Path, *, frames_per_batch: int = 16, max_side_px: int = MAX_SIDE_PX
 ) -> Iterator[FrameBatch]:
     """Read the picture of a clip; no sound is decoded.
 
@@ -230,7 +242,11 @@ class _Source:
     def __enter__(self) -> _Source:
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
         self._decoding.close()
         self._container.close()
 
@@ -259,7 +275,7 @@ class _Source:
     def describe(self) -> ClipInfo:
         """What the clip holds, as far as the first decoded frames and the header tell."""
         if not self._head:
-            self.__exit__()
+            self.close()
             raise MediaError(
                 self.path,
                 "no picture and no sound in it can be decoded",
@@ -376,7 +392,3 @@ def _sound_stream(container: av.container.InputContainer) -> av.AudioStream | No
     """The first sound track that a decoder is at hand for."""
     usable = [stream for stream in container.streams.audio if stream.codec_context is not None]
     return usable[0] if usable else None
-
-
-MADE_UP = "made up: drawn face, computed voice"
-"""Comment that an avatar's clip carries, and note that every result on it shows."""

@@ -15,6 +15,7 @@ import av
 
 from emorec.errors import OutputError
 from emorec.media.colour import ColourSpace, Planes
+from emorec.media.pacing import FALLBACK_FRAME_RATE_HZ
 
 __all__ = ["CONTAINERS", "VideoWriter", "fits", "suffix_for"]
 
@@ -27,7 +28,6 @@ _USUAL_IN_MP4 = {"aac", "mp3", "opus", "flac", "alac", "ac3", "eac3"}
 _ENCODER_OPTIONS = {"preset": "superfast", "crf": "21"}
 _KEY_FRAME_EVERY_S = 2
 _SLOWEST_RATE, _FASTEST_RATE = Fraction(1), Fraction(240)
-_FALLBACK_RATE = Fraction(25)
 
 
 def fits(suffix: str, audio_codec: str | None) -> bool:
@@ -114,7 +114,9 @@ class VideoWriter:
     def __enter__(self) -> VideoWriter:
         return self
 
-    def __exit__(self, kind, error, _) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: object
+    ) -> None:
         try:
             if kind is None:
                 self._mux(self._video.encode(None))
@@ -173,7 +175,7 @@ class VideoWriter:
             self._container.mux(packet)
 
     def _add_video(self, space: ColourSpace, frame_rate_hz: float | None) -> av.VideoStream:
-        rate = Fraction(frame_rate_hz).limit_denominator(1001) if frame_rate_hz else _FALLBACK_RATE
+        rate = Fraction(frame_rate_hz or FALLBACK_FRAME_RATE_HZ).limit_denominator(1001)
         rate = min(max(rate, _SLOWEST_RATE), _FASTEST_RATE)
         video = self._container.add_stream("libx264", rate=rate, options=_ENCODER_OPTIONS)
         video.width, video.height = self._size

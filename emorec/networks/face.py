@@ -27,7 +27,7 @@ def build_face_network(
 
     Returns:
         A model from (batch, size_px, size_px, 1), float32, standardised per face (see
-        `emorec.features.face.standardize`), to {"fer": (batch, 7), "ferplus": (batch, 8)}.
+        `emorec.features.face.standardize_faces`), to {"fer": (batch, 7), "ferplus": (batch, 8)}.
     """
     inputs = layers.Input((size_px, size_px, 1), name="face")
     x = inputs

@@ -1,4 +1,4 @@
-"""The panels of a clip's picture; `emorec.report.figure.plot_clip` puts them together."""
+"""One picture of a clip's result: its faces, every stream's bars, and the course over time."""
 
 from __future__ import annotations
 
@@ -8,32 +8,72 @@ from emorec.emotions import COMMON7
 from emorec.errors import printable
 from emorec.result import ClipResult
 from emorec.streams.face import FaceUsed
-from emorec.streams.windows import STREAMS, shares, unbroken
-from emorec.style import EMOTION_COLORS, TITLES, readable_on
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from emorec.streams.windows import STREAMS, courses, spans
+from emorec.style import EMOTION_COLORS, TITLES, bars_of, readable_on, strength
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["draw_bars", "draw_course", "draw_face", "draw_strips", "draw_title", "plot_clip"]
+__all__ = ["plot_clip"]
 
-
-LEFT, RIGHT = 0.09, 0.975  # margins of everything, as shares of the figure's width
-
+_LEFT, _RIGHT = 0.09, 0.975  # margins of everything, as shares of the figure's width
 _INK, _SOFT, _FAINT = "#222222", "#666666", "#ececec"
 _LONGEST_NAME, _LONGEST_FACTS = 60, 125
 
 
-def draw_title(figure: Figure, result: ClipResult, name: str) -> None:
+def plot_clip(result: ClipResult, *, faces: int = 8) -> Figure:
+    """Draw a clip's result: the faces it rests on, every stream's bars, and the course in time.
+
+    Args:
+        result: The result of a clip with a verdict.
+        faces: How many of the faces used are shown at most.
+
+    Returns:
+        A figure of its own, known to no graphical window.
+
+    Raises:
+        ValueError: When the clip has no verdict.
+    """
+    from matplotlib.figure import Figure
+
+    if result.emotion is None:
+        raise ValueError(f"{printable(result.path)} has no verdict to draw: {result.reason}")
+    shown = result.faces_used[:faces]
+    # Rows of the page, in inches; empty ones keep their neighbours apart.
+    rows_in = [1.15, 0.6] * bool(shown) + [2.3, 0.75, 0.75, 0.15, 1.7]
+    height_in = sum(rows_in) + 2.0
+    figure = Figure(figsize=(11, height_in), facecolor="white")
+    margins = {
+        "left": _LEFT,
+        "right": _RIGHT,
+        "top": 1 - 1.0 / height_in,
+        "bottom": 1.0 / height_in,
+    }
+    grid = figure.add_gridspec(len(rows_in), 1, height_ratios=rows_in, hspace=0, **margins)
+    _draw_title(figure, result, printable(result.path.name))
+    if shown:
+        places = grid[0].subgridspec(1, faces, wspace=0.15)
+        for i, face in enumerate(shown[:faces]):
+            _draw_face(figure.add_subplot(places[i]), face)
+    panels = grid[-5].subgridspec(1, len(STREAMS) + 1, wspace=0.18)
+    for i, stream in enumerate((*STREAMS, "fused")):
+        axes = figure.add_subplot(panels[i])
+        _draw_bars(axes, result, stream)
+        axes.tick_params(labelleft=stream == STREAMS[0])
+    course = figure.add_subplot(grid[-1])
+    _draw_strips(figure.add_subplot(grid[-3], sharex=course), result)
+    _draw_course(course, result)
+    return figure
+
+
+def _draw_title(figure: Figure, result: ClipResult, name: str) -> None:
     """Write the clip's name, what is to know about it, and the verdict on its colour."""
     inch = 1 / figure.get_figheight()
     color = EMOTION_COLORS[result.emotion]
-    figure.text(LEFT, 1 - 0.36 * inch, _shortened(name, _LONGEST_NAME), size=15, color=_INK)
+    figure.text(_LEFT, 1 - 0.36 * inch, _shortened(name, _LONGEST_NAME), size=15, color=_INK)
     figure.text(
-        RIGHT - 0.008,
+        _RIGHT - 0.008,
         1 - 0.42 * inch,
         f"{result.emotion}  {result.confidence:.0%}",
         size=17,
@@ -47,10 +87,10 @@ def draw_title(figure: Figure, result: ClipResult, name: str) -> None:
     if result.truth:
         facts.append(f"acted: {result.truth}")
     line = _shortened("  ·  ".join(facts + result.notes), _LONGEST_FACTS)
-    figure.text(LEFT, 1 - 0.62 * inch, line, size=10, color=_SOFT)
+    figure.text(_LEFT, 1 - 0.62 * inch, line, size=10, color=_SOFT)
 
 
-def draw_face(axes: Axes, face: FaceUsed) -> None:
+def _draw_face(axes: Axes, face: FaceUsed) -> None:
     """Show one of the faces, framed in the colour of what was read from it."""
     axes.imshow(face.picture, cmap="gray", vmin=0, vmax=255, interpolation="lanczos")
     axes.set(xticks=[], yticks=[])
@@ -59,7 +99,7 @@ def draw_face(axes: Axes, face: FaceUsed) -> None:
     axes.set_xlabel(f"{face.time_s:.1f} s  {face.emotion}", size=9, color=_SOFT, labelpad=3)
 
 
-def draw_bars(axes: Axes, result: ClipResult, stream: str) -> None:
+def _draw_bars(axes: Axes, result: ClipResult, stream: str) -> None:
     """Draw one stream's probabilities as horizontal bars, the likeliest emphasised."""
     posterior = result.posteriors.get(stream)
     axes.set_title(TITLES[stream], size=11, loc="left", weight="bold", color=_INK, pad=6)
@@ -73,24 +113,22 @@ def draw_bars(axes: Axes, result: ClipResult, stream: str) -> None:
     if posterior is None:
         axes.text(0.5, 3, "not there", size=10, style="italic", ha="center", color=_SOFT)
         return
-    colors = [EMOTION_COLORS[name] for name in COMMON7]
-    axes.barh(range(len(COMMON7)), posterior, height=0.72, color=colors)
-    best = int(posterior.argmax())
-    for row, probability in enumerate(posterior):
-        fits_inside = probability > 0.72
+    for row, bar in enumerate(bars_of(posterior)):
+        axes.barh(row, bar.probability, height=0.72, color=bar.color)
+        fits_inside = bar.probability > 0.72
         axes.text(
-            probability + (-0.02 if fits_inside else 0.02),
+            bar.probability + (-0.02 if fits_inside else 0.02),
             row,
-            f"{probability:.0%}",
+            f"{bar.probability:.0%}",
             size=9,
             va="center",
             ha="right" if fits_inside else "left",
-            weight="bold" if row == best else "normal",
-            color=readable_on(colors[row]) if fits_inside else (_INK if row == best else _SOFT),
+            weight="bold" if bar.is_best else "normal",
+            color=readable_on(bar.color) if fits_inside else (_INK if bar.is_best else _SOFT),
         )
 
 
-def draw_strips(axes: Axes, result: ClipResult) -> None:
+def _draw_strips(axes: Axes, result: ClipResult) -> None:
     """Draw one strip per stream: its likeliest emotion over time, the surer the stronger."""
     axes.set(ylim=(len(STREAMS) - 0.5, -0.5))
     axes.set_yticks(range(len(STREAMS)), [TITLES[name] for name in STREAMS], size=10, color=_INK)
@@ -100,32 +138,22 @@ def draw_strips(axes: Axes, result: ClipResult) -> None:
         axes.barh(row, result.duration_s, height=0.62, color=_FAINT)
         if stream not in result.windows:
             continue
-        windows = result.windows[stream]
-        for (start_s, end_s), posterior in zip(
-            shares(windows, result.duration_s), windows.posteriors, strict=True
-        ):
-            best = int(posterior.argmax())
+        for span in spans(result.windows[stream], result.duration_s):
             axes.barh(
                 row,
-                end_s - start_s,
-                left=start_s,
+                span.end_s - span.start_s,
+                left=span.start_s,
                 height=0.62,
-                color=EMOTION_COLORS[COMMON7[best]],
-                alpha=float(0.25 + 0.75 * posterior[best]),
+                color=EMOTION_COLORS[span.emotion],
+                alpha=strength(span.probability),
                 linewidth=0,
             )
 
 
-def draw_course(axes: Axes, result: ClipResult) -> None:
+def _draw_course(axes: Axes, result: ClipResult) -> None:
     """Draw the fused probabilities over time as stacked areas."""
-    windows = result.windows["fused"]
     colors = [EMOTION_COLORS[name] for name in COMMON7]
-    for stretch in unbroken(windows):
-        # Held level for half a window at both ends: a lone window would have no width otherwise.
-        first_s, last_s = windows.times_s[stretch[[0, -1]]]
-        ends_s = max(0, first_s - windows.window_s / 2), last_s + windows.window_s / 2
-        times_s = [ends_s[0], *windows.times_s[stretch], ends_s[1]]
-        posteriors = windows.posteriors[[stretch[0], *stretch, stretch[-1]]]
+    for times_s, posteriors in courses(result.windows["fused"]):
         axes.stackplot(times_s, posteriors.T, colors=colors, edgecolor="white", linewidth=0.6)
     axes.set(xlim=(0, max(result.duration_s, 1e-3)), ylim=(0, 1), yticks=[0, 0.5, 1])
     axes.set_yticklabels(["0", "50", "100 %"], size=9, color=_SOFT)
@@ -156,43 +184,3 @@ def _hide_spines(axes: Axes) -> None:
 
 def _shortened(text: str, length: int) -> str:
     return text if len(text) <= length else text[: length - 1] + "…"
-
-
-def plot_clip(result: ClipResult, *, faces: int = 8) -> Figure:
-    """Draw a clip's result: the faces it rests on, every stream's bars, and the course in time.
-
-    Args:
-        result: The result of a clip with a verdict.
-        faces: How many of the faces used are shown at most.
-
-    Returns:
-        A figure of its own, known to no graphical window.
-
-    Raises:
-        ValueError: When the clip has no verdict.
-    """
-    from matplotlib.figure import Figure
-
-    if result.emotion is None:
-        raise ValueError(f"{printable(result.path)} has no verdict to draw: {result.reason}")
-    shown = result.faces_used[:faces]
-    # Rows of the page, in inches; empty ones keep their neighbours apart.
-    rows_in = [1.15, 0.6] * bool(shown) + [2.3, 0.75, 0.75, 0.15, 1.7]
-    height_in = sum(rows_in) + 2.0
-    figure = Figure(figsize=(11, height_in), facecolor="white")
-    margins = {"left": LEFT, "right": RIGHT, "top": 1 - 1.0 / height_in, "bottom": 1.0 / height_in}
-    grid = figure.add_gridspec(len(rows_in), 1, height_ratios=rows_in, hspace=0, **margins)
-    draw_title(figure, result, printable(result.path.name))
-    if shown:
-        places = grid[0].subgridspec(1, faces, wspace=0.15)
-        for i, face in enumerate(shown[:faces]):
-            draw_face(figure.add_subplot(places[i]), face)
-    panels = grid[-5].subgridspec(1, len(STREAMS) + 1, wspace=0.18)
-    for i, stream in enumerate((*STREAMS, "fused")):
-        axes = figure.add_subplot(panels[i])
-        draw_bars(axes, result, stream)
-        axes.tick_params(labelleft=stream == STREAMS[0])
-    course = figure.add_subplot(grid[-1])
-    draw_strips(figure.add_subplot(grid[-3], sharex=course), result)
-    draw_course(course, result)
-    return figure

@@ -10,13 +10,13 @@ from emorec.report.lettering import Lettering, line_height, text_width
 from emorec.report.overlay_layout import Layout, Rect
 from emorec.result import ClipResult
 from emorec.streams.windows import means_over, posteriors_at
-from emorec.style import EMOTION_COLORS, TITLES, readable_on
+from emorec.style import EMOTION_COLORS, TITLES, readable_on, strength
 
 __all__ = ["Overlay", "clock_text"]
 
 _GROUND, _TRACK, _INK, _SOFT, _FAINT = "#16181c", "#2b2f36", "#f4f4f4", "#aab0ba", "#666c76"
 _PLAYHEAD = "#ffffff"
-_BLACK, _WHITE = "#000000", "#ffffff"
+_BLACK = "#000000"
 
 
 class Overlay:
@@ -98,7 +98,7 @@ class Overlay:
         """Write on a plate over the frame, or inside it where there is no room above."""
         area, px = self.layout.picture, self.layout.text_px
         color = EMOTION_COLORS[COMMON7[emotion]]
-        plate = self._letters.text(f" {text} ", px, _named(readable_on(color)), color)
+        plate = self._letters.text(f" {text} ", px, readable_on(color), color)
         height, width = plate.luma.shape
         x = min(max(frame.x0, area.x0), area.x1 - width)
         y = frame.y0 - height if frame.y0 - height >= area.y0 else frame.y0
@@ -174,7 +174,7 @@ class Overlay:
         plate = self._letters.on_plate(
             f"{emotion} {self._result.confidence:.0%}",
             round(1.35 * self.layout.text_px),
-            _named(readable_on(color)),
+            readable_on(color),
             color,
             (area.x1 - area.x0, area.y1 - area.y0),
         )
@@ -191,8 +191,8 @@ class Overlay:
         track = np.array(self._track, np.float64)
         for column in np.flatnonzero(np.isfinite(means[:, 0])):
             best = int(means[column].argmax())
-            strength = 0.25 + 0.75 * means[column, best]
-            shade = (1 - strength) * track + strength * np.array(self._colors[best])
+            share = strength(means[column, best])
+            shade = (1 - share) * track + share * np.array(self._colors[best])
             x = strip.x0 + int(column)
             self._base.fill(x, strip.y0, x + 1, strip.y1, tuple(shade.round().astype(int).tolist()))
 
@@ -248,7 +248,3 @@ def _cut(text: str, size_px: int, width_px: int) -> str:
     while len(text) > 1 and text_width(text, size_px) > width_px:
         text = f"{text[:-2]}…"
     return text
-
-
-def _named(color: str) -> str:
-    return _WHITE if color == "#ffffff" else _BLACK

@@ -1,9 +1,8 @@
-"""Results for people and programs: terminal table, CSV, JSON, timelines, one picture per clip."""
+"""Results for people and programs: terminal table, CSV, JSON, timelines, pictures as they come."""
 
 from __future__ import annotations
 
 import csv
-import json
 import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -12,22 +11,29 @@ from typing import TYPE_CHECKING
 from emorec import __version__
 from emorec.emotions import COMMON7
 from emorec.errors import OutputError, printable
-from emorec.files import check_writable
+from emorec.files import check_writable, write_json
 from emorec.report.figure import plot_clip
 from emorec.result import ClipResult
 from emorec.streams.windows import STREAMS
-from emorec.style import EMOTION_COLORS
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-__all__ = ["EMOTION_COLORS", "ResultWriter", "print_table", "results_table", "table_row"]
+__all__ = [
+    "TIMELINE_COLUMNS",
+    "ResultWriter",
+    "print_table",
+    "results_table",
+    "table_row",
+    "timeline_row",
+    "write_timeline",
+]
 
 TIMELINE_COLUMNS = ("time_s", "stream", *COMMON7)
 """Head of every timeline."""
 
-_ROWS_WITHOUT_TERMINAL = 200  # columns of the printed table when it goes to a file or a pipe
+_COLUMNS_WITHOUT_TERMINAL = 200  # of the printed table when it goes to a file or a pipe
 _LONGEST_STEM_BYTES = 200
 
 
@@ -92,7 +98,7 @@ def print_table(results: Sequence[ClipResult]) -> None:
         )
     console = Console()
     if not console.is_terminal:
-        console.width = _ROWS_WITHOUT_TERMINAL
+        console.width = _COLUMNS_WITHOUT_TERMINAL
     console.print(table)
 
 
@@ -135,12 +141,12 @@ class ResultWriter:
     def __enter__(self) -> ResultWriter:
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._csv is not None:
             self._csv.close()
         if self._json_path is not None:
             content = {"emorec": __version__, "classes": COMMON7, "clips": self._clips}
-            _write_json(self._json_path, content)
+            write_json(self._json_path, content)
 
     def add(self, result: ClipResult) -> None:
         """Write what is asked for of one clip.
@@ -180,7 +186,7 @@ def timeline_row(time_s: float, stream: str, posterior: np.ndarray) -> list[str]
     return [f"{time_s:.3f}", stream, *(f"{probability:.4f}" for probability in posterior)]
 
 
-def _short(value):
+def _short(value: object) -> object:
     return f"{value:.4f}" if isinstance(value, float) else value
 
 
@@ -193,16 +199,6 @@ def _json_entry(result: ClipResult) -> dict:
         for stream, posterior in result.posteriors.items()
     }
     return entry
-
-
-def _write_json(path: Path, content: dict) -> None:
-    text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
-    part = path.with_name(f".{path.name}.part")
-    try:
-        part.write_text(text, encoding="utf-8")
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _check_folder(folder: Path | None) -> None:

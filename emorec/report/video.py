@@ -17,7 +17,7 @@ import av
 from emorec.errors import OutputError
 from emorec.files import check_writable
 from emorec.media.colour import ColourPicture, ColourSpace
-from emorec.media.pacing import read_ahead
+from emorec.media.pacing import FALLBACK_FRAME_RATE_HZ, read_ahead
 from emorec.media.reader import CopyReader
 from emorec.media.writer import CONTAINERS, VideoWriter, fits, suffix_for
 from emorec.recognizer import Recognizer
@@ -27,9 +27,8 @@ from emorec.result import ClipResult
 
 __all__ = ["annotate", "output_path", "write_annotated"]
 
-_BLANK_RATE_HZ = 25
 _BLANK_FRAME = 1000  # in units of the time base
-_BLANK_TIME_BASE = Fraction(1, _BLANK_FRAME * _BLANK_RATE_HZ)
+_BLANK_TIME_BASE = Fraction(1, _BLANK_FRAME * FALLBACK_FRAME_RATE_HZ)
 _PIECES_AHEAD = 8
 
 
@@ -154,7 +153,7 @@ def _draw_over_picture(
     overlay = Overlay(result, layout, picture.space)
     time_base = first.time_base or video.time_base
     rate_hz = reader.info.frame_rate_hz
-    usual = max(1, round(1 / ((rate_hz or _BLANK_RATE_HZ) * time_base)))
+    usual = max(1, round(1 / ((rate_hz or FALLBACK_FRAME_RATE_HZ) * time_base)))
     pts = round(Fraction(reader.start_s) / time_base) - usual
     with VideoWriter(
         out,
@@ -185,14 +184,14 @@ def _draw_without_picture(
     space = ColourSpace()
     layout = layout_for(side, 0, 0)
     overlay = Overlay(result, layout, space)
-    count, done = max(1, round(result.duration_s * _BLANK_RATE_HZ)), 0
+    count, done = max(1, round(result.duration_s * FALLBACK_FRAME_RATE_HZ)), 0
     start = round(Fraction(reader.start_s) / _BLANK_TIME_BASE)
     with VideoWriter(
         out,
         (layout.width, layout.height),
         space,
         _BLANK_TIME_BASE,
-        _BLANK_RATE_HZ,
+        FALLBACK_FRAME_RATE_HZ,
         reader.audio,
         reader.start_s,
         reader.info.comment,
@@ -200,9 +199,9 @@ def _draw_without_picture(
 
         def draw_until(end_s: float) -> None:
             nonlocal done
-            while done < count and done / _BLANK_RATE_HZ <= end_s:
+            while done < count and done / FALLBACK_FRAME_RATE_HZ <= end_s:
                 frame, canvas = writer.new_frame()
-                overlay.draw(canvas, None, done / _BLANK_RATE_HZ)
+                overlay.draw(canvas, None, done / FALLBACK_FRAME_RATE_HZ)
                 writer.add_frame(frame, start + done * _BLANK_FRAME, _BLANK_FRAME)
                 done += 1
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,47 +12,23 @@ import numpy as np
 from emorec.emotions import COMMON7, fold
 from emorec.engines import Network
 from emorec.faces.boxes import crop_face
-from emorec.features.face import standardize
+from emorec.features.face import standardize_faces
 from emorec.media.pacing import Pace
 from emorec.streams.windows import Findings, within
 
-__all__ = ["FaceStream", "FaceUsed"]
+__all__ = ["FACES_PER_S", "FaceStream", "FaceUsed", "LiveFace", "predict_faces"]
 
+FACES_PER_S = 4.0
+"""How many pictures a second a verdict rests on."""
 
 SHOWN_FACES_PER_S = 8.0
+"""How many a second are looked at for the moment alone."""
 
+FACE_WINDOW_S = 0.5
 
-class LiveFace:
-    """Judges single pictures of the face: those that a clip's verdict rests on, and more."""
-
-    def __init__(self, network: Network):
-        self._network = network
-        self._shown, self._pooled = Pace(SHOWN_FACES_PER_S), Pace(FACES_PER_S)
-        self._recent: deque[tuple[float, np.ndarray]] = deque()
-        self._sum: np.ndarray | float = 0.0
-        self._count = 0
-
-    def add(self, time_s: float, frame: np.ndarray, box: np.ndarray) -> None:
-        is_shown, is_pooled = self._shown.is_due(time_s), self._pooled.is_due(time_s)
-        if not (is_shown or is_pooled):
-            return
-        crop = crop_face(frame, box, self._network.input_shape[0])
-        posterior = judge_faces(self._network.predict, crop[np.newaxis])[0]
-        self._recent.append((time_s, posterior))
-        if is_pooled:
-            self._sum, self._count = self._sum + posterior, self._count + 1
-
-    def posterior(self, now_s: float) -> np.ndarray | None:
-        recent = within(self._recent, now_s)
-        return np.mean(recent, axis=0) if recent else None
-
-    def pooled(self) -> np.ndarray | None:
-        return np.divide(self._sum, self._count) if self._count else None
-
-    def restart(self) -> None:
-        """Begin anew in time."""
-        self._shown, self._pooled = Pace(SHOWN_FACES_PER_S), Pace(FACES_PER_S)
-        self._recent.clear()
+_FACES_PER_BATCH = 4
+_PICTURES_KEPT = 8
+_PICTURE_PX = 112
 
 
 @dataclass(frozen=True)
@@ -72,31 +48,22 @@ class FaceUsed:
     confidence: float
 
 
-FACES_PER_S = 4.0
+@dataclass(frozen=True)
+class _Batch:
+    """Faces that are being read: their posteriors to come, their times and pictures to show."""
 
-
-FACE_WINDOW_S = 0.5
-
-
-_FACES_PER_BATCH = 4
-
-
-_PICTURES_KEPT = 8
-
-
-_PICTURE_PX = 112
-
-
-# The engines let go of Python's lock while they compute, so that faces are judged on this thread
-# while the next frames are searched.
-_beside = ThreadPoolExecutor(1, "judging faces")
+    posteriors: Future[np.ndarray]
+    times_s: Sequence[float]
+    pictures: Sequence[np.ndarray]
 
 
 class FaceStream:
-    """Judges single pictures of the face.
+    """Reads single pictures of the face in a clip.
 
     Args:
         network: The face network; see `emorec.networks.face`.
+        beside: Where the network runs. The engines let go of Python's lock while they compute, so
+            that the next frames are searched meanwhile; one batch at a time is there.
     """
 
     @staticmethod
@@ -105,12 +72,12 @@ class FaceStream:
         input_shape = network.input_shape
         return len(input_shape) == 3 and input_shape[0] == input_shape[1] and input_shape[2] == 1
 
-    def __init__(self, network: Network):
-        self._network = network
+    def __init__(self, network: Network, beside: Executor):
+        self._network, self._beside = network, beside
         self._size_px = network.input_shape[0]
         self._pace = Pace(FACES_PER_S)
         self._pending: list[tuple[float, np.ndarray, np.ndarray]] = []
-        self._judging: tuple[Future, tuple, tuple] | None = None
+        self._running: _Batch | None = None
         self._times_s: list[float] = []
         self._posteriors: list[np.ndarray] = []
         self._pictures: list[FaceUsed] = []
@@ -131,7 +98,7 @@ class FaceStream:
             self._predict()
 
     def finish(self) -> tuple[Findings | None, list[FaceUsed]]:
-        """Judge what is left; None where no face was seen."""
+        """Read what is left; None where no face was seen."""
         self._predict()
         self._collect()
         if not self._times_s:
@@ -150,26 +117,25 @@ class FaceStream:
         return findings, self._pictures
 
     def _predict(self) -> None:
-        """Have the faces so far judged beside the work on the next frames."""
+        """Have the faces so far read beside the work on the next frames."""
         if not self._pending:
             return
         times_s, crops, pictures = zip(*self._pending, strict=True)
         self._pending = []
         self._collect()
-        judging = _beside.submit(judge_faces, self._network.predict, np.stack(crops))
-        self._judging = judging, times_s, pictures
+        posteriors = self._beside.submit(predict_faces, self._network.predict, np.stack(crops))
+        self._running = _Batch(posteriors, times_s, pictures)
 
     def _collect(self) -> None:
         """Take what was found of the faces that were handed over last."""
-        if self._judging is None:
+        batch, self._running = self._running, None
+        if batch is None:
             return
-        judging, times_s, pictures = self._judging
-        self._judging = None
-        posteriors = judging.result()
-        self._times_s.extend(times_s)
+        posteriors = batch.posteriors.result()
+        self._times_s.extend(batch.times_s)
         self._posteriors.append(posteriors)
         folded = fold(posteriors, self._network.spec.classes, COMMON7)
-        for time_s, picture, posterior in zip(times_s, pictures, folded, strict=True):
+        for time_s, picture, posterior in zip(batch.times_s, batch.pictures, folded, strict=True):
             best = int(posterior.argmax())
             self._keep(FaceUsed(time_s, picture, COMMON7[best], float(posterior[best])))
 
@@ -183,8 +149,47 @@ class FaceStream:
             self._pictures[first : first + 2] = [max(pair, key=lambda kept: kept.confidence)]
 
 
-def judge_faces(predict: Callable[[np.ndarray], np.ndarray], faces: np.ndarray) -> np.ndarray:
-    """Judge each face and its mirror image, which shows the same emotion; return their mean.
+class LiveFace:
+    """Reads single pictures of the face live: those that a clip's verdict rests on, and more.
+
+    Args:
+        network: The face network, as for `FaceStream`.
+    """
+
+    def __init__(self, network: Network):
+        self._network = network
+        self._recent: deque[tuple[float, np.ndarray]] = deque()
+        self._sum, self._count = np.zeros(len(network.spec.classes)), 0
+        self.restart()
+
+    def restart(self) -> None:
+        """Begin anew in time; what was pooled stays."""
+        self._shown, self._pooled = Pace(SHOWN_FACES_PER_S), Pace(FACES_PER_S)
+        self._recent.clear()
+
+    def add(self, time_s: float, frame: np.ndarray, box: np.ndarray) -> None:
+        """Take a frame with a face, as `FaceStream.add` does."""
+        is_shown, is_pooled = self._shown.is_due(time_s), self._pooled.is_due(time_s)
+        if not (is_shown or is_pooled):
+            return
+        crop = crop_face(frame, box, self._network.input_shape[0])
+        posterior = predict_faces(self._network.predict, crop[np.newaxis])[0]
+        self._recent.append((time_s, posterior))
+        if is_pooled:
+            self._sum, self._count = self._sum + posterior, self._count + 1
+
+    def posterior(self, now_s: float) -> np.ndarray | None:
+        """Return what the face says now, (classes,), None where there was none lately."""
+        recent = within(self._recent, now_s)
+        return np.mean(recent, axis=0) if recent else None
+
+    def pooled(self) -> np.ndarray | None:
+        """Return what `FaceStream` says of a clip with all that was seen, (classes,), or None."""
+        return np.divide(self._sum, self._count) if self._count else None
+
+
+def predict_faces(predict: Callable[[np.ndarray], np.ndarray], faces: np.ndarray) -> np.ndarray:
+    """Read each face and its mirror image, which shows the same emotion; return their mean.
 
     Args:
         predict: From (m, size, size, 1) standardised faces to posteriors (m, classes).
@@ -193,5 +198,5 @@ def judge_faces(predict: Callable[[np.ndarray], np.ndarray], faces: np.ndarray) 
     Returns:
         (n, classes).
     """
-    both = predict(standardize(np.concatenate([faces, faces[:, :, ::-1]])))
+    both = predict(standardize_faces(np.concatenate([faces, faces[:, :, ::-1]])))
     return (both[: len(faces)] + both[len(faces) :]) / 2

@@ -1,13 +1,13 @@
-"""What each stream says now, and of all it has taken so far, in memory that does not grow.
+"""The picture: one face is followed, and the two streams that look at it are fed, clip or live.
 
-The parts, rates and windows are those of `emorec.streams.voice`, so that the same weights give the
-same answer; only the pooling is kept up from window to window instead of at the end of a clip. In
-between, faces and windows are judged more often than a clip's are, for the moment alone.
+The live form looks at the same frames as the clip form, so that both pool the same; in between it
+looks more often, for the moment alone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import Executor
 
 import cv2
 import numpy as np
@@ -16,23 +16,76 @@ from emorec.engines import Network
 from emorec.faces.landmarks import LandmarkPredictor
 from emorec.faces.track import FaceTrackRecorder
 from emorec.faces.tracker import FaceTracker
-from emorec.features import geometry as geometry_features
-from emorec.media.pacing import Pace
-from emorec.media.reader import FrameBatch
+from emorec.features.geometry import FRAME_RATE_HZ
+from emorec.media.pacing import FALLBACK_FRAME_RATE_HZ, Pace
+from emorec.media.reader import MAX_SIDE_PX, FrameBatch
 from emorec.streams.face import FaceStream, FaceUsed, LiveFace
 from emorec.streams.geometry import GeometryStream, LiveGeometry
 from emorec.streams.windows import Findings
 
 __all__ = ["LivePicture", "PictureStream"]
 
-
-MAX_SIDE_PX = 1280
-
 _LONGEST_STEP_BACK_S = 1.0
 
 
+class PictureStream:
+    """Follows the face through a clip's frames and feeds both streams that look at it.
+
+    About `FRAME_RATE_HZ` frames a second are looked at: all that the streams need.
+
+    Args:
+        networks: Stream name -> its network; "face" and "geometry" are used.
+        landmarks: Finds the landmarks.
+        beside: Where the face network runs; see `FaceStream`.
+        frame_rate_hz: Mean frame rate, for the length of the last frame; None: not known.
+
+    Attributes:
+        end_s: Time at which the picture ended so far.
+        track: Where the face was.
+    """
+
+    def __init__(
+        self,
+        networks: Mapping[str, Network],
+        landmarks: LandmarkPredictor,
+        beside: Executor,
+        frame_rate_hz: float | None = None,
+    ):
+        self.end_s, self.track = 0.0, FaceTrackRecorder()
+        self._frame_s = 1 / (frame_rate_hz or FALLBACK_FRAME_RATE_HZ)
+        self._tracker, self._pace = FaceTracker(), Pace(FRAME_RATE_HZ)
+        self._face = FaceStream(networks["face"], beside)
+        self._geometry = GeometryStream(networks["geometry"], landmarks)
+        self._has_face = False
+
+    def add(self, batch: FrameBatch) -> None:
+        """Take the next frames."""
+        for time_s, frame in zip(batch.times_s.tolist(), batch.frames, strict=True):
+            self.end_s = time_s + self._frame_s
+            if not self._pace.is_due(time_s):
+                continue
+            box = self._tracker.update(time_s, frame)
+            self.track.add(time_s, box, frame.shape)
+            if box is not None:
+                self._has_face = True
+                self._face.add(time_s, frame, box)
+                self._geometry.add(time_s, frame, box)
+
+    def finish(self) -> tuple[dict[str, Findings | None], list[FaceUsed]]:
+        """Read what is left: findings by stream, None where no face was seen; faces used."""
+        face, faces_used = self._face.finish()
+        return {"face": face, "geometry": self._geometry.finish()}, faces_used
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader of the result should know."""
+        if not self.end_s:
+            return ["no picture"]
+        return self._tracker.notes if self._has_face else ["no face"]
+
+
 class LivePicture:
-    """Follows the face through every frame and has it judged as often as the networks need it.
+    """Follows the face through every frame and has it read as often as the networks need it.
 
     It is to be made on the thread that calls `take`: cascades are not shared between threads.
 
@@ -47,10 +100,9 @@ class LivePicture:
     def __init__(self, networks: Mapping[str, Network], landmarks: LandmarkPredictor):
         self.end_s = -np.inf
         self._face = LiveFace(networks["face"])
-        self._networks, self._landmarks = networks, landmarks
         self._geometry = LiveGeometry(networks["geometry"], landmarks)
-        self._tracker, self._pace = FaceTracker(), Pace(geometry_features.FRAME_RATE_HZ)
-        self._shape: tuple[int, int] | None = None
+        self._tracker, self._pace = FaceTracker(), Pace(FRAME_RATE_HZ)
+        self._shape: tuple[int, ...] | None = None
 
     def take(self, time_s: float, frame: np.ndarray) -> tuple[int, int, int] | None:
         """Take the next frame.
@@ -80,32 +132,27 @@ class LivePicture:
 
     def posteriors(self) -> dict[str, np.ndarray]:
         """Return what face and geometry say now: stream -> (classes,), where there is a face."""
-        found = {
-            "face": self._face.posterior(self.end_s),
-            "geometry": self._geometry.posterior(self.end_s),
-        }
-        return {stream: posterior for stream, posterior in found.items() if posterior is not None}
+        return _present(self._face.posterior(self.end_s), self._geometry.posterior(self.end_s))
 
     def pooled(self) -> dict[str, np.ndarray]:
         """Return what they say of all that was seen, as `PictureStream` does of a clip."""
-        found = {"face": self._face.pooled(), "geometry": self._geometry.pooled()}
-        return {stream: posterior for stream, posterior in found.items() if posterior is not None}
+        return _present(self._face.pooled(), self._geometry.pooled())
 
     @property
     def notes(self) -> list[str]:
         """What is to be said of the whole picture."""
         return self._tracker.notes if self._face.pooled() is not None else ["no face"]
 
-    def _begin(self, shape: tuple[int, int]) -> None:
+    def _begin(self, shape: tuple[int, ...]) -> None:
         """Look for the face anew; what was pooled stays."""
         if self._shape is not None:
-            self._tracker, self._pace = FaceTracker(), Pace(geometry_features.FRAME_RATE_HZ)
+            self._tracker, self._pace = FaceTracker(), Pace(FRAME_RATE_HZ)
             self._face.restart()
             self._geometry.restart()
         self._shape = shape
 
     def _follow(self, time_s: float, frame: np.ndarray) -> np.ndarray | None:
-        """Find the face; on the frames that a clip's verdict would rest on, have it judged."""
+        """Find the face; on the frames that a clip's verdict would rest on, have it read."""
         if not self._pace.is_due(time_s):
             return self._tracker.look(frame)
         box = self._tracker.update(time_s, frame)
@@ -115,59 +162,6 @@ class LivePicture:
         return box
 
 
-FALLBACK_FRAME_RATE_HZ = 25.0
-
-
-class PictureStream:
-    """Follows the face through the frames and has it judged by both streams that look at it.
-
-    About `geometry.FRAME_RATE_HZ` frames a second are looked at: all that the streams need.
-
-    Args:
-        networks: Stream name -> its network; "face" and "geometry" are used.
-        landmarks: Finds the landmarks.
-        frame_rate_hz: Mean frame rate, for the length of the last frame.
-
-    Attributes:
-        end_s: Time at which the picture ended so far.
-        track: Where the face was.
-    """
-
-    def __init__(
-        self,
-        networks: dict[str, Network],
-        landmarks: LandmarkPredictor,
-        frame_rate_hz: float,
-    ):
-        self.end_s, self.track = 0.0, FaceTrackRecorder()
-        self._frame_s = 1 / frame_rate_hz
-        self._tracker = FaceTracker()
-        self._pace = Pace(geometry_features.FRAME_RATE_HZ)
-        self._face = FaceStream(networks["face"])
-        self._geometry = GeometryStream(networks["geometry"], landmarks)
-        self._has_face = False
-
-    def add(self, batch: FrameBatch) -> None:
-        """Take the next frames."""
-        for time_s, frame in zip(batch.times_s.tolist(), batch.frames, strict=True):
-            self.end_s = time_s + self._frame_s
-            if not self._pace.is_due(time_s):
-                continue
-            box = self._tracker.update(time_s, frame)
-            self.track.add(time_s, box, frame.shape)
-            if box is not None:
-                self._has_face = True
-                self._face.add(time_s, frame, box)
-                self._geometry.add(time_s, frame, box)
-
-    def finish(self) -> tuple[dict[str, Findings | None], list[FaceUsed]]:
-        """Judge what is left: findings by stream, None where no face was seen; faces used."""
-        face, faces_used = self._face.finish()
-        return {"face": face, "geometry": self._geometry.finish()}, faces_used
-
-    @property
-    def notes(self) -> list[str]:
-        """What a reader of the result should know."""
-        if not self.end_s:
-            return ["no picture"]
-        return self._tracker.notes if self._has_face else ["no face"]
+def _present(face: np.ndarray | None, geometry: np.ndarray | None) -> dict[str, np.ndarray]:
+    found = {"face": face, "geometry": geometry}
+    return {stream: posterior for stream, posterior in found.items() if posterior is not None}

@@ -1,6 +1,7 @@
-"""The three streams of a clip: each takes what is decoded, piece by piece, and judges windows.
+"""The voice stream: sliding windows of sound, for a clip and live.
 
-Only posteriors, landmarks and a handful of small pictures are kept, so that an hour takes hardly
+Both forms cut the same windows and pool them in the same way, so that a clip played live gets the
+verdict that it gets as a file. Only posteriors and loudness are kept, so that an hour takes hardly
 more memory than a minute.
 """
 
@@ -11,24 +12,38 @@ from collections.abc import Iterator
 import numpy as np
 
 from emorec.engines import Network
-from emorec.features import voice as voice_features
-from emorec.features.voice import is_silent
+from emorec.features.voice import (
+    WINDOW_HOP_S,
+    WINDOW_S,
+    SlidingWindows,
+    SoundWindow,
+    is_silent,
+    loudness,
+)
 from emorec.media.reader import SoundBlock
 from emorec.media.sound import Resampler
 from emorec.posteriors import Pooled, log_mean
 from emorec.streams.voice_inputs import input_of
 from emorec.streams.windows import Findings
 
-__all__ = ["LiveVoice", "VoiceStream"]
+__all__ = ["LIVE_HOP_S", "SHORTEST_SOUND_S", "LiveVoice", "VoiceStream"]
 
 SHORTEST_SOUND_S = 0.25
+"""Shorter sound is no voice."""
+
+LIVE_HOP_S = 0.25
+"""From one live window to the next; every second one is a window of the clip form."""
 
 _CLIPPED_LEVEL, _CLIPPED_SHARE = 0.999, 0.001
 _WINDOWS_PER_BATCH = 8
+_LIVE_HOPS_PER_WINDOW = round(WINDOW_HOP_S / LIVE_HOP_S)
+# A hole in the sound up to a window long is filled with silence; after a longer one, and when
+# time runs backwards, it begins anew. Less is the jitter of arrival.
+_SHORTEST_HOLE_S, _LONGEST_HOLE_S = 0.5, WINDOW_S
 
 
 class VoiceStream:
-    """Judges the voice in sliding windows.
+    """Reads the voice of a clip in sliding windows.
 
     Args:
         network: The voice model; see `emorec.streams.voice_inputs` for what it reads.
@@ -48,7 +63,7 @@ class VoiceStream:
         self._network = network
         self._input = input_of(network.spec)
         self.sample_rate_hz = self._input.sample_rate_hz
-        self._cutter = voice_features.SlidingWindows(self.sample_rate_hz)
+        self._cutter = SlidingWindows(self.sample_rate_hz)
         self._start_s: float | None = None
         self._heard = self._clipped = 0
         self._pending: list[np.ndarray] = []
@@ -67,17 +82,17 @@ class VoiceStream:
             self._start_s = block.start_s
         self._heard += block.samples.size
         self._clipped += int(np.count_nonzero(np.abs(block.samples) >= _CLIPPED_LEVEL))
-        self._judge(self._cutter.push(block.samples))
+        self._take(self._cutter.push(block.samples))
 
     def finish(self) -> Findings | None:
-        """Judge what is left; None where no voice was heard, and a note says why."""
+        """Read what is left; None where no voice was heard, and a note says why."""
         if self._start_s is None:
             self.notes.append("no sound")
             return None
         if self._heard < SHORTEST_SOUND_S * self.sample_rate_hz:
             self.notes.append(f"only {self._heard / self.sample_rate_hz:.2f} s of sound: too short")
             return None
-        self._judge(self._cutter.finish())
+        self._take(self._cutter.finish())
         self._predict()
         if not self._times_s:
             self.notes.append("the sound is silent")
@@ -91,16 +106,16 @@ class VoiceStream:
             np.array(self._times_s),
             posteriors,
             log_mean(posteriors, np.array(self._loudness)),
-            voice_features.WINDOW_S,
+            WINDOW_S,
         )
 
-    def _judge(self, windows: Iterator[voice_features.Window]) -> None:
+    def _take(self, windows: Iterator[SoundWindow]) -> None:
         for window in windows:
             if is_silent(window.samples, self.sample_rate_hz):
                 continue
             middle_s = window.start_s + window.samples.size / self.sample_rate_hz / 2
-            self._times_s.append(self._start_s + middle_s)
-            self._loudness.append(voice_features.loudness(window.samples))
+            self._times_s.append((self._start_s or 0.0) + middle_s)
+            self._loudness.append(loudness(window.samples))
             self._pending.append(self._input.make(window.samples))
             if len(self._pending) == _WINDOWS_PER_BATCH:
                 self._predict()
@@ -112,25 +127,17 @@ class VoiceStream:
         self._pending = []
 
 
-VOICE_HOP_S = 0.25
-
-
-# A hole in the sound up to a window long is filled with silence; after a longer one, and when
-# time runs backwards, it begins anew. Less is the jitter of arrival.
-_SHORTEST_HOLE_S, _LONGEST_HOLE_S = 0.5, voice_features.WINDOW_S
-
-
 class LiveVoice:
-    """Judges the last three seconds of the sound, four times a second.
+    """Reads the last three seconds of the sound, four times a second.
 
     Args:
-        network: The voice network.
+        network: The voice model, as for `VoiceStream`.
 
     Attributes:
         posterior: (classes,) of the last window; None before the first and in silence.
         is_silent: Whether the last window was silent.
         end_s: Time at which the sound ended so far.
-        sample_rate_hz: Rate at which it judges; sound may come at any.
+        sample_rate_hz: Rate that the model reads; sound may come at any.
     """
 
     def __init__(self, network: Network):
@@ -138,21 +145,21 @@ class LiveVoice:
         self.is_silent = False
         self.end_s = 0.0
         self._network = network
-        heard = input_of(network.spec)
-        self.sample_rate_hz, self._make_input = heard.sample_rate_hz, heard.make
+        self._input = input_of(network.spec)
+        self.sample_rate_hz = self._input.sample_rate_hz
         self._pooled = Pooled()
         self._begin(0.0)
 
     def _begin(self, start_s: float) -> None:
         """Begin at a time, with nothing heard."""
-        self._cutter = voice_features.SlidingWindows(self.sample_rate_hz, hop_s=VOICE_HOP_S)
+        self._cutter = SlidingWindows(self.sample_rate_hz, hop_s=LIVE_HOP_S)
         self._resampler = Resampler(self.sample_rate_hz)
-        self._waiting: list[voice_features.Window] = []
+        self._waiting: list[SoundWindow] = []
         self._start_s, self._heard = start_s, 0
-        self._judged = self._covered = 0  # where the last window ended, and the last pooled one
+        self._read = self._covered = 0  # where the last window ended, and the last pooled one
 
     def push(self, samples: np.ndarray, sample_rate_hz: int, time_s: float) -> None:
-        """Take the next stretch of sound; it is judged by the next `judge`.
+        """Take the next stretch of sound; the next `predict` reads it.
 
         Args:
             samples: (n,) float32, mono.
@@ -161,37 +168,34 @@ class LiveVoice:
         """
         hole_s = time_s - (self._start_s + self._heard / self.sample_rate_hz)
         if not self._heard or hole_s > _LONGEST_HOLE_S or hole_s < -_SHORTEST_HOLE_S:
-            self.judge()
+            self.predict()
             self._pooled = self._pooled_to_the_end()
             self._begin(time_s)
         elif hole_s > _SHORTEST_HOLE_S:
             self._hear(np.zeros(round(hole_s * self.sample_rate_hz), np.float32))
         self._hear(self._resampler.push(samples, sample_rate_hz))
 
-    def _hear(self, samples: np.ndarray) -> None:
-        self._heard += samples.size
-        self.end_s = self._start_s + self._heard / self.sample_rate_hz
-        self._waiting.extend(self._cutter.push(samples))
-
-    def judge(self) -> None:
-        """Judge the windows that a clip's verdict rests on, and the newest."""
+    def predict(self) -> None:
+        """Read the windows that a clip's verdict rests on, and the newest."""
         waiting, self._waiting = self._waiting, []
         for window in waiting:
             if _is_pooled(window):
                 self._pool(window)
         if waiting and not _is_pooled(waiting[-1]):
-            self._judge(waiting[-1])
-        is_short = self._heard < voice_features.WINDOW_S * self.sample_rate_hz
-        if is_short and self._heard >= self._judged + VOICE_HOP_S * self.sample_rate_hz:
-            self._judged = self._heard
-            self._judge(self._cutter.last())
+            self._show(waiting[-1])
+        is_short = self._heard < WINDOW_S * self.sample_rate_hz
+        if is_short and self._heard >= self._read + LIVE_HOP_S * self.sample_rate_hz:
+            self._read = self._heard
+            self._show(self._cutter.last())
 
     def pooled(self) -> np.ndarray | None:
-        """Return what the voice says of all that was heard, (classes,), None where there is none.
-
-        It is what `emorec.streams.voice.VoiceStream` says of a clip with this sound.
-        """
+        """Return what `VoiceStream` says of a clip with all that was heard, (classes,), or None."""
         return self._pooled_to_the_end().posterior
+
+    def _hear(self, samples: np.ndarray) -> None:
+        self._heard += samples.size
+        self.end_s = self._start_s + self._heard / self.sample_rate_hz
+        self._waiting.extend(self._cutter.push(samples))
 
     def _pooled_to_the_end(self) -> Pooled:
         """What was pooled, joined with what is heard since: the last window of a clip."""
@@ -201,29 +205,25 @@ class LiveVoice:
         posterior = self._posterior(window)
         if posterior is None:
             return self._pooled
-        return self._pooled.joined(posterior, voice_features.loudness(window.samples))
+        return self._pooled.joined(posterior, loudness(window.samples))
 
-    def _pool(self, window: voice_features.Window) -> None:
-        self._judge(window)
+    def _pool(self, window: SoundWindow) -> None:
+        self._show(window)
         self._covered = round(window.start_s * self.sample_rate_hz) + window.samples.size
         if self.posterior is not None:
-            self._pooled = self._pooled.joined(
-                self.posterior, voice_features.loudness(window.samples)
-            )
+            self._pooled = self._pooled.joined(self.posterior, loudness(window.samples))
 
-    def _judge(self, window: voice_features.Window) -> None:
+    def _show(self, window: SoundWindow) -> None:
         self.posterior = self._posterior(window)
         self.is_silent = self.posterior is None
 
-    def _posterior(self, window: voice_features.Window) -> np.ndarray | None:
+    def _posterior(self, window: SoundWindow) -> np.ndarray | None:
         if is_silent(window.samples, self.sample_rate_hz):
             return None
-        batch = self._make_input(window.samples)[np.newaxis].astype(np.float32)
+        batch = self._input.make(window.samples)[np.newaxis].astype(np.float32)
         return self._network.predict(batch)[0]
 
 
-def _is_pooled(window: voice_features.Window) -> bool:
-    """Tell whether a clip's verdict rests on this window, of those that are cut for the moment."""
-    return (
-        round(window.start_s / VOICE_HOP_S) % round(voice_features.WINDOW_HOP_S / VOICE_HOP_S) == 0
-    )
+def _is_pooled(window: SoundWindow) -> bool:
+    """Tell whether the clip form cuts this window too."""
+    return round(window.start_s / LIVE_HOP_S) % _LIVE_HOPS_PER_WINDOW == 0

@@ -1,8 +1,9 @@
-"""What a stream says at any moment, between and around its windows."""
+"""What a stream says over time: its windows, and what lies at, between and around them."""
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,16 +13,75 @@ from emorec.emotions import COMMON7
 __all__ = [
     "STREAMS",
     "Findings",
+    "Span",
     "Windows",
     "at_most",
+    "courses",
     "means_over",
     "posteriors_at",
-    "shares",
-    "unbroken",
+    "spans",
+    "within",
 ]
+
+STREAMS = ("voice", "face", "geometry")
+"""The streams, in the order in which every table and plot lists them."""
+
+SMOOTHED_S = 1.0
+"""Over how long the face and its geometry are averaged live."""
 
 _MOMENTS = 4  # that are looked at in each part of a clip
 _GAP = 1.5  # of the window's length: so far apart, two windows have nothing between them
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What a stream found, over its network's own classes.
+
+    Attributes:
+        classes: The classes.
+        times_s: (n,) float64, the middle of each window.
+        posteriors: (n, classes) float, one for each window.
+        pooled: (classes,) float, the whole clip's.
+        window_s: Length of a window.
+    """
+
+    classes: tuple[str, ...]
+    times_s: np.ndarray
+    posteriors: np.ndarray
+    pooled: np.ndarray
+    window_s: float
+
+
+@dataclass(frozen=True)
+class Windows:
+    """What one stream says over time.
+
+    Attributes:
+        times_s: (n,) float64, the middle of each window, seconds from the start of the clip.
+        posteriors: (n, 7) float32 over COMMON7.
+        window_s: Length of a window.
+    """
+
+    times_s: np.ndarray
+    posteriors: np.ndarray
+    window_s: float
+
+
+@dataclass(frozen=True)
+class Span:
+    """A stretch of a stream's strip: what was likeliest there.
+
+    Attributes:
+        start_s: Where it begins, seconds from the start of the clip.
+        end_s: Where it ends.
+        emotion: One of COMMON7.
+        probability: Of that emotion, 0 to 1.
+    """
+
+    start_s: float
+    end_s: float
+    emotion: str
+    probability: float
 
 
 def posteriors_at(windows: Windows, times_s: np.ndarray) -> np.ndarray:
@@ -88,28 +148,40 @@ def at_most(windows: Windows, count: int, duration_s: float) -> Windows:
     return Windows((np.flatnonzero(there) + 0.5) * part_s, means[there], part_s)
 
 
-def unbroken(windows: Windows) -> list[np.ndarray]:
-    """Return the indices of the windows, split where some are missing in between."""
-    breaks = np.flatnonzero(np.diff(windows.times_s) > _GAP * windows.window_s) + 1
-    return np.split(np.arange(len(windows.times_s)), breaks)
-
-
-def shares(windows: Windows, duration_s: float) -> np.ndarray:
-    """Return where each window's part of the time begins and ends, (n, 2) seconds.
+def spans(windows: Windows, duration_s: float) -> list[Span]:
+    """Return the likeliest emotion over time, one span for each window.
 
     Overlapping windows share the time evenly; the first and the last reach as far as they heard
     or saw.
+
+    >>> two = Windows(np.array([1.0, 2.0]), np.eye(7, dtype=np.float32)[:2], 3.0)
+    >>> [(span.start_s, span.end_s, span.emotion) for span in spans(two, 3.0)]
+    [(0.0, 1.5, 'angry'), (1.5, 3.0, 'disgust')]
     """
     middles_s = windows.times_s
     between_s = (middles_s[1:] + middles_s[:-1]) / 2
     half_s = windows.window_s / 2
-    starts_s = np.maximum(middles_s - half_s, np.concatenate([[0], between_s]))
-    ends_s = np.minimum(middles_s + half_s, np.concatenate([between_s, [duration_s]]))
-    return np.stack([starts_s, np.maximum(starts_s, ends_s)], 1)
+    starts_s = np.maximum(middles_s - half_s, [0, *between_s][: len(middles_s)])
+    ends_s = np.minimum(middles_s + half_s, [*between_s, duration_s][: len(middles_s)])
+    return [
+        Span(float(start_s), float(max(start_s, end_s)), COMMON7[best], float(posterior[best]))
+        for start_s, end_s, posterior in zip(starts_s, ends_s, windows.posteriors, strict=True)
+        for best in [int(posterior.argmax())]
+    ]
 
 
-SMOOTHED_S = 1.0
-"""Over how long the face and its geometry are averaged."""
+def courses(windows: Windows) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield times (n,) and posteriors (n, 7) of each stretch in which no window is missing.
+
+    Both ends are held level for half a window: a lone window would have no width otherwise.
+    """
+    breaks = np.flatnonzero(np.diff(windows.times_s) > _GAP * windows.window_s) + 1
+    for stretch in np.split(np.arange(len(windows.times_s)), breaks):
+        if not len(stretch):
+            return
+        times_s, half_s = windows.times_s[stretch], windows.window_s / 2
+        held_s = np.concatenate([[max(0.0, times_s[0] - half_s)], times_s, [times_s[-1] + half_s]])
+        yield held_s, windows.posteriors[[stretch[0], *stretch, stretch[-1]]]
 
 
 def within(recent: deque[tuple[float, np.ndarray]], now_s: float) -> list[np.ndarray]:
@@ -117,41 +189,3 @@ def within(recent: deque[tuple[float, np.ndarray]], now_s: float) -> list[np.nda
     while recent and recent[0][0] < now_s - SMOOTHED_S:
         recent.popleft()
     return [posterior for _, posterior in recent]
-
-
-STREAMS = ("voice", "face", "geometry")
-"""The streams, in the order in which every table and plot lists them."""
-
-
-@dataclass(frozen=True)
-class Windows:
-    """What one stream says over time.
-
-    Attributes:
-        times_s: (n,) float64, the middle of each window, seconds from the start of the clip.
-        posteriors: (n, 7) float32 over COMMON7.
-        window_s: Length of a window.
-    """
-
-    times_s: np.ndarray
-    posteriors: np.ndarray
-    window_s: float
-
-
-@dataclass(frozen=True)
-class Findings:
-    """What a stream found, over its network's own classes.
-
-    Attributes:
-        classes: The classes.
-        times_s: (n,) float64, the middle of each window.
-        posteriors: (n, classes) float, one for each window.
-        pooled: (classes,) float, the whole clip's.
-        window_s: Length of a window.
-    """
-
-    classes: tuple[str, ...]
-    times_s: np.ndarray
-    posteriors: np.ndarray
-    pooled: np.ndarray
-    window_s: float

@@ -30,7 +30,7 @@ class ClipInputs:
     """The inputs of one clip.
 
     Attributes:
-        sound: (samples,) float32 at the rate of `speech.VOICE`; empty where there is none.
+        sound: (samples,) float32 at the rate of `features.voice.VOICE`; empty where there is none.
         faces: (n, 48, 48) uint8, about `FACES_PER_S` a second; none where no face was found.
         landmarks_s: (frames,) float64, times of the frames with a face.
         landmarks: (frames, 68, 2) float32, pixels.

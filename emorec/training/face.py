@@ -19,12 +19,12 @@ from emorec.evaluation import scores as evaluation
 from emorec.evaluation.evidence import Measurement, write_evidence
 from emorec.evaluation.model_card import CardText, write_card
 from emorec.evaluation.scores import prediction_table
-from emorec.features.face import FACE_SIZE_PX, standardize
+from emorec.features.face import FACE_SIZE_PX, standardize_faces
 from emorec.files import write_table
 from emorec.networks.face import build_face_network
 from emorec.networks.layers import fold_standardization
 from emorec.paths import MODELS
-from emorec.streams.face import judge_faces
+from emorec.streams.face import predict_faces
 from emorec.training import augment
 from emorec.training.fit import (
     AugmentedBatches,
@@ -115,7 +115,7 @@ def train_face_network(
 
         def make_batch(rng, indices):
             chosen = rows[indices]
-            faces = standardize(augment.augment_faces(rng, pixels[chosen], cycle.crop_px))
+            faces = standardize_faces(augment.augment_faces(rng, pixels[chosen], cycle.crop_px))
             wanted = targets[chosen]
             if cycle.mixup_alpha:
                 faces, wanted = augment.mixup(rng, faces, wanted, cycle.mixup_alpha)
@@ -138,7 +138,7 @@ def train_face_network(
             weight_decay=0.02,
             metrics={"fer": ["accuracy"], "ferplus": ["accuracy"]},
             validation=(
-                standardize(pixels[validation]),
+                standardize_faces(pixels[validation]),
                 {"fer": labels[validation], "ferplus": votes[validation]},
             ),
             validation_every_epochs=5,
@@ -158,13 +158,13 @@ def evaluate(
         Two prediction tables: the head `fer` against the Kaggle labels, all pictures; the
         head `ferplus` against the raters' majority, where there is one.
     """
-    return _test_tables(table, lambda faces: judge_faces(_both_heads(network), faces), pixels)
+    return _test_tables(table, lambda faces: predict_faces(_both_heads(network), faces), pixels)
 
 
 def single_pass_accuracy(network: keras.Model, table: pd.DataFrame, pixels: np.ndarray) -> dict:
     """Return the accuracy of both heads on the PublicTest pictures without mirror images."""
     predict = _both_heads(network)
-    fer, ferplus = _test_tables(table, lambda faces: predict(standardize(faces)), pixels)
+    fer, ferplus = _test_tables(table, lambda faces: predict(standardize_faces(faces)), pixels)
     return {
         name: evaluation.scores(t)["accuracy"]
         for name, t in zip(HEADS, (fer, ferplus), strict=True)

@@ -22,7 +22,7 @@ from emorec.live import view as view_live
 from emorec.live.engine import LiveCounts, LiveVerdict
 from emorec.live.recorder import Recorder
 from emorec.live.sources import CameraSource, FileSource, MicrophoneSource, in_order
-from emorec.live.view import TerminalView, Window, draw, has_window, panel
+from emorec.live.view import PictureWindow, TerminalView, draw, has_window, panel
 from emorec.media.reader import ClipReader, FrameBatch, MediaError, SoundBlock, read_sound
 from emorec.paths import REPOSITORY
 from emorec.style import EMOTION_COLORS
@@ -341,6 +341,6 @@ def test_a_window_is_shown_where_opencv_has_one(engine, monkeypatch, gui, screen
     monkeypatch.setattr(view_live.cv2, "imshow", lambda _, picture: shown.append(picture))
     engine.push_frame(made_frames(1)[0], 0.0)
     wait_for(lambda: engine.verdict() is not None)
-    with Window() as window:
+    with PictureWindow() as window:
         window.show(engine)
     assert [picture.shape for picture in shown] == [(120, 160, 3)]

@@ -57,7 +57,7 @@ def check_agreement(recognizer: Recognizer, path: Path) -> None:
                 picture.take(time_s, frame)
         else:
             voice.push(piece.samples, 16_000, piece.start_s)
-            voice.judge()
+            voice.predict()
     found = recognizer.combine({"voice": voice.pooled(), **picture.pooled()})
     assert set(found) == set(result.posteriors)
     for stream, posterior in result.posteriors.items():
@@ -142,7 +142,7 @@ def test_pushing_never_waits_and_what_waits_is_bounded(recognizer, engine):
             return np.full((len(batch), len(self.spec.classes)), 1 / len(self.spec.classes))
 
     frames = made_frames(40)
-    with engine._picture_lock:  # as if a frame took for ever
+    with engine._picture_lock:  # as if a frame took without end
         engine._voice._network = Slow()
         for i in range(400):
             engine.push_frame(frames[i % 40], i / 30)
@@ -285,7 +285,7 @@ def test_holes_in_the_sound_are_filled_or_begin_anew(recognizer):
     tone = made_tone(1.0, 16_000)
     for start_s, end_s in ((0.0, 1.0), (1.1, 2.0), (4.0, 5.0), (20.0, 21.0)):
         voice.push(tone, 16_000, start_s)
-        voice.judge()
+        voice.predict()
         assert voice.end_s == pytest.approx(end_s, abs=0.01)
     assert voice.posterior is not None
     assert voice.pooled() is not None

@@ -155,7 +155,7 @@ def test_training_learns_and_a_cut_run_resumes(tmp_path):
 
 
 def test_a_face_and_its_mirror_image_are_judged_alike():
-    from emorec.streams.face import judge_faces
+    from emorec.streams.face import predict_faces
 
     faces = np.random.default_rng(0).integers(0, 256, (3, 48, 48), np.uint8)
     network = shake(build_face_network())
@@ -163,9 +163,9 @@ def test_a_face_and_its_mirror_image_are_judged_alike():
     def predict(batch):
         return network.predict(batch, verbose=0)["ferplus"]
 
-    found = judge_faces(predict, faces)
+    found = predict_faces(predict, faces)
     assert found.shape == (3, 8)
-    np.testing.assert_allclose(found, judge_faces(predict, faces[:, :, ::-1]), atol=1e-5)
+    np.testing.assert_allclose(found, predict_faces(predict, faces[:, :, ::-1]), atol=1e-5)
 
 
 def test_crops_of_augmented_faces_have_the_asked_size():

@@ -13,6 +13,7 @@ from emorec.report import table as table_report
 from emorec.result import ClipResult
 from emorec.streams.face import FaceUsed
 from emorec.streams.windows import Windows
+from emorec.style import EMOTION_COLORS
 
 
 def posterior(emotion: str, probability: float = 0.7) -> np.ndarray:
@@ -122,5 +123,5 @@ def test_a_clip_without_a_verdict_has_no_picture():
 
 
 def test_every_emotion_has_a_colour_of_its_own():
-    assert set(table_report.EMOTION_COLORS) == set(COMMON7)
-    assert len(set(table_report.EMOTION_COLORS.values())) == len(COMMON7)
+    assert set(EMOTION_COLORS) == set(COMMON7)
+    assert len(set(EMOTION_COLORS.values())) == len(COMMON7)
