@@ -82,17 +82,19 @@ def out_of_fold(
     work: Path,
     classes: Sequence[str],
     *,
+    only: Sequence[int] | None = None,
     apart: str = "speaker",
 ) -> pd.DataFrame:
     """Predict each fold's test rows by what is trained on its train rows; finished ones are read.
 
     Args:
         table: All clips: `clip_id`, `speaker`, `emotion`.
-        folds: Those wanted; see `Fold`.
+        folds: See `Fold`.
         predict: Called with train rows, test rows and the fold's folder; trains there, and
             returns a posterior as `held_out` wants it.
         work: Holds `fold_N/` with predictions, networks and learning curves.
         classes: Of the posterior.
+        only: Numbers of the folds wanted; None for all.
         apart: Column of which no value may be on both sides of a fold; see `LEAKING`.
 
     Returns:
@@ -104,6 +106,8 @@ def out_of_fold(
     """
     parts = []
     for number, train, test in folds:
+        if only is not None and number not in only:
+            continue
         folder = Path(work) / f"fold_{number}"
         predict_fold = partial(predict, train, test, folder)
         sides = table[train], table[test]

@@ -184,14 +184,11 @@ def train_folds(
         network = train_geometry_network(*chosen, work, epochs=epochs, rounds=rounds)
         return clip_posteriors(network, take(tracks, test))
 
-    folds = speaker_folds(takes["speaker"])
-    wanted = [fold for fold in folds if only is None or fold[0] in only]
-    work = Path(folder) / "work"
-    predictions = out_of_fold(takes, wanted, predict, work, RAVDESS8)
-    curves = [
-        pd.read_csv(work / f"fold_{fold}" / "history.csv").assign(fold=fold) for fold, *_ in wanted
-    ]
-    return predictions, pd.concat(curves, ignore_index=True)
+    folds, work = speaker_folds(takes["speaker"]), Path(folder) / "work"
+    predictions = out_of_fold(takes, folds, predict, work, RAVDESS8, only=only)
+    curves = {n: work / f"fold_{n}" / "history.csv" for n in predictions["fold"].unique()}
+    histories = [pd.read_csv(file).assign(fold=fold) for fold, file in curves.items()]
+    return predictions, pd.concat(histories, ignore_index=True)
 
 
 def train_shipped(

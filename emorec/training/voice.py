@@ -241,9 +241,8 @@ def train_folds(
         The prediction table of the folds wanted.
     """
     folds = speaker_folds(table["speaker"], blocks)
-    wanted = [fold for fold in folds if only is None or fold[0] in only]
     predict = partial(predict_by_others, table, sounds, training)
-    return out_of_fold(table, wanted, predict, work_folder, training.classes)
+    return out_of_fold(table, folds, predict, work_folder, training.classes, only=only)
 
 
 def fold_histories(work_folder: Path) -> pd.DataFrame:

@@ -63,6 +63,14 @@ def test_each_fold_is_asked_for_its_own_rows_and_folder(table, tmp_path):
         assert asked[2] == tmp_path / f"fold_{number}"
 
 
+def test_some_folds_alone_are_predicted_so_that_processes_share_the_work(table, tmp_path):
+    predict = Counter()
+    found = out_of_fold(table, folds_of(table), predict, tmp_path, CLASSES, only=[2])
+    assert set(found["fold"]) == {2} and len(predict.asked) == 1
+    assert len(out_of_fold(table, folds_of(table), predict, tmp_path, CLASSES)) == 12
+    assert len(predict.asked) == 2
+
+
 def test_a_speaker_on_both_sides_is_refused_before_anything_is_trained(table, tmp_path):
     predict, half = Counter(), np.arange(12) < 6
     with pytest.raises(SpeakerLeakError, match="s0"):
