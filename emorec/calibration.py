@@ -9,18 +9,20 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from emorec.posteriors import floored_log
+
 TRUST_CLIPS = 4
 """So many clips of a person are trusted half: they tell as much of their emotions as of the person.
 
 On RAVDESS 2 to 8 do about as well; without it, a few clips of one emotion do harm (notebook 12)."""
 
 FLOOR = 1e-4
-"""Smaller probabilities are taken for this, lest one clip decide."""
+"""Smaller probabilities are taken for this, so that no single clip decides."""
 
 
 def mean_log(posteriors: np.ndarray) -> np.ndarray:
     """Return the mean over clips of log posteriors (clips, classes), float64 (classes,)."""
-    return np.log(np.maximum(posteriors, FLOOR)).mean(0)
+    return floored_log(posteriors, FLOOR).mean(0)
 
 
 def personal_bias(posteriors: np.ndarray, usual: np.ndarray) -> np.ndarray:

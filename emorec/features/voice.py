@@ -154,7 +154,7 @@ def fit_length(samples: np.ndarray, length: int) -> np.ndarray:
     return np.pad(samples, (missing // 2, missing - missing // 2))
 
 
-def standardize(decibel: np.ndarray) -> np.ndarray:
+def standardize_log_mel(decibel: np.ndarray) -> np.ndarray:
     """Give a log-mel zero mean and unit variance, so that loudness of recording is no cue."""
     return (decibel - decibel.mean()) / (decibel.std() + 1e-3)
 
@@ -169,7 +169,7 @@ def voice_input(window: np.ndarray) -> np.ndarray:
         float32 array, shape (96, 188, 1).
     """
     length = round(WINDOW_S * VOICE.sample_rate_hz)
-    return standardize(log_mel(fit_length(window, length), VOICE))[..., None]
+    return standardize_log_mel(log_mel(fit_length(window, length), VOICE))[..., None]
 
 
 def loudness(window: np.ndarray) -> float:

@@ -21,7 +21,7 @@ from emorec.posteriors import log_mean
 from emorec.training import fit as fit_training
 from emorec.training.augment_geometry import (
     RAVDESS_FRAME_RATE_HZ,
-    Strength,
+    GeometryStrength,
     WindowAugmenter,
     draw_rounds,
 )
@@ -86,7 +86,7 @@ def augmented_statistics(
     takes: pd.DataFrame, tracks: Sequence[np.ndarray], rounds: int, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return statistics of augmented windows, float32 (n, statistics), and their takes (n,)."""
-    augmenter = WindowAugmenter(tracks, takes, Strength())
+    augmenter = WindowAugmenter(tracks, takes, GeometryStrength())
     statistics = build_statistics()
     rows, found = [], []
     for chosen, windows in draw_rounds(augmenter, len(takes), rounds, seed):

@@ -140,7 +140,7 @@ def train_voice_network(
     draw = augmentation(spectrograms, table)
 
     def make_batch(rng, indices):
-        inputs = [voice_features.standardize(draw(rng, i, frames)) for i in indices]
+        inputs = [voice_features.standardize_log_mel(draw(rng, i, frames)) for i in indices]
         inputs = np.stack(inputs)[..., None].astype(np.float32)
         return augment.mixup(rng, inputs, targets[indices], regularization.mixup_alpha)
 

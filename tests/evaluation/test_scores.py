@@ -50,6 +50,48 @@ def test_scores_agree_with_scikit_learn():
     assert found["unweighted_average_recall"] == pytest.approx(recall)
 
 
+def test_area_under_the_curve_counts_pairs_in_the_right_order_and_ties_as_half():
+    truth = ["angry", "angry", "happy", "happy", "sad", "sad"]
+    angry = [0.6, 0.3, 0.4, 0.2, 0.1, 0.3]  # of 8 pairs 6 in order, one the other way, one tied
+    happy = [0.2, 0.3, 0.5, 0.6, 0.1, 0.1]
+    sad = [0.2, 0.4, 0.1, 0.2, 0.8, 0.6]
+    table = make_predictions(truth, np.transpose([angry, happy, sad]))
+    assert evaluation.roc_auc(table) == pytest.approx((6.5 / 8 + 1 + 1) / 3)
+    with pytest.raises(ValueError, match=r"0 of 4 clips are 'sad': no ROC curve\. Remedy"):
+        evaluation.roc_auc(table[table["truth"] != "sad"])
+
+
+def test_area_under_the_curve_is_that_of_each_class_against_the_rest():
+    from sklearn.metrics import roc_auc_score
+
+    rng = np.random.default_rng(0)
+    posterior = rng.dirichlet(np.ones(3), 200).round(2)  # rows need not sum to one
+    truth = rng.choice(CLASSES, 200)
+    each = [roc_auc_score(truth == c, posterior[:, i]) for i, c in enumerate(CLASSES)]
+    found = evaluation.roc_auc(make_predictions(truth, posterior))
+    assert found == pytest.approx(np.mean(each), abs=1e-12)
+
+
+def test_means_of_tables_are_geometric_and_follow_the_clips_names():
+    first = make_predictions(["sad", "happy"], [[0.1, 0.1, 0.8], [0.2, 0.6, 0.2]])
+    second = make_predictions(["sad", "happy"], [[0.1, 0.0, 0.9], [0.2, 0.2, 0.6]])
+    mean = evaluation.mean_of_tables([first, second.iloc[::-1]])
+    assert mean["clip_id"].tolist() == ["c0", "c1"]
+    roots = np.sqrt([[0.01, 0.1 * evaluation.MEAN_FLOOR, 0.72], [0.04, 0.12, 0.12]])
+    expected = roots / roots.sum(1, keepdims=True)
+    np.testing.assert_allclose(mean[list(CLASSES)], expected, rtol=1e-9)
+
+
+def test_bootstrap_samples_draw_each_unit_once_on_average_and_depend_on_the_seed():
+    drawn = evaluation.resampled_units(5, resamples=4000, seed=3)
+    assert drawn.shape == (4000, 5)
+    counts = np.stack([np.bincount(row, minlength=5) for row in drawn])
+    np.testing.assert_allclose(counts.mean(0), 1, atol=0.06)
+    np.testing.assert_allclose(counts.var(0), 1 - 1 / 5, atol=0.08)
+    np.testing.assert_array_equal(drawn, evaluation.resampled_units(5, 4000, 3))
+    assert (drawn != evaluation.resampled_units(5, 4000, 4)).any()
+
+
 def test_a_truth_that_is_no_class_is_an_error():
     with pytest.raises(ValueError, match="bored"):
         evaluation.scores(make_predictions(["bored"], certain(["sad"])))
