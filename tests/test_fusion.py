@@ -120,9 +120,13 @@ def test_streams_that_never_met_are_weighed_between_redundant_and_independent(st
 
 
 def test_no_single_stream_has_a_veto():
-    fitted = fusion_emorec.LogLinearFusion(("a", "b"), {"x": 1.0, "y": 1.0}, {})
-    certain = {"x": np.array([1.0, 0.0]), "y": np.array([0.1, 0.9])}
-    assert fitted.apply(certain)[1] > 0
+    fitted = fusion_emorec.LogLinearFusion(("a", "b"), dict.fromkeys("xyz", 1.0), {})
+    certain_of_a, certain_of_b = np.array([1.0, 0.0]), np.array([0.0, 1.0])
+    outvoted = fitted.apply({"x": certain_of_a, "y": certain_of_b, "z": certain_of_b})
+    assert outvoted[1] > 0.99
+    np.testing.assert_allclose(fitted.apply({"x": certain_of_a, "y": certain_of_b}), 0.5)
+    doubted = fitted.apply({"x": certain_of_a, "y": np.array([0.1, 0.9])})
+    assert 0 < doubted[1] < 0.01
 
 
 def test_clip_weights_count_as_repetitions(streams):

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from scipy.stats import binomtest
 
 from emorec.corpora import ravdess
 from emorec.evaluation import scores as evaluation
@@ -45,7 +46,7 @@ def ravdess_facts(clip_ids: pd.Series) -> pd.DataFrame:
     return table.assign(statement=table["statement"].map(_STATEMENTS))
 
 
-def judged(predictions: pd.DataFrame) -> pd.DataFrame:
+def verdicts(predictions: pd.DataFrame) -> pd.DataFrame:
     """Return `speaker`, `truth`, `verdict`, `confidence` (0 to 1) and `right` of each clip."""
     classes = list(evaluation.classes_of(predictions))
     table = predictions[["speaker", "truth"]].copy()
@@ -86,13 +87,14 @@ def scores_by(
         speaker there is nothing to resample: its interval is that of independent clips
         (Wilson 1927).
     """
-    table = judged(predictions)
+    table = verdicts(predictions)
     samples = _accuracy_samples(table, groups, resamples, seed)
     rows = []
     for name, clips in table.groupby(groups):
         low, high = samples[name].quantile([0.025, 0.975])
         if clips["speaker"].nunique() == 1:
-            low, high = _wilson_interval(int(clips["right"].sum()), len(clips))
+            proportion = binomtest(int(clips["right"].sum()), len(clips))
+            low, high = proportion.proportion_ci(method="wilson")
         rows.append(
             {
                 "group": name,
@@ -108,14 +110,6 @@ def scores_by(
             }
         )
     return pd.DataFrame(rows).set_index("group")
-
-
-def _wilson_interval(hits: int, clips: int, z: float = 1.96) -> tuple[float, float]:
-    share = hits / clips
-    centre = (share + z**2 / (2 * clips)) / (1 + z**2 / clips)
-    half = z * np.sqrt(share * (1 - share) / clips + z**2 / (4 * clips**2)) / (1 + z**2 / clips)
-    # Rounding must not leave the share itself outside where all or none are right.
-    return min(centre - half, share), max(centre + half, share)
 
 
 def gap(
@@ -136,7 +130,7 @@ def gap(
     Raises:
         ValueError: If there are not exactly two groups.
     """
-    table = judged(predictions)
+    table = verdicts(predictions)
     accuracy = table["right"].groupby(groups).mean().sort_values()
     if len(accuracy) != 2:
         raise ValueError(
@@ -165,7 +159,7 @@ def permuted_accuracies(
     Returns:
         float (permutations,), accuracies.
     """
-    table = judged(predictions)
+    table = verdicts(predictions)
     codes = {name: i for i, name in enumerate(evaluation.classes_of(predictions))}
     truth, verdict = (table[name].map(codes).to_numpy() for name in ("truth", "verdict"))
     rows_of = list(table.reset_index(drop=True).groupby("speaker").indices.values())

@@ -205,12 +205,12 @@ def cover(faces: np.ndarray, share: float, side: str) -> np.ndarray:
     return covered
 
 
-Judge = Callable[[Callable[[np.ndarray], np.ndarray]], np.ndarray]
+Predict = Callable[[Callable[[np.ndarray], np.ndarray]], np.ndarray]
 """Given what is done to each recording, returns the posteriors (n, classes) of all."""
 
 
-def voice_judge(network: Network, sounds: Sequence[np.ndarray]) -> Judge:
-    """Judge sounds, (n,) float32 each, as the recogniser does; uniform where all is silent."""
+def voice_predictor(network: Network, sounds: Sequence[np.ndarray]) -> Predict:
+    """Predict sounds, (n,) float32 each, as the recogniser does; uniform where all is silent."""
     classes = len(network.spec.classes)
 
     def posterior(sound: np.ndarray) -> np.ndarray:
@@ -223,16 +223,16 @@ def voice_judge(network: Network, sounds: Sequence[np.ndarray]) -> Judge:
     return cache(lambda step: np.stack([posterior(step(sound)) for sound in sounds]))
 
 
-def face_judge(network: Network, faces: np.ndarray, batch: int = 64) -> Judge:
-    """Judge grey faces, uint8 (n, size, size); a step changes all of them at once."""
+def face_predictor(network: Network, faces: np.ndarray, batch: int = 64) -> Predict:
+    """Predict grey faces, uint8 (n, size, size); a step changes all of them at once."""
 
     @cache
-    def judge(step: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    def predict(step: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
         changed = step(faces)
         parts = [changed[start : start + batch] for start in range(0, len(changed), batch)]
         return np.concatenate([network.predict(standardize_faces(part)) for part in parts])
 
-    return judge
+    return predict
 
 
 def sound_clips(count: int, seed: int = 0) -> dict[str, pd.DataFrame]:
@@ -326,7 +326,7 @@ FACE_CHANGES = (
 def curve(
     change: Change,
     clips: pd.DataFrame,
-    judge: Judge,
+    predict: Predict,
     classes: Sequence[str],
     resamples: int = RESAMPLES,
 ) -> pd.DataFrame:
@@ -335,7 +335,7 @@ def curve(
     Args:
         change: What is done to the recordings.
         clips: `clip_id`, `speaker`, `emotion` (in `COMMON7`).
-        judge: From `voice_judge` or `face_judge`.
+        predict: From `voice_predictor` or `face_predictor`.
         classes: Of the posteriors.
         resamples: For the intervals, over speakers.
 
@@ -347,7 +347,7 @@ def curve(
         steps[f"{level:g}"] = lambda recording, level=level: change.apply(recording, level)
     rows = []
     for level, step in steps.items():
-        posterior = fold(judge(step), classes, COMMON7)
+        posterior = fold(predict(step), classes, COMMON7)
         table = prediction_table(clips, posterior, COMMON7, 0)
         everyone = pd.Series("all", index=table.index)
         found = scores_by(table, everyone, resamples).loc["all", ["accuracy", "low", "high"]]

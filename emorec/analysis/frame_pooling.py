@@ -4,11 +4,13 @@ Each rule takes (frames, classes) posteriors of one clip and returns (classes,),
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 import pandas as pd
 
 from emorec.evaluation.scores import KEYS, intervals, scores
+from emorec.posteriors import log_mean
 
 _FLOOR = 1e-6
 
@@ -41,18 +43,13 @@ def confidence_weighted_mean(posteriors: np.ndarray) -> np.ndarray:
     return _normalised(weights @ posteriors)
 
 
-def log_mean(posteriors: np.ndarray) -> np.ndarray:
-    """Average the logarithms: frames taken as independent witnesses of equal weight."""
-    logs = np.log(np.maximum(posteriors, _FLOOR)).mean(0)
-    return _normalised(np.exp(logs - logs.max()))
-
-
 RULES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "mean": mean,
     "median": median,
     "mode": mode,
     "confidence-weighted mean": confidence_weighted_mean,
-    "log-mean": log_mean,
+    # Frames taken as independent witnesses of equal weight.
+    "log-mean": partial(log_mean, floor=_FLOOR),
 }
 
 

@@ -21,7 +21,7 @@ import pandas as pd
 
 from emorec.faces.alignment import eye_centres
 from emorec.faces.detector import FaceDetector, HaarSetting
-from emorec.faces.landmarks import LandmarkPredictor
+from emorec.faces.landmarks import LandmarkPredictor, to_haar_box
 from emorec.faces.tracker import FaceTracker
 from emorec.media.reader import read_frames
 
@@ -61,7 +61,7 @@ class Sample:
 
 
 def collect_samples(paths: Iterable[str | Path], every: int = 30) -> list[Sample]:
-    """Follow the face through clips, and keep every so-manieth frame with its landmarks.
+    """Follow the face through clips, and keep frames at equal distances with their landmarks.
 
     Args:
         paths: The clips.
@@ -76,7 +76,7 @@ def collect_samples(paths: Iterable[str | Path], every: int = 30) -> list[Sample
 def compare_settings(
     samples: list[Sample], settings: Mapping[str, HaarSetting], rounds: int = 1
 ) -> pd.DataFrame:
-    """Judge settings on the same frames.
+    """Compare settings on the same frames.
 
     Every frame is searched with all settings in turn, so that whatever else the machine does
     strikes all of them alike.
@@ -176,19 +176,12 @@ def find_landmarks(frame: np.ndarray) -> np.ndarray | None:
     """
     detector, predictor = _dlib()
     faces = detector(frame)
-    return predictor.predict(frame, _as_haar_box(faces[0])) if len(faces) == 1 else None
+    return predictor.predict(frame, to_haar_box(faces[0])) if len(faces) == 1 else None
 
 
 @functools.cache
 def _dlib() -> tuple[dlib.fhog_object_detector, LandmarkPredictor]:
     return dlib.get_frontal_face_detector(), LandmarkPredictor()
-
-
-def _as_haar_box(face: dlib.rectangle) -> np.ndarray:
-    """The box that `LandmarkPredictor` turns back into dlib's own: it shrinks and lowers it."""
-    side = face.width() / 0.9
-    centre_x, centre_y = face.center().x, face.center().y - 0.03 * side
-    return np.array([centre_x - side / 2, centre_y - side / 2, side, side])
 
 
 def _of_clip(path: str, every: int) -> list[Sample]:

@@ -126,8 +126,8 @@ def centre(
 
 def _fit(features: np.ndarray, truth: np.ndarray):
     # Fitted in closed form, and on landmarks a point better than logistic regression.
-    judge = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=_SHRINKAGE)
-    return make_pipeline(StandardScaler(), judge).fit(features, truth)
+    classifier = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=_SHRINKAGE)
+    return make_pipeline(StandardScaler(), classifier).fit(features, truth)
 
 
 def out_of_fold_accuracy(
@@ -140,18 +140,18 @@ def out_of_fold_accuracy(
     test_draws: int = _TEST_DRAWS,
     seed: int = 0,
 ) -> pd.Series:
-    """Judge each block of speakers by a linear discriminant analysis trained on the others.
+    """Predict each block of speakers by a linear discriminant analysis trained on the others.
 
     Training speakers are centred as the new one will be, by as many clips, so that the model
-    knows how far the estimate can be trusted. A clip that was given is not judged in that draw;
-    where neutral clips are given, no neutral clip is judged at all, whatever the count.
+    knows how far the estimate can be trusted. A clip that was given is not scored in that draw;
+    where neutral clips are given, no neutral clip is scored at all, whatever the count.
 
     Args:
         features: (n, d).
         takes: `speaker` and `emotion`, one row each.
         count: How many clips of a new speaker are given.
         given: `UNLABELLED` or `NEUTRAL`.
-        blocks: Actors that are judged together.
+        blocks: Actors that are predicted together.
         test_draws: How often the given clips are drawn anew.
         seed: Of the draws.
 
@@ -161,7 +161,7 @@ def out_of_fold_accuracy(
     speakers, truth = takes["speaker"].to_numpy(), takes["emotion"].to_numpy()
     neutral = truth == NEUTRAL
     usable = neutral if given == NEUTRAL else np.ones(len(takes), bool)
-    unjudged = neutral if given == NEUTRAL else np.zeros(len(takes), bool)
+    unscored = neutral if given == NEUTRAL else np.zeros(len(takes), bool)
     rng = np.random.default_rng(seed)
     parts = []
     for _, train, test in speaker_folds(takes["speaker"], blocks):
@@ -176,7 +176,7 @@ def out_of_fold_accuracy(
         model = _fit(np.concatenate(draws), np.tile(truth[train], len(draws)))
         for _ in range(test_draws if count else 1):
             centred, drawn = centre(features[test], speakers[test], usable[test], mean, count, rng)
-            counted = ~(drawn | unjudged[test])
+            counted = ~(drawn | unscored[test])
             right = model.predict(centred) == truth[test]
             parts.append(pd.Series(right[counted], index=speakers[test][counted]))
     return pd.concat(parts).groupby(level=0).mean()
@@ -211,9 +211,9 @@ def study(
 def shipped_accuracy(
     predictions: pd.DataFrame, count: int, given: str = UNLABELLED, draws: int = 20, seed: int = 0
 ) -> pd.Series:
-    """Judge out-of-fold predictions after `emorec.calibration`, as the recogniser does it.
+    """Score out-of-fold predictions after `emorec.calibration`, as the recogniser does it.
 
-    What is usual is learned from the other folds' speakers. Clips that were given are not judged,
+    What is usual is learned from the other folds' speakers. Clips that were given are not scored,
     and where neutral ones are given, no neutral clip is.
 
     Args:
@@ -230,7 +230,7 @@ def shipped_accuracy(
     right_class = [evaluation.classes_of(predictions).index(name) for name in predictions["truth"]]
     neutral = (predictions["truth"] == NEUTRAL).to_numpy()
     usable = neutral if given == NEUTRAL else np.ones(len(neutral), bool)
-    unjudged = neutral if given == NEUTRAL else np.zeros(len(neutral), bool)
+    unscored = neutral if given == NEUTRAL else np.zeros(len(neutral), bool)
     rng, accuracy = np.random.default_rng(seed), {}
     for (fold, person), rows in predictions.groupby(["fold", "speaker"]).indices.items():
         usual = calibration.mean_log(posteriors[predictions["fold"] != fold])
@@ -238,12 +238,12 @@ def shipped_accuracy(
         for _ in range(draws if count else 1):
             pool = rows[usable[rows]]
             clips = rng.choice(pool, min(count, len(pool)), replace=False)
-            judged = np.setdiff1d(rows[~unjudged[rows]], clips)
-            found = posteriors[judged]
+            scored = np.setdiff1d(rows[~unscored[rows]], clips)
+            found = posteriors[scored]
             if count:
                 bias = calibration.personal_bias(posteriors[clips], usual)
                 found = calibration.without_bias(found, bias)
-            shares.append((found.argmax(1) == np.asarray(right_class)[judged]).mean())
+            shares.append((found.argmax(1) == np.asarray(right_class)[scored]).mean())
         accuracy[person] = np.mean(shares)
     return pd.Series(accuracy)
 
@@ -276,10 +276,8 @@ def study_shipped(
 
 def _with_intervals(by_count: Mapping[int, pd.Series], resamples: int) -> pd.DataFrame:
     """Turn each speaker's accuracy by count into means and gains over the first, bootstrapped."""
-    rng = np.random.default_rng(0)
-    people = len(next(iter(by_count.values())))
-    drawn = rng.integers(0, people, (resamples, people))
     first, rows = next(iter(by_count.values())).to_numpy(), []
+    drawn = evaluation.resampled_units(len(first), resamples)
     for count, accuracy in by_count.items():
         values = accuracy.to_numpy()
         low, high = np.quantile(values[drawn].mean(1), [0.025, 0.975])

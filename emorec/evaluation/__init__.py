@@ -1,1 +1,1 @@
-"""Who is judged by whom (`splits`), how well (`scores`), and the evidence of it."""
+"""Who is predicted by whom (`splits`), how well (`scores`), and the evidence of it."""

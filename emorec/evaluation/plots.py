@@ -44,7 +44,7 @@ def plot_confusion_counts(
 
 
 def plot_matrix(axes: Axes, scores: pd.DataFrame, title: str) -> None:
-    """Draw a score of every pair of corpora: rows trained on, columns judged, in percent.
+    """Draw a score of every pair of corpora: rows trained on, columns tested on, in percent.
 
     Args:
         axes: Where to draw.

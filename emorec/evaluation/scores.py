@@ -10,6 +10,10 @@ import numpy as np
 import pandas as pd
 
 from emorec.emotions import VOCABULARIES, fold, fold_matrix
+from emorec.posteriors import log_mean
+
+MEAN_FLOOR = 1e-7
+"""Smallest probability that `mean_of_tables` takes at its word: tables have five decimals."""
 
 KEYS = ["clip_id", "speaker", "fold", "truth"]
 
@@ -88,6 +92,24 @@ def scores(predictions: pd.DataFrame) -> dict[str, float]:
     return _scores(*_codes(predictions))
 
 
+def resampled_units(units: int, resamples: int = 1000, seed: int = 0) -> np.ndarray:
+    """Draw units with replacement, as many as there are: every bootstrap here begins so.
+
+    Args:
+        units: How many there are: speakers, as a rule.
+        resamples: Number of bootstrap samples.
+        seed: Of the draws.
+
+    Returns:
+        int (resamples, units), row numbers of units.
+
+    Example:
+        >>> resampled_units(3, resamples=2).shape
+        (2, 3)
+    """
+    return np.random.default_rng(seed).integers(0, units, (resamples, units))
+
+
 def intervals(
     predictions: pd.DataFrame, resamples: int = 1000, seed: int = 0, unit: str = "speaker"
 ) -> dict[str, list[float]]:
@@ -104,10 +126,8 @@ def intervals(
     rows_of = list(predictions.reset_index(drop=True).groupby(unit).indices.values())
     one_each = len(rows_of) == len(truth)
     row_of = np.concatenate(rows_of)
-    rng = np.random.default_rng(seed)
     samples = []
-    for _ in range(resamples):
-        drawn = rng.integers(0, len(rows_of), len(rows_of))
+    for drawn in resampled_units(len(rows_of), resamples, seed):
         # Thousands of units of one row each are picked at once, for speed.
         rows = row_of[drawn] if one_each else np.concatenate([rows_of[i] for i in drawn])
         samples.append(_scores(truth[rows], posterior[rows]))
@@ -141,7 +161,7 @@ def of_speakers(predictions: pd.DataFrame, speakers: Sequence[str]) -> pd.DataFr
 
 
 def mean_of_tables(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """Return one table for several that judge the same clips: normalised geometric means.
+    """Return one table for several of the same clips: normalised geometric means.
 
     Args:
         tables: Prediction tables, joined by `clip_id`; the first gives the order and the folds.
@@ -150,12 +170,9 @@ def mean_of_tables(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
     if len(tables) == 1:
         return tables[0]
     first, classes = tables[0], list(classes_of(tables[0]))
-    logs = [
-        np.log(np.maximum(table.set_index("clip_id").loc[first["clip_id"], classes], 1e-7))
-        for table in tables
-    ]
-    mean = np.exp(np.mean(logs, axis=0))
-    return first.assign(**dict(zip(classes, (mean / mean.sum(1, keepdims=True)).T, strict=True)))
+    each = [table.set_index("clip_id").loc[first["clip_id"], classes] for table in tables]
+    mean = log_mean(np.stack(each), floor=MEAN_FLOOR)
+    return first.assign(**dict(zip(classes, mean.T, strict=True)))
 
 
 def roc_auc(predictions: pd.DataFrame) -> float:
@@ -170,18 +187,17 @@ def roc_auc(predictions: pd.DataFrame) -> float:
         >>> roc_auc(table)
         1.0
     """
+    # Imported here: the page shows scores, and is installed without scikit-learn.
+    from sklearn.metrics import roc_auc_score
+
     truth, posterior = _codes(predictions)
-    areas = []
-    for code, name in enumerate(classes_of(predictions)):
-        is_class = truth == code
-        positive, negative = int(is_class.sum()), int((~is_class).sum())
-        if not positive or not negative:
+    clips_of = np.bincount(truth, minlength=posterior.shape[1])
+    for name, clips in zip(classes_of(predictions), clips_of, strict=True):
+        if clips in (0, len(truth)):
             raise ValueError(
-                f"{positive} of {len(truth)} clips are {name!r}: no ROC curve. Remedy: judge clips "
+                f"{clips} of {len(truth)} clips are {name!r}: no ROC curve. Remedy: predict clips "
                 "of every class, or drop the column of a class that cannot occur."
             )
-        # Mann-Whitney's statistic; equal posteriors share their rank.
-        ranks = pd.Series(posterior[:, code]).rank().to_numpy()
-        above = ranks[is_class].sum() - positive * (positive + 1) / 2
-        areas.append(above / (positive * negative))
-    return float(np.mean(areas))
+    # One column per class: rows of five decimals need not sum to one, as "ovr" demands.
+    is_class = np.eye(len(clips_of), dtype=int)[truth]
+    return float(roc_auc_score(is_class, posterior, average="macro"))

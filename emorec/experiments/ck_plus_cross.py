@@ -34,7 +34,7 @@ SHIFTS_PX = np.arange(-6, 6.5, 0.5)
 MEAN_FACES = 6000
 
 
-def mean_face(faces: np.ndarray) -> np.ndarray:
+def mean_picture(faces: np.ndarray) -> np.ndarray:
     """Return the mean of standardised faces and their mirror images, float32 (size, size)."""
     mean = standardize_faces(faces).mean(0)[..., 0]
     return (mean + mean[:, ::-1]) / 2
@@ -205,7 +205,8 @@ def run(
     )
     six = answer(posteriors[head])
     zoom, shift_px, alike = best_zoom(
-        mean_face(ck[1]), mean_face(pixels[np.flatnonzero(trained)[:MEAN_FACES]])
+        mean_picture(ck[1]),
+        mean_picture(pixels[np.flatnonzero(trained)[:MEAN_FACES]]),
     )
     rescaled = np.stack([zoomed(face, zoom, shift_px) for face in ck[1]])
     at_zoom = of_faces(ck[0], answer(head_posteriors(network, rescaled)[head]))

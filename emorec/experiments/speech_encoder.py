@@ -13,7 +13,6 @@ import argparse
 import copy
 import dataclasses
 import json
-import math
 import re
 import sys
 import time
@@ -141,14 +140,6 @@ def _window(rng: np.random.Generator, samples: np.ndarray, length: int) -> np.nd
     return voice_features.fit_length(samples[start : start + length], length)
 
 
-def _share_of_peak(step: int, steps: int) -> float:
-    """Learning rate at a step: 10 % linear warm-up, then a cosine to zero."""
-    warmup = max(1, steps // 10)
-    if step < warmup:
-        return (step + 1) / warmup
-    return 0.5 + 0.5 * math.cos(math.pi * (step - warmup) / max(1, steps - warmup))
-
-
 def _fit(classifier, statistics, codes: np.ndarray, recipe: Recipe) -> list[float]:
     """Minimise the cross-entropy; `statistics(rng, rows)` gives a batch's."""
     torch = require("torch")
@@ -160,8 +151,9 @@ def _fit(classifier, statistics, codes: np.ndarray, recipe: Recipe) -> list[floa
     groups += [{"params": top, "lr": recipe.encoder_learning_rate}] if top else []
     optimizer = torch.optim.AdamW(groups, weight_decay=recipe.weight_decay)
     batches = max(1, len(codes) // recipe.batch_size)
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda step: _share_of_peak(step, recipe.epochs * batches)
+    steps = recipe.epochs * batches
+    schedule = require("transformers").get_cosine_schedule_with_warmup(
+        optimizer, num_warmup_steps=steps // 10, num_training_steps=steps
     )
     criterion = torch.nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
     truth = torch.from_numpy(np.asarray(codes, np.int64)).to(head[0].device)
@@ -204,8 +196,8 @@ class Takes:
         return np.array([RAVDESS8.index(emotion) for emotion in self.table["emotion"]])
 
 
-def judge_frozen(encoder: SpeechEncoder, takes: Takes, train, test, recipe: Recipe, folder: Path):
-    """Train a head on the frozen encoder with some takes, and judge others.
+def predict_frozen(encoder: SpeechEncoder, takes: Takes, train, test, recipe: Recipe, folder: Path):
+    """Train a head on the frozen encoder with some takes, and predict others.
 
     Args:
         encoder: As it was loaded.
@@ -224,12 +216,12 @@ def judge_frozen(encoder: SpeechEncoder, takes: Takes, train, test, recipe: Reci
     return posteriors(classifier, takes.statistics[test])
 
 
-def judge_fine_tuned(
+def predict_fine_tuned(
     encoder: SpeechEncoder, takes: Takes, train, test, recipe: Recipe, folder: Path
 ):
-    """Train head and top layers with some takes, and judge others, all from whole takes.
+    """Train head and top layers with some takes, and predict others, all from whole takes.
 
-    Arguments and result as those of `judge_frozen`; `takes.statistics` is not read, and the
+    Arguments and result as those of `predict_frozen`; `takes.statistics` is not read, and the
     encoder given is copied, so that each fold starts from the same weights.
     """
     own = dataclasses.replace(encoder, network=copy.deepcopy(encoder.network))
@@ -245,7 +237,7 @@ def _placed(classifier: torch.nn.ModuleDict) -> torch.nn.ModuleDict:
     return classifier.to("cuda" if require("torch").cuda.is_available() else "cpu")
 
 
-METHODS: dict[str, Callable] = {"frozen": judge_frozen, "fine_tuned": judge_fine_tuned}
+METHODS: dict[str, Callable] = {"frozen": predict_frozen, "fine_tuned": predict_fine_tuned}
 RECIPES = {"frozen": Recipe(), "fine_tuned": Recipe(epochs=12, batch_size=8)}
 
 
@@ -276,7 +268,7 @@ def run_blocks(
     recipe: Recipe | None = None,
     blocks: Sequence[Sequence[int]] = RAVDESS_BLOCKS,
 ) -> pd.DataFrame:
-    """Judge every block of actors by a classifier that was trained on all others.
+    """Predict every block of actors by a classifier that was trained on all others.
 
     A fold whose predictions lie in the work folder is not trained again.
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from emorec.paths import landmarks_path
 
-__all__ = ["LandmarkPredictor"]
+__all__ = ["LandmarkPredictor", "from_haar_box", "to_haar_box"]
 
 # dlib's predictor was trained inside the boxes of dlib's own detector, which are a little smaller
 # and lower than Haar's. On RAVDESS's published landmarks of actor 05 this brings the mean distance
@@ -40,10 +40,29 @@ class LandmarkPredictor:
         Returns:
             (68, 2) float32: x, y in pixels of the frame.
         """
-        x, y, width, height = (float(value) for value in box)
-        side = _BOX_SHRINK * width
-        left = round(x + (width - side) / 2)
-        top = round(y + (height - side) / 2 + _BOX_SHIFT * height)
-        right, bottom = round(left + side), round(top + side)
-        shape = self._predictor(frame, dlib.rectangle(left, top, right, bottom))
+        shape = self._predictor(frame, from_haar_box(box))
         return np.array([(point.x, point.y) for point in shape.parts()], np.float32)
+
+
+def from_haar_box(box: np.ndarray) -> dlib.rectangle:
+    """Return where dlib's detector would have seen the face of a Haar box: smaller and lower.
+
+    Args:
+        box: x, y, width, height in pixels.
+    """
+    x, y, width, height = (float(value) for value in box)
+    side = _BOX_SHRINK * width
+    left = round(x + (width - side) / 2)
+    top = round(y + (height - side) / 2 + _BOX_SHIFT * height)
+    return dlib.rectangle(left, top, round(left + side), round(top + side))
+
+
+def to_haar_box(face: dlib.rectangle) -> np.ndarray:
+    """Return the square Haar box that `from_haar_box` turns into this face, but for rounding.
+
+    Returns:
+        float (4,): x, y, width, height in pixels.
+    """
+    side = face.width() / _BOX_SHRINK
+    centre = face.center()
+    return np.array([centre.x - side / 2, centre.y - (0.5 + _BOX_SHIFT) * side, side, side])

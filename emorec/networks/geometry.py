@@ -1,4 +1,4 @@
-"""The geometry network: statistics of aligned landmarks over time, judged by a few small MLPs.
+"""The geometry network: statistics of aligned landmarks over time, classified by a few small MLPs.
 
 Statistics pooling comes first, so that training runs on vectors instead of sequences: the
 part with weights, `build_head`, learns from statistics of augmented windows, and

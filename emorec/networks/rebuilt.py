@@ -1,7 +1,9 @@
-"""The reference project's three networks, layer by layer, for comparison with ours.
+"""Networks of published projects, layer by layer, for comparison with ours.
 
-gianscuri/Emotion-Recognition_SER-FER_RAVDESS describes them; their numbers of parameters, 296,903
-and 387,335 for the voice and 2,030,215 for the face with seven classes, are met exactly.
+Of gianscuri/Emotion-Recognition_SER-FER_RAVDESS two for the voice, one for faces and frames, and
+one on pre-trained MobileNetV2: with seven classes the first three have 296,903, 387,335 and
+2,030,215 parameters, as published. Of Ouma487/Emotion-recognition two for the faces of CK+; of
+Emotion-Recognition-using-Facial-and-Speech-Features MobileNetV2 for those of FER-2013.
 """
 
 import contextlib
@@ -11,6 +13,9 @@ import keras
 from keras import layers
 
 from emorec.features.face import FACE_SIZE_PX
+
+TRANSFER_SIDE_PX, _TRANSFER_WIDTH = 96, 0.35
+"""Side to which `build_transfer_network` resizes pictures; its share of MobileNetV2's width."""
 
 
 def build_voice_1d(
@@ -76,7 +81,7 @@ def build_voice_2d(
 
 def _normalize(x):
     # Keras averages over the last 100 batches, which is more than a small corpus has in its first
-    # epochs: the averages that judging uses would still stand near where they began.
+    # epochs: the averages that prediction uses would still stand near where they began.
     return layers.BatchNormalization(momentum=0.9)(x)
 
 
@@ -96,6 +101,26 @@ def build_face(classes: int = 7, size_px: int = 112) -> keras.Model:
     x = layers.Dropout(0.6)(x)
     outputs = layers.Dense(classes, activation="softmax", dtype="float32")(x)
     return keras.Model(inputs, outputs, name="reference_face")
+
+
+def build_transfer_network(classes: int = 6, size_px: int = 112) -> keras.Model:
+    """Build MobileNetV2 (Sandler et al. 2018) with a new head.
+
+    The preprocessing is part of the network: grey in [0, 1] becomes three channels in [-1, 1],
+    which is what these weights expect. (The reference project fed [0, 1] to a network that
+    expects 0 to 255.) The weights are fetched by Keras, which checks them, and then stay
+    frozen; where there is no network connection, all layers are trained from scratch instead.
+
+    Returns:
+        A model from (batch, size_px, size_px, 1), grey in [0, 1], to (batch, classes).
+    """
+    inputs = layers.Input((size_px, size_px, 1), name="picture")
+    x = layers.Resizing(TRANSFER_SIDE_PX, TRANSFER_SIDE_PX)(inputs)
+    x = layers.Rescaling(2.0, offset=-1.0)(layers.Concatenate()([x, x, x]))
+    base = _base("imagenet")
+    x = layers.Dropout(0.3)(base(x))
+    outputs = layers.Dense(classes, activation="softmax", dtype="float32")(x)
+    return keras.Model(inputs, outputs, name=f"mobilenet_v2_{base.name}")
 
 
 def build_conv1(classes: int = 6, size_px: int = FACE_SIZE_PX) -> keras.Model:
@@ -157,36 +182,12 @@ def build_mobilenet_v2(
     return keras.Model(inputs, outputs, name="mobilenet_v2")
 
 
-SIDE_PX = 96
-_WIDTH = 0.35
-
-
-def build_transfer_network(classes: int = 6, size_px: int = 112) -> keras.Model:
-    """Build MobileNetV2 (Sandler et al. 2018) with a new head.
-
-    The preprocessing is part of the network: grey in [0, 1] becomes three channels in [-1, 1],
-    which is what these weights expect. (The reference project fed [0, 1] to a network that
-    expects 0 to 255.) The weights are fetched by Keras, which checks them, and then stay
-    frozen; where there is no network connection, all layers are trained from scratch instead.
-
-    Returns:
-        A model from (batch, size_px, size_px, 1), grey in [0, 1], to (batch, classes).
-    """
-    inputs = layers.Input((size_px, size_px, 1), name="picture")
-    x = layers.Resizing(SIDE_PX, SIDE_PX)(inputs)
-    x = layers.Rescaling(2.0, offset=-1.0)(layers.Concatenate()([x, x, x]))
-    base = _base("imagenet")
-    x = layers.Dropout(0.3)(base(x))
-    outputs = layers.Dense(classes, activation="softmax", dtype="float32")(x)
-    return keras.Model(inputs, outputs, name=f"mobilenet_v2_{base.name}")
-
-
 def _base(weights: str | None) -> keras.Model:
-    shape = (SIDE_PX, SIDE_PX, 3)
+    shape = (TRANSFER_SIDE_PX, TRANSFER_SIDE_PX, 3)
     try:
         with contextlib.redirect_stdout(io.StringIO()):  # Keras tells of its download there
             base = keras.applications.MobileNetV2(
-                shape, alpha=_WIDTH, include_top=False, weights=weights, pooling="avg"
+                shape, alpha=_TRANSFER_WIDTH, include_top=False, weights=weights, pooling="avg"
             )
     except Exception:  # Keras raises a bare Exception when a download fails
         if weights is None:

@@ -141,6 +141,9 @@ def build_classifier(
 ) -> torch.nn.ModuleDict:
     """Put a head on an encoder.
 
+    By hand, though transformers has `AutoModelForAudioClassification` with layer weights: that one
+    pools the mean alone, and the deviation over time tells emotions too.
+
     Args:
         encoder: Not copied: fine-tuning changes it.
         classes: What the head tells apart.
@@ -217,7 +220,7 @@ def encode(encoder: SpeechEncoder, sounds: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def logits(classifier: torch.nn.ModuleDict, statistics: torch.Tensor) -> torch.Tensor:
-    """Blend the layers' statistics and judge them.
+    """Blend the layers' statistics and classify them.
 
     Args:
         classifier: From `build_classifier`.
@@ -228,11 +231,6 @@ def logits(classifier: torch.nn.ModuleDict, statistics: torch.Tensor) -> torch.T
     """
     share = classifier["layer_weights"][0].softmax(0)
     return classifier["head"]((share[:, None] * statistics).sum(1))
-
-
-def layer_shares(classifier: torch.nn.ModuleDict) -> np.ndarray:
-    """Return how much each hidden state counts, float (layers,), summing to 1."""
-    return classifier["layer_weights"][0].detach().softmax(0).cpu().numpy()
 
 
 def posteriors(classifier: torch.nn.ModuleDict, statistics: np.ndarray) -> np.ndarray:

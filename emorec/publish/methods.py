@@ -147,7 +147,7 @@ def main() -> None:
         TIMES_FILE,
         {
             "command": "python -m emorec.publish.methods",
-            "what": "one window or face, ONNX Runtime, one thread, median of 30 rounds",
+            "what": "one window or face, ONNX Runtime, one thread, fastest of 30 rounds",
             "processor": platform.processor() or platform.machine(),
             "ms": times_ms,
         },

@@ -136,7 +136,7 @@ def speaker_means(
     return np.stack(means).astype(np.float32), speaker
 
 
-def synthetic_means(
+def synthetic_speaker_means(
     rng: np.random.Generator, means: np.ndarray, count: int, spread: float = 1.0
 ) -> np.ndarray:
     """Draw speakers' means from the normal distribution of those that are known.

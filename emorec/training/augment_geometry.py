@@ -16,19 +16,19 @@ from emorec.features.geometry import (
     join_features,
     relative_head,
 )
-from emorec.training.augment import speaker_means, synthetic_means
+from emorec.training.augment import speaker_means, synthetic_speaker_means
 
 _MIRROR_SHAPE = np.array([-1, 1], np.float32)
 _MIRROR_HEAD = np.array([-1, -1, 1, 1], np.float32)
 
 
 @dataclass(frozen=True)
-class Strength:
+class GeometryStrength:
     """How far augmentation goes; lengths in eye distances.
 
     Attributes:
         other_person: Share of the windows that get another person's neutral shape.
-        person_spread: Spread of made-up persons, 1 for that of the training speakers.
+        person_spread: Spread of synthetic speakers, 1 for that of the training speakers.
         own_shape: Deviation of a constant offset per point.
         head_turn: Deviation of the shift that a turn of the head gives the nearest point.
         expression: The deviation from neutral is scaled by up to 1 plus or minus this.
@@ -51,7 +51,7 @@ class WindowAugmenter:
     """Draws augmented windows of training takes.
 
     Faces differ more between persons than between emotions. As each speaker acts all
-    emotions, a speaker's mean shape is known; subtracting it and adding that of a made-up
+    emotions, a speaker's mean shape is known; subtracting it and adding that of a synthetic
     person, drawn from the normal distribution of the training speakers' mean shapes, leaves
     the expression alone and teaches the network to look past identity.
 
@@ -62,9 +62,12 @@ class WindowAugmenter:
     """
 
     def __init__(
-        self, tracks: Sequence[np.ndarray], takes: pd.DataFrame, strength: Strength | None = None
+        self,
+        tracks: Sequence[np.ndarray],
+        takes: pd.DataFrame,
+        strength: GeometryStrength | None = None,
     ):
-        self._strength = strength or Strength()
+        self._strength = strength or GeometryStrength()
         aligned = [align(track) for track in tracks]
         self._last = np.array([len(track) - 1 for track in tracks])
         self._shapes = _pad([shape for shape, _ in aligned])
@@ -107,9 +110,9 @@ class WindowAugmenter:
         return np.minimum(frames.astype(int), last[:, None])
 
     def _draw_neutral(self, rng, takes):
-        """Neutral shapes (n, 68, 2) of the persons whom the windows shall show."""
+        """Neutral shapes (n, 68, 2) of the persons whom the windows show."""
         strength = self._strength
-        drawn = synthetic_means(rng, self._neutral, len(takes), strength.person_spread)
+        drawn = synthetic_speaker_means(rng, self._neutral, len(takes), strength.person_spread)
         other = rng.random(len(takes)) < strength.other_person
         shape = np.where(other[:, None, None], drawn, self._neutral[self._speaker[takes]])
         turn = rng.normal(0, strength.head_turn, (len(takes), 1, 2))

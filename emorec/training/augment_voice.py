@@ -14,10 +14,10 @@ from emorec.training.augment import (
     colour,
     reverberate,
     speaker_means,
-    synthetic_means,
+    synthetic_speaker_means,
 )
 
-__all__ = ["Draw", "Strength", "VoiceAugmenter", "as_another_recording", "as_another_voice"]
+__all__ = ["Draw", "VoiceAugmenter", "VoiceStrength", "as_another_recording", "as_another_voice"]
 
 Draw = Callable[[np.random.Generator, int, int], np.ndarray]
 """Draws a window of a take: source of chance, row of the take, frames -> (bands, frames) dB."""
@@ -27,7 +27,7 @@ _VOICED_DB = 35.0
 
 
 @dataclass(frozen=True)
-class Strength:
+class VoiceStrength:
     """How far augmentation goes.
 
     Attributes:
@@ -58,7 +58,7 @@ class VoiceAugmenter:
 
     A voice's mean spectrum tells who speaks and what was recorded with, more than how it is
     meant. As each speaker acts all emotions, it is known; moving a take from its speaker's mean
-    to that of a made-up one, drawn from the normal distribution of the training speakers',
+    to that of a synthetic speaker, drawn from the normal distribution of the training speakers',
     leaves the emotion alone. `emorec.training.augment_geometry` does the same to faces.
 
     Frames are repeated or left out and bands moved by whole steps, never interpolated, and
@@ -74,9 +74,9 @@ class VoiceAugmenter:
         self,
         spectrograms: Sequence[np.ndarray],
         takes: pd.DataFrame,
-        strength: Strength | None = None,
+        strength: VoiceStrength | None = None,
     ):
-        self._strength = strength or Strength()
+        self._strength = strength or VoiceStrength()
         self._spectrograms = spectrograms
         means = [_voiced_mean(decibel) for decibel in spectrograms]
         self._means, self._speaker = speaker_means(means, takes)
@@ -93,7 +93,9 @@ class VoiceAugmenter:
         decibel = self._spectrograms[take]
         window = _cut(rng, decibel, frames, strength.tempo)
         if rng.random() < strength.other_voice:
-            other = synthetic_means(rng, self._means, 1)[0] - self._means[self._speaker[take]]
+            other = (
+                synthetic_speaker_means(rng, self._means, 1)[0] - self._means[self._speaker[take]]
+            )
             window = np.maximum(window + other[:, None], decibel.min())
         shift = int(rng.integers(-strength.shift_bands, strength.shift_bands + 1))
         window = _shift_bands(window, shift)

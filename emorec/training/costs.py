@@ -1,4 +1,4 @@
-"""What a network for still faces costs: time per face, size on disk, time per training picture."""
+"""What a network costs: time per input or clip, size on disk, time per training picture."""
 
 import tempfile
 import time
@@ -41,25 +41,29 @@ def fastest_ms(
     return min(took)
 
 
+def one_thread_session(file: Path) -> onnxruntime.InferenceSession:
+    """Load a network of one input into ONNX Runtime, on one thread as the recogniser does."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    return onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+
+
+def run(session: onnxruntime.InferenceSession, inputs: np.ndarray) -> list[np.ndarray]:
+    """Return a network's outputs for its one input, float32."""
+    return session.run(None, {session.get_inputs()[0].name: inputs})
+
+
 def face_ms_and_size(network: keras.Model) -> tuple[float, float]:
     """Return ms per single face in ONNX Runtime on one thread, and the file's megabytes.
 
     Args:
         network: In float32, from (batch, 48, 48, 1); with one output.
     """
-    import onnxruntime
-
     with tempfile.TemporaryDirectory() as folder:
         save_network(Path(folder), network)
         file = Path(folder, "model.onnx")
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        session = onnxruntime.InferenceSession(
-            str(file), options, providers=["CPUExecutionProvider"]
-        )
-        wanted = session.get_inputs()[0].name
         face = np.zeros((1, FACE_SIZE_PX, FACE_SIZE_PX, 1), np.float32)
-        took_ms = fastest_ms(lambda: session.run(None, {wanted: face}))
+        took_ms = fastest_ms(partial(run, one_thread_session(file), face))
         return took_ms, file.stat().st_size / 1e6
 
 
@@ -96,32 +100,18 @@ def measure_costs(trained: keras.Model, fresh: keras.Model) -> dict[str, float]:
     }
 
 
-_ROUNDS = 30
-
-
 def time_models(models: Path = MODELS) -> dict[str, float]:
     """Measure how long each committed network takes for one input: a window, or a face.
 
     Returns:
-        Folder -> ms, the median of some rounds with ONNX Runtime on one thread.
+        Folder -> ms, the fastest of some rounds with ONNX Runtime on one thread.
     """
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
     found = {}
     for file in sorted((*models.glob("*/model.onnx"), *models.glob("alternatives/*/model.onnx"))):
-        session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
-        inputs = session.get_inputs()[0]
-        shape = [n if isinstance(n, int) else 1 for n in inputs.shape]
-        example = {inputs.name: np.zeros(shape, np.float32)}
-        session.run(None, example)
-        taken_s = []
-        for _ in range(_ROUNDS):
-            start_s = time.perf_counter()
-            session.run(None, example)
-            taken_s.append(time.perf_counter() - start_s)
-        found[file.parent.name] = round(1000 * float(np.median(taken_s)), 2)
+        session = one_thread_session(file)
+        shape = [n if isinstance(n, int) else 1 for n in session.get_inputs()[0].shape]
+        took_ms = fastest_ms(partial(run, session, np.zeros(shape, np.float32)))
+        found[file.parent.name] = round(took_ms, 2)
     return found
 
 
@@ -131,19 +121,14 @@ def ms_per_clip(network: keras.Model, sound: np.ndarray, rounds: int = 15) -> fl
     Args:
         network: Trained.
         sound: float32 mono at 16 kHz.
-        rounds: The best of so many is taken.
+        rounds: The fastest of so many is taken.
     """
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
     with tempfile.TemporaryDirectory() as folder:
         save_network(Path(folder), fold_standardization(network))
-        session = onnxruntime.InferenceSession(Path(folder) / "model.onnx", options)
-    name = session.get_inputs()[0].name
-    times = []
-    for _ in range(rounds):
-        start = time.perf_counter()
+        session = one_thread_session(Path(folder) / "model.onnx")
+
+    def read_clip() -> np.ndarray:
         inputs, weights, _ = voice_training.windows_of([sound])
-        (posteriors,) = session.run(None, {name: inputs})
-        log_mean(posteriors, weights)
-        times.append(time.perf_counter() - start)
-    return 1e3 * min(times)
+        return log_mean(run(session, inputs)[0], weights)
+
+    return fastest_ms(read_clip, rounds)

@@ -18,7 +18,7 @@ from emorec.networks.geometry import assemble, build_head, build_statistics
 from emorec.paths import MODELS
 from emorec.posteriors import log_mean
 from emorec.training.augment_geometry import (
-    Strength,
+    GeometryStrength,
     WindowAugmenter,
     draw_rounds,
 )
@@ -84,7 +84,7 @@ def augmented_statistics(
     takes: pd.DataFrame, tracks: Sequence[np.ndarray], rounds: int, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return statistics of augmented windows, float32 (n, statistics), and their takes (n,)."""
-    augmenter = WindowAugmenter(tracks, takes, Strength())
+    augmenter = WindowAugmenter(tracks, takes, GeometryStrength())
     statistics = build_statistics()
     rows, found = [], []
     for chosen, windows in draw_rounds(augmenter, len(takes), rounds, seed):

@@ -184,6 +184,8 @@ def test_a_curve_begins_clean_and_falls_with_what_is_hidden():
     change = degradation.Change(
         "Left", "%", (0.25, 1.0), lambda f, x: degradation.cover(f, x, "left")
     )
-    found = degradation.curve(change, clips, degradation.face_judge(Brightness(), faces), CLASSES)
+    found = degradation.curve(
+        change, clips, degradation.face_predictor(Brightness(), faces), CLASSES
+    )
     assert found["level"].tolist() == ["clean", "0.25", "1"]
     assert found["accuracy"].tolist() == [1.0, 1.0, 0.5]

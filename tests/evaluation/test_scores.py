@@ -1,12 +1,9 @@
-"""Names, vocabularies, speaker-disjoint splits, and scores with their intervals."""
+"""Scores of prediction tables, with their intervals."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from emorec import emotions
-from emorec.corpora import ravdess
-from emorec.evaluation import model_card, splits
 from emorec.evaluation import scores as evaluation
 
 CLASSES = ("angry", "happy", "sad")
@@ -20,84 +17,6 @@ def make_predictions(truth, posterior, speakers=None):
 
 def certain(verdicts):
     return np.eye(3)[[CLASSES.index(v) for v in verdicts]] * 0.97 + 0.01
-
-
-@pytest.mark.parametrize("code, emotion", ravdess.EMOTION_CODES.items())
-def test_ravdess_names_tell_the_emotion(code, emotion):
-    facts = ravdess.parse_name(f"some/folder/01-01-{code}-02-02-01-05.mp4")
-    assert facts["emotion"] == emotion
-    assert emotion in emotions.RAVDESS8
-
-
-def test_ravdess_names_tell_the_take():
-    facts = ravdess.parse_name("03-02-06-01-02-01-12.wav")
-    assert facts["clip_id"] == "02-06-01-02-01-12"
-    assert facts["speaker"] == "ravdess-12"
-    assert facts["gender"] == "female"
-    assert facts["channel"] == "song"
-    assert (facts["intensity"], facts["statement"], facts["repetition"]) == ("normal", 2, 1)
-    video = ravdess.parse_name("01-02-06-01-02-01-12.mp4")
-    assert video == facts, "the sound and the video of a take have one id"
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "holiday.mp4",
-        "03-01-06-01-02-01.wav",
-        "03-01-09-01-02-01-12.wav",
-        "03-01-6-01-02-01-12.wav",
-        "03-01-xx-01-02-01-12.wav",
-        "",
-    ],
-)
-def test_other_names_are_not_ravdess(name):
-    assert ravdess.parse_name(name) is None
-
-
-def test_folding_keeps_the_mass_and_sends_calm_to_neutral():
-    posterior = np.random.default_rng(0).dirichlet(np.ones(8), 50)
-    folded = emotions.fold(posterior, emotions.RAVDESS8, emotions.COMMON7)
-    np.testing.assert_allclose(folded.sum(1), 1)
-    calm, neutral = (emotions.RAVDESS8.index(n) for n in ("calm", "neutral"))
-    np.testing.assert_allclose(
-        folded[:, emotions.COMMON7.index("neutral")],
-        posterior[:, calm] + posterior[:, neutral],
-        rtol=1e-5,
-    )
-
-
-def test_a_class_without_a_place_is_dropped_and_the_rest_normalised():
-    posterior = np.zeros(8)
-    contempt, happy = (emotions.FERPLUS8.index(n) for n in ("contempt", "happy"))
-    posterior[contempt], posterior[happy] = 0.5, 0.5
-    folded = emotions.fold(posterior, emotions.FERPLUS8, emotions.COMMON7)
-    assert folded[emotions.COMMON7.index("happy")] == pytest.approx(1)
-    with pytest.raises(ValueError, match="no class"):
-        emotions.fold_matrix(("joy",), emotions.COMMON7)
-
-
-@pytest.mark.parametrize("blocks", [splits.RAVDESS_BLOCKS, splits.LUNA_FOLDS])
-def test_every_actor_is_tested_once_and_never_trained_on_then(blocks):
-    speakers = pd.Series([ravdess.speaker_name(a) for a in range(1, 25)] * 3)
-    tested = np.zeros(len(speakers), int)
-    for _, train, test in splits.speaker_folds(speakers, blocks):
-        assert not set(speakers[train]) & set(speakers[test])
-        assert (train ^ test).all()
-        tested += test
-    assert (tested == 1).all()
-
-
-def test_a_speaker_in_two_blocks_is_an_error():
-    speakers = pd.Series([ravdess.speaker_name(a) for a in (1, 2, 3)])
-    with pytest.raises(splits.SpeakerLeakError, match="ravdess-02"):
-        list(splits.speaker_folds(speakers, [(1, 2), (2, 3)]))
-
-
-def test_a_leak_between_any_two_of_three_sides_is_named():
-    with pytest.raises(splits.SpeakerLeakError, match="validation and test: b"):
-        splits.check_disjoint(train=["a"], validation=["b"], test=["c", "b"])
-    splits.check_disjoint(train=["a", "a"], validation=["b"], test=["c"])
 
 
 def test_confusion_has_the_truth_in_rows():
@@ -131,6 +50,48 @@ def test_scores_agree_with_scikit_learn():
     assert found["unweighted_average_recall"] == pytest.approx(recall)
 
 
+def test_area_under_the_curve_counts_pairs_in_the_right_order_and_ties_as_half():
+    truth = ["angry", "angry", "happy", "happy", "sad", "sad"]
+    angry = [0.6, 0.3, 0.4, 0.2, 0.1, 0.3]  # of 8 pairs 6 in order, one the other way, one tied
+    happy = [0.2, 0.3, 0.5, 0.6, 0.1, 0.1]
+    sad = [0.2, 0.4, 0.1, 0.2, 0.8, 0.6]
+    table = make_predictions(truth, np.transpose([angry, happy, sad]))
+    assert evaluation.roc_auc(table) == pytest.approx((6.5 / 8 + 1 + 1) / 3)
+    with pytest.raises(ValueError, match=r"0 of 4 clips are 'sad': no ROC curve\. Remedy"):
+        evaluation.roc_auc(table[table["truth"] != "sad"])
+
+
+def test_area_under_the_curve_is_that_of_each_class_against_the_rest():
+    from sklearn.metrics import roc_auc_score
+
+    rng = np.random.default_rng(0)
+    posterior = rng.dirichlet(np.ones(3), 200).round(2)  # rows need not sum to one
+    truth = rng.choice(CLASSES, 200)
+    each = [roc_auc_score(truth == c, posterior[:, i]) for i, c in enumerate(CLASSES)]
+    found = evaluation.roc_auc(make_predictions(truth, posterior))
+    assert found == pytest.approx(np.mean(each), abs=1e-12)
+
+
+def test_means_of_tables_are_geometric_and_follow_the_clips_names():
+    first = make_predictions(["sad", "happy"], [[0.1, 0.1, 0.8], [0.2, 0.6, 0.2]])
+    second = make_predictions(["sad", "happy"], [[0.1, 0.0, 0.9], [0.2, 0.2, 0.6]])
+    mean = evaluation.mean_of_tables([first, second.iloc[::-1]])
+    assert mean["clip_id"].tolist() == ["c0", "c1"]
+    roots = np.sqrt([[0.01, 0.1 * evaluation.MEAN_FLOOR, 0.72], [0.04, 0.12, 0.12]])
+    expected = roots / roots.sum(1, keepdims=True)
+    np.testing.assert_allclose(mean[list(CLASSES)], expected, rtol=1e-9)
+
+
+def test_bootstrap_samples_draw_each_unit_once_on_average_and_depend_on_the_seed():
+    drawn = evaluation.resampled_units(5, resamples=4000, seed=3)
+    assert drawn.shape == (4000, 5)
+    counts = np.stack([np.bincount(row, minlength=5) for row in drawn])
+    np.testing.assert_allclose(counts.mean(0), 1, atol=0.06)
+    np.testing.assert_allclose(counts.var(0), 1 - 1 / 5, atol=0.08)
+    np.testing.assert_array_equal(drawn, evaluation.resampled_units(5, 4000, 3))
+    assert (drawn != evaluation.resampled_units(5, 4000, 4)).any()
+
+
 def test_a_truth_that_is_no_class_is_an_error():
     with pytest.raises(ValueError, match="bored"):
         evaluation.scores(make_predictions(["bored"], certain(["sad"])))
@@ -157,21 +118,3 @@ def test_intervals_are_bootstrapped_over_speakers():
     low, high = evaluation.intervals(table, unit="clip_id")["accuracy"]
     assert low > 0.45 and high < 0.55
     assert evaluation.intervals(table) == evaluation.intervals(table)
-
-
-def test_a_card_holds_the_numbers_and_what_a_reader_must_know():
-    table = make_predictions(["sad", "sad", "happy"], certain(["angry", "sad", "happy"]))
-    metrics = {
-        "protocol": "Held-out speakers.",
-        "command": "python -m this",
-        "clips": 3,
-        "units": 3,
-        "bootstrapped_over": "speaker",
-        "scores": evaluation.scores(table),
-        "intervals_95": evaluation.intervals(table, resamples=20),
-        "confusion": evaluation.confusion(table).to_numpy().tolist(),
-        "classes": list(CLASSES),
-    }
-    card = model_card.render_card(model_card.CardText("A title", "What.", "Whose."), metrics)
-    for part in ("# A title", "66.7", "| sad | 2 | 50.0", "angry (1)", "CC BY-NC-SA", "decisions"):
-        assert part in card

@@ -79,7 +79,7 @@ def test_both_networks_hear_the_order_of_time():
     for build in BUILDERS:
         network = shake(build())
         difference = np.abs(network(inputs) - network(inputs[:, :, ::-1])).max()
-        assert difference > 1e-4
+        assert difference > 0.02
 
 
 def test_frames_that_make_no_whole_steps_are_refused():

@@ -10,7 +10,7 @@ import pytest
 from emorec.avatar import EXPRESSIONS, draw_face, make_actor
 from emorec.faces.boxes import crop_face, overlap
 from emorec.faces.detector import REFERENCE, FaceDetector
-from emorec.faces.landmarks import LandmarkPredictor
+from emorec.faces.landmarks import LandmarkPredictor, from_haar_box, to_haar_box
 from emorec.faces.tracker import FaceTracker
 from emorec.media.reader import read_frames
 
@@ -32,6 +32,15 @@ def scene(*heads: tuple[int, int, int, int]) -> np.ndarray:
     for actor, size_px, left, top in heads:
         frame[top : top + size_px, left : left + size_px] = head(actor, size_px)
     return frame
+
+
+def true_box(size_px: int, left: int, top: int) -> np.ndarray:
+    """Where the face of a head of a scene is: x, y, width, height."""
+    # In the square that `head` cuts out, 680 pixels wide, the eyes are drawn at 340 - 72 and
+    # 340 + 72, 278. A Haar box is 2.6 times as wide as the eyes are apart, and has them 42 % down.
+    side = 2.6 * 144
+    drawn = np.array([340 - side / 2, 278 - 0.42 * side, side, side])
+    return drawn * size_px / 680 + [left, top, 0, 0]
 
 
 def follow(frames, tracker=None):
@@ -82,7 +91,10 @@ def test_the_largest_face_comes_first():
 def test_a_moving_face_is_followed():
     lefts = 100 + np.round(100 * np.sin(np.arange(75) / 12)).astype(int)
     tracker, boxes = follow([scene((3, 240, left, 60)) for left in lefts])
-    assert all(box is not None for box in boxes)
+    overlaps = [
+        overlap(box, true_box(240, left, 60)) for box, left in zip(boxes, lefts, strict=True)
+    ]
+    assert min(overlaps) > 0.75
     positions = np.array([box[0] for box in boxes])
     assert np.abs(positions - lefts - np.median(positions - lefts)).max() < 15
     assert tracker.notes == []
@@ -100,7 +112,7 @@ def test_looking_between_two_updates_changes_nothing():
 
 def test_a_small_face_is_followed():
     _, boxes = follow([scene((3, 100, 200, 100))] * 10)
-    assert all(box is not None for box in boxes)
+    assert min(overlap(box, true_box(100, 200, 100)) for box in boxes) > 0.75
 
 
 def test_a_face_for_part_of_the_time_leaves_a_gap():
@@ -110,6 +122,7 @@ def test_a_face_for_part_of_the_time_leaves_a_gap():
     assert found[:25].all()
     assert not found[26:50].any()
     assert found[55:].all()
+    assert min(overlap(box, true_box(240, 150, 60)) for box in boxes[:25] + boxes[55:]) > 0.75
     assert len(tracker.gaps) == 1
     start_s, end_s = tracker.gaps[0]
     assert start_s == pytest.approx(1.0, abs=0.1)
@@ -120,7 +133,7 @@ def test_a_face_for_part_of_the_time_leaves_a_gap():
 def test_of_two_faces_the_larger_is_followed_and_the_other_noted():
     frame = scene((1, 200, 40, 100), (2, 270, 330, 60))
     tracker, boxes = follow([frame] * 50)
-    assert all(box[0] > 320 for box in boxes)
+    assert min(overlap(box, true_box(270, 330, 60)) for box in boxes) > 0.75
     assert tracker.most_faces == 2
     assert tracker.notes == ["2 faces; the largest was followed"]
 
@@ -187,6 +200,13 @@ def test_landmarks_agree_with_the_published_ones(emorec_data):
                 number += 1
         assert number == len(published)
         assert np.mean(distances_px) < 1.5, path.name
+
+
+@pytest.mark.parametrize("box", [(100, 80, 200, 200), (13, 7, 91, 91), (-20, 300, 333, 333)])
+def test_a_haar_box_survives_the_way_to_dlibs_and_back(box):
+    face = from_haar_box(np.array(box))
+    assert face.width() < box[2] and face.center().y > box[1] + box[3] / 2, "smaller and lower"
+    np.testing.assert_allclose(to_haar_box(face), box, atol=2)
 
 
 def test_landmarks_are_where_a_drawn_face_has_them():

@@ -180,7 +180,7 @@ def takes_and_tracks(rng):
 
 def test_augmented_windows_stay_aligned_faces(takes_and_tracks, rng):
     takes, tracks = takes_and_tracks
-    still = augment_geometry.Strength(jitter=0, drift=0)
+    still = augment_geometry.GeometryStrength(jitter=0, drift=0)
     windows = augment_geometry.WindowAugmenter(tracks, takes, still).draw(rng, np.arange(6))
     assert windows.shape == (6, geometry_features.WINDOW_FRAMES, geometry_features.FEATURES)
     shape = windows[..., :136].reshape(6, -1, 68, 2)
@@ -191,7 +191,7 @@ def test_augmented_windows_stay_aligned_faces(takes_and_tracks, rng):
 
 def test_no_augmentation_gives_the_take_or_its_mirror(takes_and_tracks, rng):
     takes, tracks = takes_and_tracks
-    none = augment_geometry.Strength(*[0] * 8)
+    none = augment_geometry.GeometryStrength(*[0] * 8)
     windows = augment_geometry.WindowAugmenter(tracks, takes, none).draw(rng, np.array([2, 4]))
     for take, window in zip((2, 4), windows, strict=True):
         shape = geometry_features.align(tracks[take])[0]
@@ -203,7 +203,7 @@ def test_no_augmentation_gives_the_take_or_its_mirror(takes_and_tracks, rng):
 
 def test_another_person_keeps_the_expression(takes_and_tracks, rng):
     takes, tracks = takes_and_tracks
-    swap = augment_geometry.Strength(1.0, 1.0, 0, 0, 0, 0, 0, 0)
+    swap = augment_geometry.GeometryStrength(1.0, 1.0, 0, 0, 0, 0, 0, 0)
     augmenter = augment_geometry.WindowAugmenter(tracks, takes, swap)
     one, two = augmenter.draw(rng, np.array([1, 1]))[..., :136]
     # Neutral shapes differ, motion (but for mirroring) does not.

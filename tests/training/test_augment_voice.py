@@ -6,15 +6,15 @@ from emorec.emotions import RAVDESS8
 from emorec.features import voice as voice_features
 from emorec.training import voice as voice_training
 from emorec.training.augment_voice import (
-    Strength,
     VoiceAugmenter,
+    VoiceStrength,
     as_another_recording,
     as_another_voice,
 )
 from emorec.training.fit import Cycle
 
 BANDS = 96
-STILL = Strength(other_voice=0, tempo=0, shift_bands=0, microphone=0, noise=0, room=0, codec=0)
+STILL = VoiceStrength(other_voice=0, tempo=0, shift_bands=0, microphone=0, noise=0, room=0, codec=0)
 
 
 def made_takes() -> tuple[list[np.ndarray], pd.DataFrame]:
@@ -60,7 +60,7 @@ def test_a_short_take_stands_within_silence():
 
 def test_another_voice_no_longer_tells_the_speaker():
     takes, table = made_takes()
-    only_voices = Strength(
+    only_voices = VoiceStrength(
         other_voice=1, tempo=0, shift_bands=0, microphone=0, noise=0, room=0, codec=0
     )
 

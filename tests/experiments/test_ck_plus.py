@@ -1,4 +1,4 @@
-"""Still faces: folds keep subjects apart, and each training runs through on made-up faces."""
+"""CK+: folds keep subjects apart, and each training runs through on synthetic faces."""
 
 import cv2
 import keras
@@ -9,16 +9,13 @@ import pytest
 from emorec.avatar import synthetic
 from emorec.avatar.synthetic import synthetic_ck_plus
 from emorec.corpora import ck_plus as ck_plus_corpus
-from emorec.emotions import BASIC6, COMMON7, FER2013_6
+from emorec.emotions import BASIC6, COMMON7
 from emorec.evaluation.evidence import read_predictions
 from emorec.experiments import ck_plus as ck_plus_experiment
 from emorec.experiments import ck_plus_cross
-from emorec.experiments import fer2013_mobilenet as mobilenet
-from emorec.networks.rebuilt import build_conv1, build_conv3, build_mobilenet_v2
 from emorec.paths import MODELS
 from emorec.publish import rebuild
-from emorec.training import costs as costs_training
-from emorec.training.fit import Cycle, one_hot
+from emorec.training.fit import one_hot
 
 
 def subjects(count=12, seed=0):
@@ -28,15 +25,6 @@ def subjects(count=12, seed=0):
     ]
     table = pd.DataFrame(rows, columns=["clip_id", "emotion", "speaker"])
     return table.sample(frac=1, random_state=seed).reset_index(drop=True)
-
-
-def noise_faces(count, seed=0):
-    """FER-2013's form with noise for faces, which is quicker to make than avatars."""
-    rng = np.random.default_rng(seed)
-    table = pd.DataFrame({"clip_id": [f"noise-{i:04d}" for i in range(count)]})
-    table["usage"] = np.where(np.arange(count) % 5 == 4, "PublicTest", "Training")
-    table["label"] = [COMMON7[i] for i in rng.integers(0, len(COMMON7), count)]
-    return table, rng.integers(0, 256, (count, 48, 48)).astype(np.uint8)
 
 
 def write_picture(folder, name, size_px=48):
@@ -90,13 +78,6 @@ def test_the_corpus_reads_as_48_pixel_faces(emorec_data):
     table, faces = ck_plus_corpus.load_six()
     assert faces.shape == (len(table), 48, 48) and faces.dtype == np.uint8
     assert set(table["emotion"]) == set(BASIC6)
-
-
-def test_the_networks_have_the_layers_that_the_other_project_names():
-    assert build_conv1().count_params() == 320 + (23 * 23 * 32 + 1) * 128 + 129 * 6
-    dense = [x.units for x in build_conv3().layers if isinstance(x, keras.layers.Dense)]
-    assert dense == [512, 256, 6]
-    assert build_mobilenet_v2(alpha=0.35).output_shape == (None, 6)
 
 
 @pytest.fixture(scope="module")
@@ -160,37 +141,3 @@ def test_another_corpus_is_judged_without_being_trained_on(avatars, tmp_path):
     assert len(judged) == len(avatars[0]) == metrics["clips"]
     comparison = pd.read_csv(tmp_path / "cross" / "comparison.csv")
     assert ck_plus_cross.chosen_row(comparison)["head"] == metrics["head"]
-
-
-def test_happy_is_thinned_to_the_next_class_and_disgust_is_gone():
-    table, pixels = noise_faces(400)
-    table.loc[:149, "label"] = "happy"
-    train, validation, test = mobilenet.six_class_rows(table, pixels)
-    counts = table["label"][train].value_counts()
-    assert set(counts.index) == set(FER2013_6)
-    assert counts["happy"] == counts.drop("happy").max()
-    assert not (train & test).any() and not (train & validation).any()
-    assert not table["label"][test].eq("disgust").any()
-
-
-def test_a_class_without_training_pictures_is_refused_by_name():
-    table, pixels = noise_faces(60)
-    table["label"] = table["label"].replace("sad", "angry")
-    with pytest.raises(ValueError, match=r"no training picture of sad.*Remedy"):
-        mobilenet.six_class_rows(table, pixels)
-
-
-def test_a_contender_is_trained_judged_and_resumed(tmp_path, monkeypatch):
-    # What a network costs is measured elsewhere; here it would only take long.
-    costs = {"ms_per_face_onnx": 1.0, "onnx_megabytes": 1.0, "training_ms_per_picture": 1.0}
-    monkeypatch.setattr(mobilenet, "measure_costs", lambda *networks: costs)
-    table, pixels = synthetic.synthetic_faces(70)
-    cycle = Cycle(1, 1e-3, 0.2)
-    first = mobilenet.run("small_grey", table, pixels, tmp_path, cycle)
-    assert first["training_minutes"] > 0 and first["parameters"] > 1_000_000
-    assert first["validation"]["clips"] > 0
-    assert mobilenet.run("small_grey", table, pixels, tmp_path, cycle) == first
-
-
-def test_the_fastest_of_several_rounds_counts():
-    assert 0 <= costs_training.fastest_ms(lambda: sum(range(100)), rounds=3) < 1000
