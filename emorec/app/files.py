@@ -13,6 +13,7 @@ from emorec.app.store import LARGEST_BYTES, Store, Stored, StoreError, check_cli
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
+    from starlette.routing import BaseRoute
     from starlette.websockets import WebSocket
 
 __all__ = ["WEB_FOLDER", "clip_name", "file_routes", "keep_sweeping"]
@@ -26,7 +27,7 @@ _SWEEP_EVERY_S = 1.0
 _INERT = {"content-security-policy": "default-src 'none'; sandbox", "cache-control": "no-store"}
 
 
-def file_routes(store: Store, server: str) -> list:
+def file_routes(store: Store, server: str) -> list[BaseRoute]:
     """Return the routes under `/emorec`.
 
     Args:

@@ -19,6 +19,7 @@ import numpy as np
 from emorec.emotions import COMMON7
 
 if TYPE_CHECKING:
+    from starlette.routing import BaseRoute
     from starlette.websockets import WebSocket
 
     from emorec.live.engine import LiveCounts, LiveEngine, LiveVerdict
@@ -100,7 +101,7 @@ class LiveDesk:
         self._recognizer = recognizer
         self._views = 0
 
-    def routes(self) -> list:
+    def routes(self) -> list[BaseRoute]:
         """Return the routes of the live tab."""
         from starlette.routing import WebSocketRoute
 

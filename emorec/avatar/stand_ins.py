@@ -28,6 +28,7 @@ from emorec.avatar.synthetic import (
     synthetic_videos,
 )
 from emorec.corpora import ck_plus, fer2013, javased, ravdess, registry
+from emorec.corpora.corpus import Corpus
 from emorec.corpora.frame_sets import OUTPUT_FOLDER, FrameSet, load_frames
 from emorec.emotions import RAVDESS8
 from emorec.errors import CorpusMissingError
@@ -108,7 +109,7 @@ class SpeechCorpus(Protocol):
         """Return a table with `path`, `clip_id`, `emotion`, `speaker`."""
 
 
-def clip_table(quick: bool, corpora: Sequence[registry.Corpus]) -> tuple[pd.DataFrame, Source]:
+def clip_table(quick: bool, corpora: Sequence[Corpus]) -> tuple[pd.DataFrame, Source]:
     """Return the clips of several corpora in one table, or avatars' under RAVDESS's names.
 
     Args:
@@ -116,7 +117,7 @@ def clip_table(quick: bool, corpora: Sequence[registry.Corpus]) -> tuple[pd.Data
         corpora: Those that are wanted, as far as they are there.
     """
     try:
-        return registry.list_corpora(corpora=corpora), Source("the corpora", is_quick=quick)
+        return registry.list_corpora(wanted=corpora), Source("the corpora", is_quick=quick)
     except CorpusMissingError:
         folder = Path(tempfile.mkdtemp())
         synthetic_sounds(folder / "RAVDESS", (1, 2, 3, 4), all_takes()[::6])

@@ -11,7 +11,7 @@ import threading
 import time
 from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["LiveCounts", "LiveEngine", "LiveVerdict"]
 
 STALE_S = 1.5
-"""A picture or sound that did not arrive for so long is not judged any more."""
+"""A picture or sound that did not arrive for so long counts no more."""
 
 _FRAMES_WAITING, _SOUND_WAITING_S = 8, 6.0
 _LONGEST_WAIT_S = 0.1  # of a frame; when more is due than can be done, the newest is done
@@ -77,10 +77,10 @@ class LiveCounts:
 
 
 class LiveEngine:
-    """Judges frames and sound as they come; a context manager.
+    """Reads emotion from frames and sound as they come; a context manager.
 
     Args:
-        recognizer: What judges; several engines can share one.
+        recognizer: Whose networks read them; several engines can share one.
 
     Example:
         >>> with LiveEngine(recognizer) as engine:  # doctest: +SKIP
@@ -145,7 +145,7 @@ class LiveEngine:
 
         Args:
             samples: (n,) float32, mono, in [-1, 1]; it is copied.
-            sample_rate_hz: Its rate; `sample_rate_hz` spares work.
+            sample_rate_hz: Its rate; where it is the engine's own, nothing is resampled.
             time_s: Time of its first sample, on the same clock as the frames'.
 
         Raises:
@@ -186,7 +186,7 @@ class LiveEngine:
 
     @property
     def sample_rate_hz(self) -> int:
-        """Rate at which sound is judged."""
+        """Rate at which sound is read."""
         return self._voice.sample_rate_hz
 
     @property
@@ -242,7 +242,7 @@ class LiveEngine:
         return LiveVerdict(max(end_s, seen_s), probabilities, None, notes, self._latency_s)
 
     def drain(self, timeout_s: float = 5.0) -> bool:
-        """Wait until all that was handed over is judged; False where that takes too long."""
+        """Wait until all that was handed over is read; False where that takes too long."""
         deadline_s = time.perf_counter() + timeout_s
         return all(
             waiting.wait_until_idle(deadline_s - time.perf_counter())
@@ -285,7 +285,7 @@ class LiveEngine:
             block = self._sound.get(_TICK_S)
             if block is None:
                 continue
-            # Of all that waits only the newest moment is judged, beside what the summary needs.
+            # Of all that waits only the newest moment is read, beside what the summary needs.
             blocks = [block, *self._sound.rest()]
             try:
                 with self._voice_lock:
@@ -348,7 +348,7 @@ class _Waiting:
         self._changed = threading.Condition()
         self._is_working = False
 
-    def put(self, item, size: float) -> float:
+    def put(self, item: object, size: float) -> float:
         """Add an item; return the size of what had to give way to it."""
         with self._changed:
             if self.is_closed:
@@ -360,7 +360,7 @@ class _Waiting:
             self._changed.notify_all()
         return dropped
 
-    def get(self, timeout_s: float):
+    def get(self, timeout_s: float) -> Any:
         """Return the oldest item, None where none comes in time."""
         with self._changed:
             self._is_working = False
@@ -371,12 +371,12 @@ class _Waiting:
             self._is_working = True
             return self._items.popleft()[0]
 
-    def newest(self, item) -> tuple[object, int]:
+    def newest(self, item: object) -> tuple[Any, int]:
         """Return the newest item, or `item` where none waits, and how many were passed over."""
         rest = self.rest()
         return (rest[-1], len(rest)) if rest else (item, 0)
 
-    def rest(self) -> list:
+    def rest(self) -> list[Any]:
         """Return all that waits, the oldest first."""
         with self._changed:
             items, self._items = [item for item, _ in self._items], deque()

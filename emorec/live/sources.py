@@ -13,6 +13,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from types import ModuleType
 
 import cv2
 import numpy as np
@@ -22,7 +23,7 @@ from emorec.live.engine import LiveEngine
 from emorec.media.pacing import FALLBACK_FRAME_RATE_HZ, read_ahead
 from emorec.media.reader import SYNTHETIC_COMMENT, ClipReader, FrameBatch, SoundBlock, probe
 
-__all__ = ["CameraSource", "FileSource", "MicrophoneSource", "Source"]
+__all__ = ["CameraSource", "FileSource", "MicrophoneSource", "Source", "in_order"]
 
 RETRY_S = 3.0
 """Time from one attempt to open a device to the next."""
@@ -268,7 +269,8 @@ class MicrophoneSource(Source):
         self._engine.push_sound(mono, rate_hz, self._engine.now_s() - mono.size / rate_hz)
         self._say(None)
 
-    def _library(self):
+    def _library(self) -> ModuleType:
+        """Import PortAudio's library, or say what it lacks."""
         try:
             import sounddevice
         except ImportError as error:

@@ -47,7 +47,7 @@ class FrameRate:
     [0.0, 30.0, 30.0]
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._counted: deque[tuple[float, int]] = deque(maxlen=20)
 
     def update(self, taken: int, now_s: float) -> float:
@@ -121,8 +121,8 @@ def _headline(verdict: LiveVerdict) -> Text:
     if "fused" not in verdict.probabilities:
         return line.append("no verdict", style="dim")
     emotion, confidence = strongest(verdict.probabilities["fused"])
-    colour = EMOTION_COLORS[emotion]
-    line.append(f" {emotion} ", style=f"bold {readable_on(colour)} on {colour}")
+    color = EMOTION_COLORS[emotion]
+    line.append(f" {emotion} ", style=f"bold {readable_on(color)} on {color}")
     return line.append(f"  {100 * confidence:.0f} %", style="bold")
 
 
@@ -179,7 +179,7 @@ class TerminalView:
         self._live.start()
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: object) -> None:
         self._live.stop()
 
     def show(self, engine: LiveEngine) -> None:
@@ -193,13 +193,13 @@ class TerminalView:
 class LineView:
     """Prints a line each second, for pipes and files; a context manager."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._next_s = 0.0
 
     def __enter__(self) -> LineView:
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: object) -> None:
         pass
 
     def show(self, engine: LiveEngine) -> None:
@@ -228,7 +228,7 @@ class PictureWindow:
         cv2.namedWindow(self._NAME, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO)
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: object) -> None:
         cv2.destroyWindow(self._NAME)
 
     def show(self, engine: LiveEngine) -> None:
@@ -250,18 +250,18 @@ def draw(frame: np.ndarray, verdict: LiveVerdict) -> np.ndarray:
         (height, width, 3) uint8, BGR.
     """
     picture = cv2.cvtColor(frame, cv2.COLOR_GRAY2BGR)
-    colour, text = (255, 255, 255), "no verdict"
+    color, text = (255, 255, 255), "no verdict"
     if "fused" in verdict.probabilities:
         emotion, confidence = strongest(verdict.probabilities["fused"])
         blue, green, red = (int(EMOTION_COLORS[emotion][i : i + 2], 16) for i in (5, 3, 1))
-        colour = (blue, green, red)
+        color = (blue, green, red)
         text = f"{emotion} {100 * confidence:.0f} %"
     thick = max(1, frame.shape[0] // 240)
     if verdict.face_box is not None:
         x, y, side = verdict.face_box
-        cv2.rectangle(picture, (x, y), (x + side, y + side), colour, thick)
+        cv2.rectangle(picture, (x, y), (x + side, y + side), color, thick)
     scale, place = frame.shape[0] / 480, (4 * thick, frame.shape[0] // 12)
     # A dark edge around the letters, for faces and walls are often as bright as they are.
-    for ink, width in (((0, 0, 0), 4 * thick), (colour, thick)):
+    for ink, width in (((0, 0, 0), 4 * thick), (color, thick)):
         cv2.putText(picture, text, place, cv2.FONT_HERSHEY_SIMPLEX, scale, ink, width, cv2.LINE_AA)
     return picture

@@ -6,6 +6,7 @@ turning it into red, green and blue and back would cost more than all the rest a
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -125,7 +126,7 @@ class Planes:
         for own, its, _ in self._pairs(other):
             np.copyto(own, its)
 
-    def _pairs(self, other: Planes):
+    def _pairs(self, other: Planes) -> Iterator[tuple[np.ndarray, np.ndarray, int]]:
         yield self.luma, other.luma, 1
         yield self.blue, other.blue, 2
         yield self.red, other.red, 2

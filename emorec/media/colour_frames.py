@@ -1,6 +1,6 @@
 """Chosen frames of a clip in colour.
 
-`emorec.media.reader` decodes grey only, since nothing that judges a clip needs more and colour
+`emorec.media.reader` decodes grey only, since nothing that reads a clip needs more and colour
 nearly doubles the cost of decoding. The frame sets of the reference project are in colour and in
 the picture's full size, so this small module opens the file once more, with PyAV directly, and
 converts only the frames that are asked for. It is stricter than `emorec.media.reader`: a picture

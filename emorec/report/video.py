@@ -1,6 +1,6 @@
 """Makes a clip's annotated video: face box, verdict and moving bars, its own sound.
 
-First the clip is judged, then it is decoded once more and drawn. Nothing of it is kept, so that
+First the clip is classified, then it is decoded once more and drawn. Nothing of it is kept, so that
 an hour takes no more memory than a minute.
 """
 
@@ -39,12 +39,12 @@ def annotate(
     side: str = "bars",
     on_progress: Callable[[float], None] | None = None,
 ) -> ClipResult:
-    """Judge a clip and write its annotated video.
+    """Classify a clip and write its annotated video.
 
     Args:
         path: The clip.
         out: The video to write (.mp4, .m4v, .mov or .mkv), or a folder for it.
-        recognizer: What judges.
+        recognizer: What classifies it.
         side: "bars" beside the picture, or "strip" under it.
         on_progress: Is told the share of the drawing that is done, 0 to 1.
 
@@ -114,7 +114,7 @@ def write_annotated(
     side: str = "bars",
     on_progress: Callable[[float], None] | None = None,
 ) -> Path:
-    """Write the annotated video of a clip that has been judged.
+    """Write the annotated video of a clip that has been classified.
 
     Args:
         result: What was found; its `path` is read once more.

@@ -44,7 +44,7 @@ def test_without_corpora_avatars_speak_and_the_source_says_so(no_corpora):
     assert not source.is_real and source.name == "made-up voices"
     assert table["speaker"].nunique() == 2 and table["emotion"].nunique() == 8
     assert all(Path(path).exists() for path in table["path"])
-    clips, source = stand_ins.clip_table(True, registry.CORPORA)
+    clips, source = stand_ins.clip_table(True, registry.corpora())
     assert len(clips) and not source.is_real
 
 

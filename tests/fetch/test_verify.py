@@ -205,5 +205,6 @@ def test_the_corpora_at_hand(emorec_data):
     for name in ("RAVDESS sound", "nEMO", "EMOVO"):
         report = look(name, emorec_data)
         assert report.state == "complete"
-        assert not report.notes or "1 files are not the corpus's" in report.notes[0]
+        # EMOVO's labels lie beside its clips here, in a table that is not the official layout's.
+        assert len(report.notes) == (name == "EMOVO")
     assert look("RAVDESS video", emorec_data).there >= 4
