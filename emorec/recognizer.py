@@ -20,8 +20,9 @@ from emorec.engines import Network, find_voice_model, load_network
 from emorec.errors import MediaError, ModelError
 from emorec.faces.landmarks import LandmarkPredictor
 from emorec.fusion import LogLinearFusion
+from emorec.media.grey import FrameBatch
 from emorec.media.pacing import read_ahead
-from emorec.media.reader import SYNTHETIC_COMMENT, ClipReader, FrameBatch
+from emorec.media.reader import SYNTHETIC_COMMENT, ClipReader
 from emorec.paths import default_models_folder
 from emorec.result import ClipResult
 from emorec.streams.face import FaceStream

@@ -17,7 +17,8 @@ from emorec.faces.landmarks import LandmarkPredictor
 from emorec.features import geometry as geometry_features
 from emorec.features.voice import VOICE
 from emorec.media.pacing import read_ahead
-from emorec.media.reader import SYNTHETIC_COMMENT, SoundBlock, read_frames
+from emorec.media.reader import SYNTHETIC_COMMENT, read_frames
+from emorec.media.sound import SoundBlock
 from emorec.paths import default_models_folder
 from emorec.recognizer import MODEL_FOLDERS
 from emorec.streams.geometry import GeometryStream

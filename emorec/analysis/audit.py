@@ -20,6 +20,7 @@ from tqdm import tqdm
 
 from emorec.corpora.corpus import Corpus
 from emorec.corpora.registry import COLUMNS, corpora
+from emorec.errors import MediaError
 from emorec.evaluation.plots import COLOURS
 from emorec.features import voice as voice_features
 from emorec.features.voice import is_silent
@@ -100,7 +101,7 @@ def _measure_sound(path: str) -> dict:
         if not info.has_sound:
             return {"duration_s": info.duration_s, "channels": 0, "digest": None, "problem": None}
         sound = media_reader.read_sound(path, info.sample_rate_hz)
-    except media_reader.MediaError as error:
+    except MediaError as error:
         return {"problem": error.reason}
     if not len(sound):
         return {"problem": "no sound in it can be decoded"}

@@ -29,7 +29,8 @@ from emorec.evaluation.plots import COLOURS
 from emorec.evaluation.scores import prediction_table
 from emorec.features.face import standardize_faces
 from emorec.features.voice import VOICE
-from emorec.media.reader import SoundBlock, read_sound
+from emorec.media.reader import read_sound
+from emorec.media.sound import SoundBlock
 from emorec.streams.voice import VoiceStream
 
 RATE_HZ = VOICE.sample_rate_hz

@@ -25,7 +25,8 @@ import numpy as np
 
 from emorec import __version__
 from emorec.files import write_json
-from emorec.media.reader import ClipReader, FrameBatch, probe
+from emorec.media.grey import FrameBatch
+from emorec.media.reader import ClipReader, probe
 from emorec.paths import REPOSITORY, default_models_folder
 from emorec.recognizer import Recognizer
 from emorec.streams.picture import PictureStream

@@ -29,9 +29,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from emorec.errors import MediaError
 from emorec.faces.detector import REFERENCE, FaceDetector
 from emorec.media.colour_frames import ColourFrame, read_colour_frames
-from emorec.media.reader import MediaError
 
 __all__ = ["KINDS", "RECIPE", "ClipFrames", "FrameFolders", "cut_frame", "extract_clip"]
 

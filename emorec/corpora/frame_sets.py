@@ -37,9 +37,8 @@ from emorec.corpora.frame_clip import (
     read_picture,
     read_record,
 )
-from emorec.errors import CorpusMissingError, OutputError
+from emorec.errors import CorpusMissingError, MediaError, OutputError
 from emorec.files import UNREADABLE, write_atomically, write_table
-from emorec.media.reader import MediaError
 from emorec.paths import REPOSITORY
 
 __all__ = ["OUTPUT_FOLDER", "FrameSet", "extract_frames", "load_frames", "problems_path"]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import cv2
 
+from emorec.errors import MediaError
 from emorec.media import reader as media_reader
 
 _LFS_POINTER = b"version https://git-lfs"
@@ -58,7 +59,7 @@ def damage_of(path: Path) -> str | None:
         return f"it is cut off: {size_bytes:,} of {stated_size_bytes(path):,} bytes"
     try:
         media_reader.probe(path)
-    except media_reader.MediaError as error:
+    except MediaError as error:
         return error.reason
     return None
 

@@ -20,8 +20,10 @@ import numpy as np
 
 from emorec.errors import MediaError, SourceError
 from emorec.live.engine import LiveEngine
+from emorec.media.grey import FrameBatch
 from emorec.media.pacing import FALLBACK_FRAME_RATE_HZ, read_ahead
-from emorec.media.reader import SYNTHETIC_COMMENT, ClipReader, FrameBatch, SoundBlock, probe
+from emorec.media.reader import SYNTHETIC_COMMENT, ClipReader, probe
+from emorec.media.sound import SoundBlock
 
 __all__ = ["CameraSource", "FileSource", "MicrophoneSource", "Source", "in_order"]
 

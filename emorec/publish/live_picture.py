@@ -14,7 +14,8 @@ from rich.console import Console
 from emorec.live.engine import LiveEngine
 from emorec.live.sources import in_order
 from emorec.live.view import panel
-from emorec.media.reader import ClipReader, FrameBatch
+from emorec.media.grey import FrameBatch
+from emorec.media.reader import ClipReader
 from emorec.paths import default_models_folder
 from emorec.recognizer import Recognizer
 

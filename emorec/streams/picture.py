@@ -17,8 +17,9 @@ from emorec.faces.landmarks import LandmarkPredictor
 from emorec.faces.track import FaceTrackRecorder
 from emorec.faces.tracker import FaceTracker
 from emorec.features.geometry import FRAME_RATE_HZ
+from emorec.media.grey import FrameBatch
 from emorec.media.pacing import FALLBACK_FRAME_RATE_HZ, Pace
-from emorec.media.reader import MAX_SIDE_PX, FrameBatch
+from emorec.media.reader import MAX_SIDE_PX
 from emorec.streams.face import FaceStream, FaceUsed, LiveFace
 from emorec.streams.geometry import GeometryStream, LiveGeometry
 from emorec.streams.windows import Findings

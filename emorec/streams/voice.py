@@ -20,8 +20,7 @@ from emorec.features.voice import (
     is_silent,
     loudness,
 )
-from emorec.media.reader import SoundBlock
-from emorec.media.sound import Resampler
+from emorec.media.sound import Resampler, SoundBlock
 from emorec.posteriors import Pooled, log_mean
 from emorec.streams.voice_inputs import input_of
 from emorec.streams.windows import Findings

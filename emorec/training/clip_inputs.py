@@ -17,8 +17,9 @@ from emorec.faces.boxes import crop_face, widened
 from emorec.faces.landmarks import LandmarkPredictor
 from emorec.faces.tracker import FaceTracker
 from emorec.features import voice as voice_features
+from emorec.media.grey import FrameBatch
 from emorec.media.pacing import Pace
-from emorec.media.reader import ClipReader, FrameBatch
+from emorec.media.reader import ClipReader
 from emorec.streams.face import FACES_PER_S
 
 FACE_SIZE_PX = 48

@@ -12,8 +12,8 @@ from helpers import made_tone, write_clip
 
 from emorec import __version__
 from emorec.cli import main
+from emorec.errors import MediaError
 from emorec.media import find
-from emorec.media.reader import MediaError
 from emorec.paths import REPOSITORY
 
 HEAVY = ("keras", "tensorflow", "matplotlib", "librosa", "sklearn", "pandas", "scipy")

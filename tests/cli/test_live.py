@@ -16,14 +16,16 @@ from rich.console import Console
 
 from emorec.cli import main
 from emorec.emotions import COMMON7
-from emorec.errors import OutputError
+from emorec.errors import MediaError, OutputError
 from emorec.live import sources
 from emorec.live import view as view_live
 from emorec.live.engine import LiveCounts, LiveVerdict
 from emorec.live.recorder import Recorder
 from emorec.live.sources import CameraSource, FileSource, MicrophoneSource, in_order
 from emorec.live.view import PictureWindow, TerminalView, draw, has_window, panel
-from emorec.media.reader import ClipReader, FrameBatch, MediaError, SoundBlock, read_sound
+from emorec.media.grey import FrameBatch
+from emorec.media.reader import ClipReader, read_sound
+from emorec.media.sound import SoundBlock
 from emorec.paths import REPOSITORY
 from emorec.style import EMOTION_COLORS
 

@@ -17,9 +17,9 @@ from helpers import made_frames, write_clip
 from emorec.avatar import EXPRESSIONS, draw_face, make_actor
 from emorec.corpora import javased
 from emorec.corpora.frame_sets import extract_frames, load_frames, main, problems_path
-from emorec.errors import OutputError
+from emorec.errors import MediaError, OutputError
 from emorec.media.colour_frames import read_colour_frames
-from emorec.media.reader import MediaError, read_frames
+from emorec.media.reader import read_frames
 
 KINDS = ("frames", "frames_black", "frames_face_BW")
 

@@ -10,7 +10,7 @@ from emorec.avatar import synthetic
 from emorec.avatar.synthetic import synthetic_ck_plus
 from emorec.corpora import ck_plus as ck_plus_corpus
 from emorec.emotions import BASIC6, COMMON7
-from emorec.evaluation.evidence import read_predictions
+from emorec.evaluation.evidence import load_evidence, read_predictions
 from emorec.experiments import ck_plus as ck_plus_experiment
 from emorec.experiments import ck_plus_cross
 from emorec.paths import MODELS
@@ -102,7 +102,7 @@ def test_ck_plus_is_judged_both_ways_and_not_trained_twice(avatars, tmp_path):
     pd.testing.assert_frame_equal(predict("subject"), by_subject)
     assert (folder / "work/subject/fold_1/predictions.csv").stat().st_mtime_ns == stamp
     assert "leak" in metrics["random_split"]["protocol"]
-    found = rebuild.load_evidence(tmp_path)
+    found = load_evidence(tmp_path)
     assert [evidence.key for evidence in found] == ["", "random_split"]
     assert not [line for evidence in found for line in rebuild.check_metrics(evidence)]
 

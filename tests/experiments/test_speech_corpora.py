@@ -26,7 +26,7 @@ from emorec.experiments.classical import merged_corpora as merged_features
 from emorec.experiments.cross_corpus import CORPORA
 from emorec.files import StaleCacheError
 from emorec.networks.voice import build_voice_network
-from emorec.training.fit import training_clock, training_minutes
+from emorec.training.fit import Cycle, training_clock, training_minutes
 from emorec.training.sounds import read_sounds_once
 from emorec.training.voice import VoiceTraining
 
@@ -298,7 +298,7 @@ def test_a_network_that_is_not_there_names_the_command(tmp_path):
 def test_a_pretraining_run_is_judged_by_speaker_and_read_the_second_time(voices, tmp_path):
     table = voices["RAVDESS"]
     heard = read_sounds_once(table, tmp_path / "ravdess.npz")
-    cycles = (voice_pretraining.Cycle(1, 1e-3, dropout=0.3),)
+    cycles = (Cycle(1, 1e-3, dropout=0.3),)
     run = table, heard, tmp_path / "run", VoiceTraining(cycles=cycles), (2,)
     predicted = voice_pretraining.train_and_predict(*run)
     assert set(predicted["speaker"]) == {"ravdess-02"}

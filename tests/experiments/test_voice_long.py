@@ -9,7 +9,8 @@ import pytest
 import soundfile
 from helpers import made_tone
 
-from emorec.emotions import COMMON7, RAVDESS8
+from emorec.corpora import savee
+from emorec.emotions import COMMON7, RAVDESS8, fold
 from emorec.engines import find_voice_model, voice_models
 from emorec.errors import ModelError
 from emorec.evaluation import scores as evaluation
@@ -106,9 +107,9 @@ def test_savee_s_committed_table_is_the_committed_network_s(emorec_data, monkeyp
     monkeypatch.setenv("EMOREC_DATA", os.fspath(emorec_data))
     folder = MODELS / LONG
     network = keras.saving.load_model(folder / "model.keras")
-    clips = voice_long.savee.load_sound_table().iloc[::24]
+    clips = savee.load_sound_table().iloc[::24]
     posterior = voice_training.clip_posteriors(network, sounds.read_sounds(clips))
     committed = read_predictions(folder, "predictions_savee.csv").set_index("clip_id")
-    alike = voice_long.fold(posterior, RAVDESS8, COMMON7)
+    alike = fold(posterior, RAVDESS8, COMMON7)
     expected = committed.loc[clips["clip_id"], list(COMMON7)].to_numpy()
     np.testing.assert_allclose(alike, expected, atol=5e-3)

@@ -13,6 +13,7 @@ from emorec import files
 from emorec.corpora.ravdess import speaker_name
 from emorec.emotions import RAVDESS8
 from emorec.evaluation import splits
+from emorec.evaluation.evidence import load_evidence
 from emorec.experiments import voice_sequence
 from emorec.networks.layers import fold_standardization
 from emorec.networks.voice import build_voice_network
@@ -157,7 +158,7 @@ def test_a_training_leaves_evidence_that_follows_from_its_predictions(tmp_path, 
     metrics = voice_sequence.write_results("small", tmp_path, seeds=(1, 2), budget_s=0.1)
     of_seeds = metrics["accuracy_of_seeds"]
     assert of_seeds["lowest"] <= of_seeds["mean"] <= of_seeds["highest"]
-    evidence = rebuild.load_evidence(tmp_path)
+    evidence = load_evidence(tmp_path)
     assert [e.key for e in evidence] == ["", "seed_2"]
     assert [rebuild.check_metrics(e) for e in evidence] == [[], []]
     facts = json.loads((work / "seed_1" / "training.json").read_text())

@@ -13,6 +13,7 @@ from emorec.corpora import ravdess
 from emorec.emotions import RAVDESS8
 from emorec.errors import ModelError
 from emorec.evaluation import evidence as evidence_evaluation
+from emorec.evaluation.evidence import load_evidence
 from emorec.evaluation.splits import SpeakerLeakError
 from emorec.experiments.classical import copies, leakage, protocols
 from emorec.experiments.classical import features as cache
@@ -313,7 +314,7 @@ def test_training_leaves_evidence_that_follows_and_resumes(found, tmp_path, monk
     assert metrics["clips"] == len(found.table)
     assert "LEAKING" in metrics["random_split"]["protocol"]
     assert metrics["parameters"] > 0 and metrics["ms_per_clip"] > 0
-    evidence = rebuild.load_evidence(tmp_path)
+    evidence = load_evidence(tmp_path)
     assert {e.key for e in evidence} == {"", "random_split", "windows"}
     assert not any(rebuild.check_metrics(e) for e in evidence)
     monkeypatch.setattr(Forest, "fit", lambda *_: pytest.fail("a finished fold is not repeated"))

@@ -13,7 +13,8 @@ from emorec import Recognizer
 from emorec.emotions import COMMON7
 from emorec.live.engine import LiveEngine
 from emorec.live.sources import FileSource
-from emorec.media.reader import ClipReader, FrameBatch, read_frames, read_sound
+from emorec.media.grey import FrameBatch
+from emorec.media.reader import ClipReader, read_frames, read_sound
 from emorec.media.sound import Resampler
 from emorec.paths import default_models_folder
 from emorec.recognizer import MODEL_FOLDERS

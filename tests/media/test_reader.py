@@ -14,15 +14,10 @@ import numpy as np
 import pytest
 from helpers import made_frames, made_tone, write_clip
 
-from emorec.media.reader import (
-    ClipReader,
-    FrameBatch,
-    MediaError,
-    SoundBlock,
-    probe,
-    read_frames,
-    read_sound,
-)
+from emorec.errors import MediaError
+from emorec.media.grey import FrameBatch
+from emorec.media.reader import ClipReader, probe, read_frames, read_sound
+from emorec.media.sound import SoundBlock
 from emorec.paths import REPOSITORY
 
 

@@ -13,7 +13,8 @@ from emorec import files as files_emorec
 from emorec.evaluation import deployed, literature, model_card
 from emorec.evaluation import evidence as evidence_evaluation
 from emorec.evaluation import scores as evaluation
-from emorec.evaluation.evidence import of_seeds
+from emorec.evaluation.evidence import ResultsError, load_evidence, of_seeds
+from emorec.evaluation.model_card import BEGIN, END
 from emorec.evaluation.scores import prediction_table
 from emorec.paths import MODELS, REPOSITORY
 from emorec.publish import figures, methods, rebuild, slides
@@ -22,7 +23,7 @@ from emorec.training import fusion as fusion_training
 
 @pytest.fixture(scope="module")
 def committed():
-    return rebuild.load_evidence(MODELS)
+    return load_evidence(MODELS)
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ def small_tree(tmp_path):
     (tmp_path / "Plots").mkdir()
     (tmp_path / "Models").mkdir()
     for folder in (tmp_path, tmp_path / "Models"):
-        (folder / "README.md").write_text(f"Before\n{rebuild.BEGIN}\n{rebuild.END}\nAfter\n")
+        (folder / "README.md").write_text(f"Before\n{BEGIN}\n{END}\nAfter\n")
     with (tmp_path / "Models" / "README.md").open("a") as page:
         page.write("\n".join(rebuild.marks("folders")))
     add_model(tmp_path, "voice_small", right=0.8)
@@ -138,7 +139,7 @@ def test_changed_predictions_are_noticed_and_everything_follows(small_tree):
     table = evidence_evaluation.read_predictions(folder)
     table.loc[:39, ["angry", "happy", "sad"]] = [0.0, 0.0, 1.0]
     files_emorec.write_table(folder / "predictions.csv", table)
-    (stale,) = rebuild.load_evidence(small_tree / "Models")
+    (stale,) = load_evidence(small_tree / "Models")
     assert any("/scores/accuracy" in line for line in rebuild.check_metrics(stale))
     (fresh,) = rebuild.rebuild_texts(small_tree)
     assert rebuild.check_metrics(fresh) == []
@@ -172,7 +173,7 @@ def test_a_model_s_tables_are_written_at_once_and_scored_as_they_are_read_back(s
     assert "title" not in found and found["night"]["title"] == "Small, at night"
     # Five decimals are written: the thirds are equal, so that the first class is the verdict.
     assert sum(row[0] for row in found["night"]["confusion"]) == 80
-    evidence = rebuild.load_evidence(small_tree / "Models")
+    evidence = load_evidence(small_tree / "Models")
     assert [(e.key, e.stream, e.unit) for e in evidence] == [
         ("", "voice", "speaker"),
         ("night", "voice", "clip_id"),
@@ -182,19 +183,19 @@ def test_a_model_s_tables_are_written_at_once_and_scored_as_they_are_read_back(s
 
 def test_predictions_without_metrics_are_an_error(small_tree):
     (small_tree / "Models" / "voice_small" / "metrics.json").unlink()
-    with pytest.raises(rebuild.ResultsError, match=r"voice_small.*Remedy"):
-        rebuild.load_evidence(small_tree / "Models")
+    with pytest.raises(ResultsError, match=r"voice_small.*Remedy"):
+        load_evidence(small_tree / "Models")
 
 
 def test_a_second_table_needs_a_protocol_of_its_own(small_tree):
     folder = small_tree / "Models" / "voice_small"
     shutil.copy(folder / "predictions.csv", folder / "predictions_night.csv")
-    found = rebuild.load_evidence(small_tree / "Models")
+    found = load_evidence(small_tree / "Models")
     assert [e.name for e in found] == ["voice_small"], "a table without metrics is not shown"
     metrics = json.loads((folder / "metrics.json").read_text())
     files_emorec.write_json(folder / "metrics.json", {**metrics, "night": {"scores": {}}})
-    with pytest.raises(rebuild.ResultsError, match="'night' has no protocol"):
-        rebuild.load_evidence(small_tree / "Models")
+    with pytest.raises(ResultsError, match="'night' has no protocol"):
+        load_evidence(small_tree / "Models")
     metrics["night"] = {"protocol": "the same, at night", "scores": {}, "confusion": []}
     files_emorec.write_json(folder / "metrics.json", metrics)
     night = rebuild.rebuild_texts(small_tree)[1]
@@ -204,7 +205,7 @@ def test_a_second_table_needs_a_protocol_of_its_own(small_tree):
 
 def test_a_readme_without_marks_is_an_error(small_tree):
     (small_tree / "README.md").write_text("No place.")
-    with pytest.raises(rebuild.ResultsError, match=r"README\.md: no place .*Remedy"):
+    with pytest.raises(ResultsError, match=r"README\.md: no place .*Remedy"):
         rebuild.rebuild_texts(small_tree)
 
 

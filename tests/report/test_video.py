@@ -18,7 +18,8 @@ from emorec.errors import OutputError
 from emorec.faces.track import FaceTrack
 from emorec.faces.tracker import FaceTracker
 from emorec.media.colour import ColourPicture, ColourSpace
-from emorec.media.reader import ClipReader, FrameBatch, probe, read_frames
+from emorec.media.grey import FrameBatch
+from emorec.media.reader import ClipReader, probe, read_frames
 from emorec.report.overlay_layout import layout_for
 from emorec.report.video import annotate, output_path, write_annotated
 from emorec.streams.windows import posteriors_at

@@ -4,7 +4,8 @@ from helpers import write_clip
 
 from emorec.corpora import javased, ravdess
 from emorec.faces.boxes import widened
-from emorec.media.reader import ClipReader, FrameBatch
+from emorec.media.grey import FrameBatch
+from emorec.media.reader import ClipReader
 from emorec.training.clip_inputs import read_clip_inputs
 
 

@@ -22,7 +22,8 @@ from emorec.experiments.classical.models import RECIPES, Recipe
 from emorec.experiments.classical.protocols import rows_with_copies
 from emorec.experiments.classical.train import SEED, inputs_of
 from emorec.files import write_atomically
-from emorec.media.reader import SoundBlock, read_sound
+from emorec.media.reader import read_sound
+from emorec.media.sound import SoundBlock
 from emorec.paths import ALTERNATIVES, MODELS
 from emorec.streams.voice import VoiceStream
 from emorec.streams.voice_inputs import means_26_spec
