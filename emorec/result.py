@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from emorec.emotions import COMMON7, RAVDESS8, fold
+from emorec.emotions import COMMON7
 from emorec.faces.track import FaceTrack
 from emorec.streams.face import FaceUsed
 from emorec.streams.windows import STREAMS, Windows
@@ -72,7 +72,9 @@ class ClipResult:
     @property
     def truth(self) -> str | None:
         """The acted emotion, one of COMMON7, where the file's name tells it."""
-        return _truth_of(self.path)
+        from emorec.corpora.registry import truth_of
+
+        return truth_of(self.path)
 
     @property
     def probabilities(self) -> pd.DataFrame:
@@ -107,15 +109,3 @@ class ClipResult:
         from emorec.result_html import render
 
         return render(self)
-
-
-def _truth_of(path: Path) -> str | None:
-    """The emotion that a corpus's file name tells, one of COMMON7, None for any other file."""
-    # Imported here: only tables and figures of a corpus's clips ask, no reading of a clip does.
-    from emorec.corpora import ravdess
-
-    facts = ravdess.parse_name(path)
-    if facts is None:
-        return None
-    one_hot = np.array([name == facts["emotion"] for name in RAVDESS8], np.float32)
-    return COMMON7[int(fold(one_hot, RAVDESS8, COMMON7).argmax())]

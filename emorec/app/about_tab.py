@@ -84,10 +84,9 @@ def recall_intervals(
     totals, hits = np.zeros((2, len(units), len(classes)))
     np.add.at(totals, (row_unit, truth), 1)
     np.add.at(hits, (row_unit, truth), hit)
-    rng = np.random.default_rng(_SEED)
     samples = []
-    for _ in range(_RESAMPLES):
-        times = np.bincount(rng.integers(0, len(units), len(units)), minlength=len(units))
+    for drawn in evaluation.resampled_units(len(units), _RESAMPLES, _SEED):
+        times = np.bincount(drawn, minlength=len(units))
         samples.append((times @ hits) / np.maximum(times @ totals, 1))
     low, high = np.quantile(samples, [0.025, 0.975], axis=0)
     recall = hits.sum(0) / np.maximum(totals.sum(0), 1)

@@ -22,6 +22,7 @@ from emorec.corpora import ravdess
 from emorec.emotions import RAVDESS8
 from emorec.evaluation import scores as evaluation
 from emorec.evaluation.evidence import Measurement, write_evidence
+from emorec.evaluation.scores import resampled_units
 from emorec.evaluation.splits import LAST_ACTORS, check_classes, is_actor
 from emorec.files import write_table
 from emorec.networks.voice import build_voice_network
@@ -136,8 +137,7 @@ def gain_interval(
         for start in STARTS
     }
     gains = mean["pretrained"] - mean["scratch"]
-    rng = np.random.default_rng(seed)
-    drawn = gains[rng.integers(0, len(gains), (resamples, len(gains)))].mean(1)
+    drawn = gains[resampled_units(len(gains), resamples, seed)].mean(1)
     return [float(value) for value in np.quantile(drawn, [0.025, 0.975])]
 
 
