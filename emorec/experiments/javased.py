@@ -11,6 +11,7 @@ posterior is the mean of as many networks' as `SEEDS` names for it.
 
 import argparse
 from collections.abc import Mapping, Sequence
+from functools import partial
 from itertools import combinations
 from pathlib import Path
 from types import MappingProxyType
@@ -241,16 +242,12 @@ def evaluate_stream(
         The prediction table; clips that lack the stream are not in it.
     """
     folder = Path(models) / QUESTION / f"javased_{stream}"
-
-    def predictions_of(seed: int) -> pd.DataFrame:
-        def predict(train: np.ndarray, test: np.ndarray, work: Path) -> np.ndarray:
-            return PREDICTORS[stream](table, inputs, train, test, work, seed, models)
-
-        folds = javased_folds(table["speaker"])
-        return out_of_fold(table, folds, predict, folder / "work" / f"seed_{seed}", JAVASED6)
-
-    with precision("float32" if stream == "geometry" else "mixed_bfloat16"):
-        tables = {seed: predictions_of(seed) for seed in seeds or SEEDS[stream]}
+    tables = {}
+    for seed in seeds or SEEDS[stream]:
+        folds, work = javased_folds(table["speaker"]), folder / "work" / f"seed_{seed}"
+        predict = partial(PREDICTORS[stream], table, inputs, seed=seed, models=models)
+        with precision("float32" if stream == "geometry" else "mixed_bfloat16"):
+            tables[seed] = out_of_fold(table, folds, predict, work, JAVASED6)
     return write_stream(folder, stream, tables)
 
 
@@ -268,7 +265,6 @@ def write_stream(folder: Path, stream: str, tables: Mapping[int, pd.DataFrame]) 
     if len(tables) == 1:
         ((seed, table),) = tables.items()
         return write_javased(folder, stream, table, f"{HOW[stream]}; one seed", {"seed": seed})
-    named = ", ".join(map(str, tables))
     parts = {
         f"seed_{seed}": Measurement(
             table,
@@ -279,14 +275,10 @@ def write_stream(folder: Path, stream: str, tables: Mapping[int, pd.DataFrame]) 
         for seed, table in tables.items()
     }
     accuracies = {seed: evaluation.scores(table)["accuracy"] for seed, table in tables.items()}
-    return write_javased(
-        folder,
-        stream,
-        evaluation.mean_of_tables(list(tables.values())),
-        f"{HOW[stream]}; mean of seeds {named}",
-        {"accuracy_of_seeds": of_seeds(accuracies)},
-        parts,
-    )
+    facts = {"accuracy_of_seeds": of_seeds(accuracies)}
+    mean = evaluation.mean_of_tables(list(tables.values()))
+    how = f"{HOW[stream]}; mean of seeds {', '.join(map(str, tables))}"
+    return write_javased(folder, stream, mean, how, facts, parts)
 
 
 def write_javased(
