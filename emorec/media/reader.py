@@ -30,7 +30,6 @@ __all__ = [
     "ClipReader",
     "CopyReader",
     "FrameBatch",
-    "MediaError",
     "SoundBlock",
     "probe",
     "read_frames",
