@@ -13,10 +13,10 @@ from rich.console import Console
 
 from emorec.live.engine import LiveEngine
 from emorec.live.sources import in_order
+from emorec.live.view import panel
 from emorec.media.grey import FrameBatch
 from emorec.media.reader import ClipReader
 from emorec.paths import default_models_folder
-from emorec.publish.live_picture import panel
 from emorec.recognizer import Recognizer
 
 _PICTURE_AFTER_S = 2.4
