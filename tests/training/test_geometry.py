@@ -3,12 +3,12 @@
 import pandas as pd
 import pytest
 
-from emorec.avatar import stand_ins
+from emorec.avatar import synthetic
 from emorec.training import geometry
 
 
 def test_finished_folds_are_read_without_their_networks(tmp_path, monkeypatch):
-    takes, tracks = stand_ins.made_up_landmarks(actors=(1, 5, 9), takes_per_emotion=1)
+    takes, tracks = synthetic.synthetic_landmarks(actors=(1, 5, 9), takes_per_emotion=1)
     settings = {"only": [1, 2], "epochs": 1, "rounds": 1}
     predictions, history = geometry.train_folds(takes, tracks, tmp_path, **settings)
     assert predictions.groupby("fold")["speaker"].unique().map(list).to_dict() == {
