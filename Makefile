@@ -40,7 +40,7 @@ demo: $(READY) ## Read the clips in DEMO/Examples; results go to DEMO/Results
 	$(BIN)/python -m emorec.publish.demo_notebook
 
 test: lint $(READY) ## Lint, unit tests, and every notebook in quick mode
-	$(BIN)/python -m pytest --durations=10
+	$(BIN)/python -m pytest -n 2 --dist loadfile --durations=10
 	$(MAKE) notebooks
 
 lint: $(READY) ## Check style, formatting, imports between wings, and types
