@@ -60,7 +60,7 @@ def test_damaged_weights_are_named_with_a_remedy(tmp_path):
     file = tmp_path / "weights.npz"
     np.savez(file, **{"conv1.weight": np.zeros((512, 80, 3), np.float16)})
     file.write_bytes(file.read_bytes()[:-900])
-    with pytest.raises(ModelError, match="damaged.*Remedy"):
+    with pytest.raises(ModelError, match=r"damaged.*Remedy"):
         encoder_weights(file)
 
 
