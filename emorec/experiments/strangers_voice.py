@@ -46,22 +46,37 @@ Judge = Callable[[Heard, Heard, tuple[str, ...]], np.ndarray]
 
 
 def logistic(train: Heard, test: Heard, classes: tuple[str, ...]) -> np.ndarray:
-    """Plain masked logistic regression on the statistics, no altered copies: the baseline."""
+    """Masked logistic regression, weakly held, without label smoothing: the baseline."""
+    from emorec.training.masked_heads import fit_logistic
+
+    head = fit_logistic(train.statistics, train.table, classes, l2=0.003, label_smoothing=0)
+    return head.predict(test.statistics)
+
+
+def held(train: Heard, test: Heard, classes: tuple[str, ...]) -> np.ndarray:
+    """Masked logistic regression with a strong penalty and much label smoothing."""
     from emorec.training.masked_heads import fit_logistic
 
     return fit_logistic(train.statistics, train.table, classes).predict(test.statistics)
 
 
-def voices(train: Heard, test: Heard, classes: tuple[str, ...]) -> np.ndarray:
-    """Masked logistic regression with copies that looks away from who speaks and where."""
-    from emorec.training.masked_heads import fit_logistic
+def perceptron(seed: int) -> Judge:
+    """Return what judges by the masked perceptron of a seed."""
 
-    heard = train.with_copies()
-    head = fit_logistic(heard.statistics, heard.table, classes, **VOICES)
-    return head.predict(test.statistics)
+    def judge(train, test, classes):
+        from emorec.training.masked_heads import fit_perceptron
+
+        head = fit_perceptron(train.statistics, train.table, classes, seed=seed)
+        return head.predict(test.statistics)
+
+    return judge
 
 
-VOICES = {"l2": 1e-2, "voice_penalty": 3.0}
+def committee(train: Heard, test: Heard, classes: tuple[str, ...]) -> np.ndarray:
+    """Logistic regression and three perceptrons together: what ships."""
+    from emorec.training.committee import fit_committee
+
+    return fit_committee(train, classes).predict(test.statistics)
 
 
 def _network(build_name: str, reads: str) -> Callable[[int], Judge]:
@@ -83,8 +98,9 @@ def _network(build_name: str, reads: str) -> Callable[[int], Judge]:
 
 HEADS: dict[str, Sequence[Judge]] = {
     "logistic": (logistic,),
-    "voices": (voices,),
-    "mlp": [_network("build_mlp", "statistics")(seed) for seed in SEEDS],
+    "held_logistic": (held,),
+    "perceptron": [perceptron(seed) for seed in SEEDS],
+    "committee": (committee,),
     "layer_weights": [_network("build_layer_weights", "statistics")(seed) for seed in SEEDS],
     "attention": [_network("build_attention", "segments")(seed) for seed in SEEDS],
 }

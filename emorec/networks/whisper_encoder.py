@@ -122,6 +122,28 @@ class TimeStatistics(layers.Layer):
         return ops.concatenate([mean[:, 0], deviation], axis=-1)
 
 
+@keras.saving.register_keras_serializable("emorec")
+class HalfDense(_HalfPrecision):
+    """A dense layer whose weights are kept as float16."""
+
+    def __init__(self, units: int, **options):
+        super().__init__(**options)
+        self.units = units
+
+    def build(self, input_shape):
+        """Create kernel and bias."""
+        self.kernel = self._half("kernel", input_shape[-1], self.units)
+        self.bias = self._half("bias", self.units)
+
+    def call(self, x):
+        """Return (batch, units)."""
+        return ops.matmul(x, ops.cast(self.kernel, "float32")) + ops.cast(self.bias, "float32")
+
+    def get_config(self):
+        """Return what the layer is made again from."""
+        return {**super().get_config(), "units": self.units}
+
+
 def _gelu(x):
     # Written out: ONNX has the error function, and not its complement, which Keras's takes.
     return 0.5 * x * (1.0 + ops.erf(x * 0.5**0.5))

@@ -16,6 +16,7 @@ from emorec.posteriors import softmax
 from emorec.training.corpus_weights import class_codes, clip_weights, known_classes
 
 _OUT = -1e9
+BATCH_SIZE = 128
 
 
 @dataclass(frozen=True)
@@ -35,11 +36,58 @@ class LinearHead:
         return softmax(features @ self.kernel + self.bias)
 
 
-def speaker_means(features: np.ndarray, table: pd.DataFrame) -> np.ndarray:
-    """Return each speaker's mean feature, all emotions alike, float (speakers, features)."""
-    keys = [table["speaker"].to_numpy(), table["emotion"].to_numpy()]
-    by_emotion = pd.DataFrame(features).groupby(keys).mean()
-    return by_emotion.groupby(level=0).mean().to_numpy()
+@dataclass(frozen=True)
+class Perceptron:
+    """A head with one hidden layer.
+
+    Attributes:
+        hidden_kernel: float32 (features, units).
+        hidden_bias: float32 (units,).
+        kernel: float32 (units, classes).
+        bias: float32 (classes,).
+    """
+
+    hidden_kernel: np.ndarray
+    hidden_bias: np.ndarray
+    kernel: np.ndarray
+    bias: np.ndarray
+
+    def predict(self, features: np.ndarray) -> np.ndarray:
+        """Return posteriors, float (n, classes), of features (n, features)."""
+        hidden = np.maximum(features @ self.hidden_kernel + self.hidden_bias, 0)
+        return softmax(hidden @ self.kernel + self.bias)
+
+
+@dataclass(frozen=True)
+class Directions:
+    """Standardised features seen along their principal directions.
+
+    Attributes:
+        centre: float32 (features,).
+        axes: float32 (features, directions); the scale is divided out.
+    """
+
+    centre: np.ndarray
+    axes: np.ndarray
+
+    def __call__(self, features: np.ndarray) -> np.ndarray:
+        """Return float32 (n, directions)."""
+        return (features - self.centre) @ self.axes
+
+    def folded(self, kernel: np.ndarray, bias: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return kernel and bias on the features themselves, from those on the directions."""
+        kernel = self.axes @ kernel
+        return kernel.astype(np.float32), (bias - self.centre @ kernel).astype(np.float32)
+
+
+def find_directions(features: np.ndarray, count: int = 384) -> Directions:
+    """Find the principal directions of standardised features (n, features)."""
+    from sklearn.decomposition import PCA
+
+    centre, scale = features.mean(0), features.std(0) + 1e-3
+    count = min(count, *features.shape)
+    found = PCA(count, svd_solver="randomized", random_state=0).fit((features - centre) / scale)
+    return Directions(centre, (found.components_ / scale).T.astype(np.float32))
 
 
 def fit_logistic(
@@ -47,9 +95,10 @@ def fit_logistic(
     table: pd.DataFrame,
     classes: tuple[str, ...],
     *,
-    l2: float = 3e-3,
-    voice_penalty: float = 0.0,
-    steps: int = 100,
+    l2: float = 0.3,
+    label_smoothing: float = 0.3,
+    steps: int = 60,
+    directions: Directions | None = None,
 ) -> LinearHead:
     """Fit a masked softmax regression; nothing is left to chance.
 
@@ -57,28 +106,23 @@ def fit_logistic(
         features: float32 (n, features), of the clips to train on.
         table: Their `corpus`, `speaker` and `emotion`.
         classes: What to tell apart.
-        l2: Strength of the penalty on the weights of standardised features.
-        voice_penalty: How much more a weight costs along the directions in which the speakers'
-            means differ, microphones and rooms included: such a direction tells who speaks and
-            where, and a stranger's place on it is anybody's guess. In units of `l2` for each
-            unit of the means' variance.
+        l2: Strength of the penalty on the weights. A strong one is what holds across corpora.
+        label_smoothing: Share of a target that is spread over the known classes.
         steps: Most steps of L-BFGS.
+        directions: What to regress on; found where not given.
     """
     from scipy.optimize import minimize
 
-    centre, scale = features.mean(0), features.std(0) + 1e-3
-    inputs = (features - centre) / scale
-    shrink = _shrinkage(speaker_means(inputs, table), voice_penalty)
-    inputs = shrink(inputs)
-    known = known_classes(table, classes)
-    targets = np.eye(len(classes), dtype=np.float32)[class_codes(table, classes)]
+    directions = directions or find_directions(features)
+    inputs = directions(features)
+    targets, known = masked_targets(table, classes, label_smoothing)
     weights = (clip_weights(table, classes) / len(table)).astype(np.float32)[:, None]
     shape = (inputs.shape[1], len(classes))
 
     def loss(flat):
         kernel, bias = flat[: -shape[1]].reshape(shape), flat[-shape[1] :]
         logits = inputs @ kernel.astype(np.float32) + bias.astype(np.float32)
-        posterior = softmax(np.where(known, logits, _OUT))
+        posterior = softmax(np.where(known > 0, logits, _OUT))
         fit = -(weights * targets * np.log(np.maximum(posterior, 1e-30))).sum(dtype=np.float64)
         error = weights * (posterior - targets).astype(np.float32)
         slope = inputs.T @ error + l2 * kernel
@@ -86,17 +130,51 @@ def fit_logistic(
 
     start = np.zeros(shape[0] * shape[1] + shape[1])
     best = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": steps}).x
-    kernel = shrink(best[: -shape[1]].reshape(shape).T.astype(np.float32)).T / scale[:, None]
-    return LinearHead(kernel.astype(np.float32), (best[-shape[1] :] - centre @ kernel).astype("f4"))
+    return LinearHead(*directions.folded(best[: -shape[1]].reshape(shape), best[-shape[1] :]))
 
 
-def _shrinkage(means: np.ndarray, strength: float) -> Callable[[np.ndarray], np.ndarray]:
-    """Return the symmetric map (1 + strength * covariance of the means) ** -0.5, of rows."""
-    about = (means - means.mean(0)) / np.sqrt(len(means))
-    _, deviations, directions = np.linalg.svd(about, full_matrices=False)
-    lost = (1 - 1 / np.sqrt(1 + strength * deviations**2)).astype(np.float32)
-    directions = directions.astype(np.float32)
-    return lambda rows: rows - ((rows @ directions.T) * lost) @ directions
+def masked_targets(
+    table: pd.DataFrame, classes: tuple[str, ...], label_smoothing: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return targets and what is known, both float32 (n, classes).
+
+    Args:
+        table: Clips, with `corpus` and `emotion`.
+        classes: The classes.
+        label_smoothing: Share of a target that is spread over the known classes.
+    """
+    known = known_classes(table, classes).astype(np.float32)
+    targets = np.eye(len(classes), dtype=np.float32)[class_codes(table, classes)]
+    return targets + label_smoothing * (known / known.sum(1, keepdims=True) - targets), known
+
+
+def fit_perceptron(
+    features: np.ndarray,
+    table: pd.DataFrame,
+    classes: tuple[str, ...],
+    *,
+    seed: int,
+    directions: Directions | None = None,
+    epochs: int = 8,
+) -> Perceptron:
+    """Train a masked perceptron on the principal directions; few epochs hold across corpora.
+
+    Args:
+        features: float32 (n, features), of the clips to train on.
+        table: Their `corpus`, `speaker` and `emotion`.
+        classes: What to tell apart.
+        seed: Of initial weights, order and dropout.
+        directions: What to train on; found where not given.
+        epochs: Over as many clips as there are, drawn by weight.
+    """
+    directions = directions or find_directions(features)
+    inputs = directions(features)
+    spread = inputs.std()
+    network = fit_network(
+        build_perceptron, inputs / spread, table, classes, seed=seed, epochs=epochs
+    )
+    hidden, output = (network.get_layer(name).get_weights() for name in ("hidden", "output"))
+    return Perceptron(*directions.folded(hidden[0] / spread, hidden[1]), *output)
 
 
 @keras.saving.register_keras_serializable("emorec")
@@ -111,12 +189,15 @@ def masked_crossentropy(truth, logits):
     return -ops.sum(targets * ops.log_softmax(ops.where(known > 0, logits, _OUT)) * known, axis=-1)
 
 
-def build_mlp(features: np.ndarray, classes: int, units: int = 128) -> keras.Model:
-    """A perceptron with one hidden layer on the statistics, (n, 3072)."""
-    inputs = layers.Input(features.shape[1:])
-    x = layers.Dropout(0.5)(_standardized(features)(inputs))
-    x = layers.Dropout(0.5)(layers.Dense(units, "relu")(x))
-    return keras.Model(inputs, layers.Dense(classes)(x), name="mlp")
+def build_perceptron(inputs: np.ndarray, classes: int, units: int = 128) -> keras.Model:
+    """A perceptron with one hidden layer on principal directions, (n, directions)."""
+    given = layers.Input(inputs.shape[1:])
+    x = layers.Dense(units, "relu", kernel_initializer="he_normal", name="hidden")(
+        layers.Dropout(0.3)(given)
+    )
+    # Zero at first: early on, only what many clips agree on moves it.
+    outputs = layers.Dense(classes, kernel_initializer="zeros", name="output")
+    return keras.Model(given, outputs(layers.Dropout(0.5)(x)), name="perceptron")
 
 
 def build_layer_weights(features: np.ndarray, classes: int) -> keras.Model:
@@ -151,9 +232,9 @@ def fit_network(
     classes: tuple[str, ...],
     *,
     seed: int,
-    epochs: int = 20,
+    epochs: int = 8,
     learning_rate: float = 1e-3,
-    label_smoothing: float = 0.1,
+    label_smoothing: float = 0.2,
 ) -> keras.Model:
     """Train a head of the functions above with AdamW.
 
@@ -163,7 +244,7 @@ def fit_network(
         table: The clips' `corpus`, `speaker` and `emotion`.
         classes: What to tell apart.
         seed: Of initial weights, order and dropout.
-        epochs: Over all clips.
+        epochs: Over as many clips as there are, drawn by their weights.
         learning_rate: Falls to zero along a cosine.
         label_smoothing: Share of a target that is spread over the known classes.
 
@@ -171,19 +252,16 @@ def fit_network(
         The network; its outputs are logits.
     """
     keras.utils.set_random_seed(seed)
-    known = known_classes(table, classes).astype(np.float32)
-    targets = np.eye(len(classes), dtype=np.float32)[class_codes(table, classes)]
-    targets += label_smoothing * (known / known.sum(1, keepdims=True) - targets)
+    targets, known = masked_targets(table, classes, label_smoothing)
     network = build(features, len(classes))
-    steps = epochs * -(-len(table) // 128)
+    steps = epochs * (len(table) // BATCH_SIZE)
     rate = keras.optimizers.schedules.CosineDecay(learning_rate, steps)
-    network.compile(keras.optimizers.AdamW(rate, weight_decay=0.03), masked_crossentropy)
-    network.fit(
-        features,
-        np.concatenate([targets, known], 1),
-        sample_weight=clip_weights(table, classes),
-        batch_size=128,
-        epochs=epochs,
-        verbose=0,
+    network.compile(keras.optimizers.AdamW(rate, weight_decay=0.01), masked_crossentropy)
+    weights = clip_weights(table, classes)
+    drawn = np.random.default_rng(seed).choice(
+        len(table), steps * BATCH_SIZE, p=weights / weights.sum()
     )
+    truth = np.concatenate([targets, known], 1)
+    for some in np.array_split(drawn, epochs):
+        network.fit(features[some], truth[some], batch_size=BATCH_SIZE, shuffle=False, verbose=0)
     return network

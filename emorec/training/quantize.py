@@ -14,25 +14,29 @@ def save_quantized(file: Path, network: keras.Model, example: np.ndarray) -> Non
 
     Weights are rounded once, per column, to seven bits: eight overflow the 16-bit sums of
     processors without VNNI. Activations are rounded on the fly, each to its own range, so that
-    nothing has to be calibrated. Convolutions stay float: their integer kernels are slow.
+    nothing has to be calibrated. Convolutions stay float: their integer kernels are slow; so do
+    layers whose names begin with `head_`: they read few numbers of very different ranges.
 
     Args:
         file: To write, `.onnx`.
         network: Any Keras network.
         example: An input, to trace the network with.
     """
+    import onnx
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     network(example)
     with tempfile.TemporaryDirectory() as folder:
         floats = Path(folder) / "float.onnx"
         network.export(floats, format="onnx", verbose=False)
+        products = [n.name for n in onnx.load(floats).graph.node if n.op_type == "MatMul"]
         write_atomically(
             Path(file),
             lambda name: quantize_dynamic(
                 floats,
                 name,
                 op_types_to_quantize=["MatMul"],
+                nodes_to_exclude=[name for name in products if "head_" in name],
                 per_channel=True,
                 reduce_range=True,
                 weight_type=QuantType.QInt8,
