@@ -29,6 +29,7 @@ from emorec.evaluation.splits import (
     javased_folds,
     speaker_folds,
 )
+from emorec.files import write_table
 from emorec.paths import COMPARISONS
 from emorec.posteriors import log_mean
 from emorec.training.corpus_weights import class_codes
@@ -169,6 +170,7 @@ def _judged(heard, train, test, judge, classes, fold):
     check_disjoint(train=table["speaker"][train], test=table["speaker"][test])
     judged = heard.of(test)
     posterior = judge(heard.of(train), judged, classes)
+    print(f"fold {fold}: {train.sum()} clips trained, {test.sum()} judged", flush=True)
     clips = judged.table
     if "calm" not in classes:
         clips = clips.assign(emotion=clips["emotion"].replace("calm", "neutral"))
@@ -178,9 +180,24 @@ def _judged(heard, train, test, judge, classes, fold):
 # --- evidence ---
 
 
-def of_seeds(measure: Callable[[Judge], pd.DataFrame], seeds: Sequence[Judge]) -> pd.DataFrame:
-    """Return the mean of what several seeds say: the geometric mean of their posteriors."""
-    tables = [measure(judge) for judge in seeds]
+def of_seeds(
+    measure: Callable[[Judge], pd.DataFrame], seeds: Sequence[Judge], work: Path
+) -> pd.DataFrame:
+    """Return the mean of what several seeds say: the geometric mean of their posteriors.
+
+    Args:
+        measure: Judges under a protocol.
+        seeds: The heads.
+        work: Keeps each one's table, so that a cut run goes on.
+    """
+    tables = []
+    for number, judge in enumerate(seeds, 1):
+        file = work / f"{number}.csv"
+        if not file.exists():
+            write_table(file, measure(judge))
+        tables.append(evidence.read_predictions(work, file.name))
+    if len(tables) == 1:
+        return tables[0]
     classes = [c for c in tables[0] if c not in ("clip_id", "speaker", "fold", "truth")]
     pooled = log_mean(np.stack([table[classes].to_numpy() for table in tables]))
     return tables[0].assign(**dict(zip(classes, pooled.T, strict=True)))
@@ -251,17 +268,21 @@ SPEAKERS = {
 }
 
 
-def evaluate(heard: Heard, name: str, folder: Path) -> dict:
+def evaluate(heard: Heard, name: str, folder: Path, work: Path) -> dict:
     """Judge by one head under every protocol and write its evidence."""
     seeds = HEADS[name]
-    main = of_seeds(lambda judge: left_out(heard, judge), seeds)
+    main = of_seeds(lambda judge: left_out(heard, judge), seeds, work / "left_out")
     parts = {}
     for corpus, protocol in SPEAKERS.items():
         if corpus in set(heard.table["corpus"]):
-            table = of_seeds(lambda judge, c=corpus: by_speaker(heard, judge, c), seeds)
+            table = of_seeds(
+                lambda judge, c=corpus: by_speaker(heard, judge, c), seeds, work / corpus
+            )
             parts[f"{corpus}_speakers"] = (protocol, table)
     if "ravdess" in set(heard.table["corpus"]):
-        table = of_seeds(lambda judge: by_speaker(heard, judge, "ravdess", alone=True), seeds)
+        table = of_seeds(
+            lambda judge: by_speaker(heard, judge, "ravdess", alone=True), seeds, work / "alone"
+        )
         protocol = SPEAKERS["ravdess"].replace(" and on the other five corpora", " alone")
         parts["ravdess_alone"] = (protocol, table)
     return write_results(folder, main, parts)
@@ -278,7 +299,7 @@ def main() -> None:
     work = arguments.work or arguments.folder / "work"
     heard = hear(list(LOADERS), work, arguments.copies)
     for name in arguments.heads:
-        gate = evaluate(heard, name, arguments.folder / name)["gate"]
+        gate = evaluate(heard, name, arguments.folder / name, work / f"head_{name}")["gate"]
         print(name, {key: round(value, 4) for key, value in gate.items()}, flush=True)
 
 

@@ -47,8 +47,10 @@ def fit_committee(
         classes: What to tell apart.
         seeds: One perceptron each.
     """
-    clips = (train.statistics, train.table, classes)
     directions = find_directions(train.statistics)
-    linear = fit_logistic(*clips, directions=directions)
+    linear = fit_logistic(train.statistics, train.table, classes, directions=directions)
+    # Altered copies help these, and not the regression, which is held more strongly.
+    every = train.with_copies()
+    clips = (every.statistics, every.table, classes)
     bent = [fit_perceptron(*clips, seed=seed, directions=directions) for seed in seeds]
     return Committee(linear, tuple(bent))

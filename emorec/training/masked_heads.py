@@ -155,7 +155,7 @@ def fit_perceptron(
     *,
     seed: int,
     directions: Directions | None = None,
-    epochs: int = 8,
+    epochs: int = 5,
 ) -> Perceptron:
     """Train a masked perceptron on the principal directions; few epochs hold across corpora.
 
