@@ -9,7 +9,6 @@ from emorec.training.heard import Heard
 from emorec.training.masked_heads import (
     LinearHead,
     Perceptron,
-    find_directions,
     fit_logistic,
     fit_perceptron,
 )
@@ -47,10 +46,9 @@ def fit_committee(
         classes: What to tell apart.
         seeds: One perceptron each.
     """
-    directions = find_directions(train.statistics)
-    linear = fit_logistic(train.statistics, train.table, classes, directions=directions)
+    linear = fit_logistic(train.statistics, train.table, classes)
     # Altered copies help these, and not the regression, which is held more strongly.
     every = train.with_copies()
     clips = (every.statistics, every.table, classes)
-    bent = [fit_perceptron(*clips, seed=seed, directions=directions) for seed in seeds]
+    bent = [fit_perceptron(*clips, seed=seed) for seed in seeds]
     return Committee(linear, tuple(bent))
