@@ -136,6 +136,21 @@ def _mel_power(power: np.ndarray, setting: LogMelSetting) -> np.ndarray:
     return mel_power[:, :-1].T
 
 
+def mel_power(padded: np.ndarray, setting: LogMelSetting) -> np.ndarray:
+    """Return the power in each mel band of sound that is padded already.
+
+    Args:
+        padded: float32 mono sound, shape (n,); the first frame is its first `n_fft` samples.
+        setting: Sizes and frequencies.
+
+    Returns:
+        float32 array, shape (bands, 1 + (n - n_fft) // hop).
+    """
+    frames = np.lib.stride_tricks.sliding_window_view(padded, setting.n_fft)[:: setting.hop]
+    spectrum = np.fft.rfft(frames * _hann(setting.n_fft), axis=1)
+    return _mel_power(spectrum.real**2 + spectrum.imag**2, setting)
+
+
 def log_mel(samples: np.ndarray, setting: LogMelSetting) -> np.ndarray:
     """Return the log-mel spectrogram in dB.
 
@@ -152,12 +167,8 @@ def log_mel(samples: np.ndarray, setting: LogMelSetting) -> np.ndarray:
         (128, 282)
     """
     half = setting.n_fft // 2
-    padded = np.pad(np.asarray(samples, np.float32), half)
-    frames = np.lib.stride_tricks.sliding_window_view(padded, setting.n_fft)[:: setting.hop]
-    spectrum = np.fft.rfft(frames * _hann(setting.n_fft), axis=1)
-    power = spectrum.real**2 + spectrum.imag**2
-    mel_power = _mel_power(power, setting)
-    decibel = 10 * np.log10(np.maximum(mel_power, _SMALLEST_POWER))
+    power = mel_power(np.pad(np.asarray(samples, np.float32), half), setting)
+    decibel = 10 * np.log10(np.maximum(power, _SMALLEST_POWER))
     return np.maximum(decibel, decibel.max() - DYNAMIC_RANGE_DB)
 
 

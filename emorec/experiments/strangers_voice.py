@@ -1,0 +1,307 @@
+"""What a stranger's voice gets: whole corpora left out, and speakers within each.
+
+python -m emorec.experiments.strangers_voice                       # all heads; a cut run goes on
+python -m emorec.experiments.strangers_voice --heads logistic      # one of them
+
+Six corpora in four languages. Each is left out in turn: a head trains on what the frozen encoder
+hears in the other five and is judged on all speakers of the sixth, all seven classes open. Beside
+it stand folds by speaker within RAVDESS, CREMA-D and JavaSED.
+"""
+
+import argparse
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from emorec.emotions import COMMON7, RAVDESS8
+from emorec.evaluation import evidence
+from emorec.evaluation.scores import (
+    expected_calibration_error,
+    fold_predictions,
+    prediction_table,
+)
+from emorec.evaluation.splits import (
+    RAVDESS_BLOCKS,
+    check_disjoint,
+    crema_d_sides,
+    javased_folds,
+    speaker_folds,
+)
+from emorec.files import write_table
+from emorec.paths import COMPARISONS
+from emorec.posteriors import log_mean
+from emorec.training.corpus_weights import class_codes
+from emorec.training.heard import LOADERS, Heard, hear
+from emorec.training.temperature import at_temperature, fit_temperature
+
+FOLDER = COMPARISONS / "strangers"
+COMMAND = "python -m emorec.experiments.strangers_voice"
+SEEDS = (1, 2, 3)
+Judge = Callable[[Heard, Heard, tuple[str, ...]], np.ndarray]
+"""Given clips to train on, clips to judge and classes, gives posteriors (clips, classes)."""
+
+
+# --- heads ---
+
+
+def logistic(train: Heard, test: Heard, classes: tuple[str, ...]) -> np.ndarray:
+    """Masked logistic regression, weakly held, without label smoothing: the baseline."""
+    from emorec.training.masked_heads import fit_logistic
+
+    head = fit_logistic(train.statistics, train.table, classes, l2=0.003, label_smoothing=0)
+    return head.predict(test.statistics)
+
+
+def held(train: Heard, test: Heard, classes: tuple[str, ...]) -> np.ndarray:
+    """Masked logistic regression with a strong penalty and much label smoothing."""
+    from emorec.training.masked_heads import fit_logistic
+
+    return fit_logistic(train.statistics, train.table, classes).predict(test.statistics)
+
+
+def perceptron(seed: int) -> Judge:
+    """Return what judges by the masked perceptron of a seed."""
+
+    def judge(train, test, classes):
+        from emorec.training.masked_heads import fit_perceptron
+
+        head = fit_perceptron(train.statistics, train.table, classes, seed=seed)
+        return head.predict(test.statistics)
+
+    return judge
+
+
+def committee(train: Heard, test: Heard, classes: tuple[str, ...]) -> np.ndarray:
+    """Logistic regression and three perceptrons together: what ships."""
+    from emorec.training.committee import fit_committee
+
+    return fit_committee(train, classes).predict(test.statistics)
+
+
+def _network(build_name: str, reads: str) -> Callable[[int], Judge]:
+    def seeded(seed: int) -> Judge:
+        def judge(train, test, classes):
+            from emorec.posteriors import softmax
+            from emorec.training import masked_heads
+
+            heard = train.with_copies()
+            build = getattr(masked_heads, build_name)
+            inputs = getattr(heard, reads)
+            network = masked_heads.fit_network(build, inputs, heard.table, classes, seed=seed)
+            return softmax(network.predict(getattr(test, reads), batch_size=512, verbose=0))
+
+        return judge
+
+    return seeded
+
+
+HEADS: dict[str, Sequence[Judge]] = {
+    "logistic": (logistic,),
+    "held_logistic": (held,),
+    "perceptron": [perceptron(seed) for seed in SEEDS],
+    "committee": (committee,),
+    "layer_weights": [_network("build_layer_weights", "statistics")(seed) for seed in SEEDS],
+    "attention": [_network("build_attention", "segments")(seed) for seed in SEEDS],
+}
+"""Name -> what trains and judges, one for each seed."""
+
+
+# --- protocols ---
+
+
+def left_out(heard: Heard, judge: Judge) -> pd.DataFrame:
+    """Judge each corpus by a head that trained on the others; `fold` numbers the corpora."""
+    corpus, parts = heard.table["corpus"].to_numpy(), []
+    for fold, name in enumerate(LOADERS, 1):
+        test = corpus == name
+        if test.any():
+            parts.append(_judged(heard, ~test, test, judge, COMMON7, fold))
+    return pd.concat(parts, ignore_index=True)
+
+
+def by_speaker(heard: Heard, judge: Judge, corpus: str, alone: bool = False) -> pd.DataFrame:
+    """Judge a corpus by speaker: heads train on its other speakers and on the other corpora.
+
+    Args:
+        heard: All corpora.
+        judge: The head.
+        corpus: RAVDESS (eight classes), CREMA-D or JavaSED.
+        alone: Leave the other corpora away.
+    """
+    own = (heard.table["corpus"] == corpus).to_numpy()
+    classes = RAVDESS8 if corpus == "ravdess" else COMMON7
+    parts = []
+    for fold, test in _speaker_folds(heard.table["speaker"].where(own, ""), corpus):
+        train = own & ~test if alone else ~test
+        if corpus == "crema_d":
+            train = train & ~_crema_d_validation(heard.table["speaker"].where(own, ""))
+        parts.append(_judged(heard, train, test, judge, classes, fold))
+    predictions = pd.concat(parts, ignore_index=True)
+    return predictions if corpus == "ravdess" else fold_predictions(predictions, OWN[corpus])
+
+
+OWN = {"crema_d": "crema_d6", "javased": "javased6"}
+"""Corpus -> the vocabulary of its own classes: by speaker, no other is open."""
+
+
+def _speaker_folds(speakers: pd.Series, corpus: str) -> Iterator[tuple[int, np.ndarray]]:
+    if corpus == "ravdess":
+        yield from ((n, test) for n, _, test in speaker_folds(speakers, RAVDESS_BLOCKS))
+    elif corpus == "javased":
+        yield from ((n, test) for n, _, test in javased_folds(speakers))
+    else:
+        yield 1, _crema_d_side(speakers, "test")
+
+
+def _crema_d_side(speakers: pd.Series, side: str) -> np.ndarray:
+    names = speakers[speakers != ""]
+    chosen = names[crema_d_sides(names)[side]]
+    return speakers.isin(set(chosen)).to_numpy()
+
+
+def _crema_d_validation(speakers: pd.Series) -> np.ndarray:
+    return _crema_d_side(speakers, "validation")
+
+
+def _judged(heard, train, test, judge, classes, fold):
+    table = heard.table
+    check_disjoint(train=table["speaker"][train], test=table["speaker"][test])
+    judged = heard.of(test)
+    posterior = judge(heard.of(train), judged, classes)
+    print(f"fold {fold}: {train.sum()} clips trained, {test.sum()} judged", flush=True)
+    clips = judged.table
+    if "calm" not in classes:
+        clips = clips.assign(emotion=clips["emotion"].replace("calm", "neutral"))
+    return prediction_table(clips, posterior, classes, fold)
+
+
+# --- evidence ---
+
+
+def of_seeds(
+    measure: Callable[[Judge], pd.DataFrame], seeds: Sequence[Judge], work: Path
+) -> pd.DataFrame:
+    """Return the mean of what several seeds say: the geometric mean of their posteriors.
+
+    Args:
+        measure: Judges under a protocol.
+        seeds: The heads.
+        work: Keeps each one's table, so that a cut run goes on.
+    """
+    tables = []
+    for number, judge in enumerate(seeds, 1):
+        file = work / f"{number}.csv"
+        if not file.exists():
+            write_table(file, measure(judge))
+        tables.append(evidence.read_predictions(work, file.name))
+    if len(tables) == 1:
+        return tables[0]
+    classes = [c for c in tables[0] if c not in ("clip_id", "speaker", "fold", "truth")]
+    pooled = log_mean(np.stack([table[classes].to_numpy() for table in tables]))
+    return tables[0].assign(**dict(zip(classes, pooled.T, strict=True)))
+
+
+def by_corpus(predictions: pd.DataFrame) -> dict[str, dict]:
+    """Return scores and intervals of each corpus that was left out, and its calibration.
+
+    The temperature of a corpus is fitted on the others, each counting alike.
+    """
+    truth = class_codes(predictions.rename(columns={"truth": "emotion"}), COMMON7)
+    posterior = predictions[list(COMMON7)].to_numpy()
+    fold = predictions["fold"].to_numpy()
+    weights = 1 / np.bincount(fold)[fold]
+    found = {}
+    for number, name in enumerate(LOADERS, 1):
+        rows = fold == number
+        if not rows.any():
+            continue
+        others = (truth[~rows], posterior[~rows], weights[~rows])
+        temperature = fit_temperature(*others)
+        calibrated = at_temperature(posterior[rows], temperature)
+        found[name] = {
+            **evidence.measured(predictions[rows], "speaker"),
+            "temperature": temperature,
+            "calibration_error_after": expected_calibration_error(truth[rows], calibrated),
+        }
+    return found
+
+
+def summary(corpora: dict[str, dict]) -> dict[str, float]:
+    """Return the gate: the means over the corpora that were left out."""
+    scores = [entry["scores"] for entry in corpora.values()]
+    return {
+        "corpora": len(scores),
+        "mean_accuracy": float(np.mean([s["accuracy"] for s in scores])),
+        "mean_recall": float(np.mean([s["unweighted_average_recall"] for s in scores])),
+        "mean_calibration_error": float(np.mean([s["expected_calibration_error"] for s in scores])),
+        "mean_calibration_error_after": float(
+            np.mean([entry["calibration_error_after"] for entry in corpora.values()])
+        ),
+    }
+
+
+def write_results(folder: Path, main: pd.DataFrame, parts: dict[str, tuple[str, pd.DataFrame]]):
+    """Write predictions and metrics; the one place that knows how evidence is written."""
+    corpora = by_corpus(main)
+    extra = {"stream": "voice", "left_out": corpora, "gate": summary(corpora)}
+    for key, (protocol, predictions) in parts.items():
+        title = f"{folder.name.replace('_', ' ')}, {key.replace('_', ' ')}"
+        extra[key] = evidence.write_part(folder, key, predictions, title=title, protocol=protocol)
+    return evidence.write_evidence(
+        folder, main, protocol=PROTOCOL, command=f"{COMMAND} --heads {folder.name}", extra=extra
+    )
+
+
+PROTOCOL = (
+    "six corpora, each left out in turn and judged by a head trained on the other five, all seven "
+    "classes open; the fold is the number of the corpus: " + ", ".join(LOADERS)
+)
+SPEAKERS = {
+    "ravdess": "RAVDESS, 8 classes, six blocks of four actors, each judged by a head trained on "
+    "the other 20 and on the other five corpora",
+    "crema_d": "CREMA-D, 20 actors drawn by chance, judged by a head trained on 41 others (10 are "
+    "kept for validation) and on the other five corpora, 6 classes",
+    "javased": "JavaSED, four folds of two actors, each judged by a head trained on the other six "
+    "and on the other five corpora, 6 classes",
+}
+
+
+def evaluate(heard: Heard, name: str, folder: Path, work: Path) -> dict:
+    """Judge by one head under every protocol and write its evidence."""
+    seeds = HEADS[name]
+    main = of_seeds(lambda judge: left_out(heard, judge), seeds, work / "left_out")
+    parts = {}
+    for corpus, protocol in SPEAKERS.items():
+        if corpus in set(heard.table["corpus"]):
+            table = of_seeds(
+                lambda judge, c=corpus: by_speaker(heard, judge, c), seeds, work / corpus
+            )
+            parts[f"{corpus}_speakers"] = (protocol, table)
+    if "ravdess" in set(heard.table["corpus"]):
+        table = of_seeds(
+            lambda judge: by_speaker(heard, judge, "ravdess", alone=True), seeds, work / "alone"
+        )
+        protocol = SPEAKERS["ravdess"].replace(" and on the other five corpora", " alone")
+        parts["ravdess_alone"] = (protocol, table)
+    return write_results(folder, main, parts)
+
+
+def main() -> None:
+    """Hear, judge, write."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--heads", nargs="*", choices=list(HEADS), default=list(HEADS))
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="where the evidence goes")
+    parser.add_argument("--work", type=Path, help="where features are kept (FOLDER/work)")
+    parser.add_argument("--copies", type=int, default=1, help="altered copies of each clip")
+    arguments = parser.parse_args()
+    work = arguments.work or arguments.folder / "work"
+    heard = hear(list(LOADERS), work, arguments.copies)
+    for name in arguments.heads:
+        gate = evaluate(heard, name, arguments.folder / name, work / f"head_{name}")["gate"]
+        print(name, {key: round(value, 4) for key, value in gate.items()}, flush=True)
+
+
+if __name__ == "__main__":
+    main()
