@@ -39,8 +39,8 @@ from emorec.training.temperature import at_temperature, fit_temperature
 FOLDER = COMPARISONS / "strangers"
 COMMAND = "python -m emorec.experiments.strangers_voice"
 SEEDS = (1, 2, 3)
-Judge = Callable[[Heard, Heard, tuple[str, ...]], np.ndarray]
-"""Given clips to train on, clips to judge and classes, gives posteriors (clips, classes)."""
+Predict = Callable[[Heard, Heard, tuple[str, ...]], np.ndarray]
+"""Given clips to train on, clips to predict and classes, gives posteriors (clips, classes)."""
 
 
 # --- heads ---
@@ -61,16 +61,16 @@ def held(train: Heard, test: Heard, classes: tuple[str, ...]) -> np.ndarray:
     return fit_logistic(train.statistics, train.table, classes).predict(test.statistics)
 
 
-def perceptron(seed: int) -> Judge:
+def perceptron(seed: int) -> Predict:
     """Return what judges by the masked perceptron of a seed."""
 
-    def judge(train, test, classes):
+    def predict(train, test, classes):
         from emorec.training.masked_heads import fit_perceptron
 
         head = fit_perceptron(train.statistics, train.table, classes, seed=seed)
         return head.predict(test.statistics)
 
-    return judge
+    return predict
 
 
 def committee(train: Heard, test: Heard, classes: tuple[str, ...]) -> np.ndarray:
@@ -80,9 +80,9 @@ def committee(train: Heard, test: Heard, classes: tuple[str, ...]) -> np.ndarray
     return fit_committee(train, classes).predict(test.statistics)
 
 
-def _network(build_name: str, reads: str) -> Callable[[int], Judge]:
-    def seeded(seed: int) -> Judge:
-        def judge(train, test, classes):
+def _network(build_name: str, reads: str) -> Callable[[int], Predict]:
+    def seeded(seed: int) -> Predict:
+        def predict(train, test, classes):
             from emorec.posteriors import softmax
             from emorec.training import masked_heads
 
@@ -92,12 +92,12 @@ def _network(build_name: str, reads: str) -> Callable[[int], Judge]:
             network = masked_heads.fit_network(build, inputs, heard.table, classes, seed=seed)
             return softmax(network.predict(getattr(test, reads), batch_size=512, verbose=0))
 
-        return judge
+        return predict
 
     return seeded
 
 
-HEADS: dict[str, Sequence[Judge]] = {
+HEADS: dict[str, Sequence[Predict]] = {
     "logistic": (logistic,),
     "held_logistic": (held,),
     "perceptron": [perceptron(seed) for seed in SEEDS],
@@ -111,22 +111,22 @@ HEADS: dict[str, Sequence[Judge]] = {
 # --- protocols ---
 
 
-def left_out(heard: Heard, judge: Judge) -> pd.DataFrame:
+def left_out(heard: Heard, predict: Predict) -> pd.DataFrame:
     """Judge each corpus by a head that trained on the others; `fold` numbers the corpora."""
     corpus, parts = heard.table["corpus"].to_numpy(), []
     for fold, name in enumerate(LOADERS, 1):
         test = corpus == name
         if test.any():
-            parts.append(_judged(heard, ~test, test, judge, COMMON7, fold))
+            parts.append(_predicted(heard, ~test, test, predict, COMMON7, fold))
     return pd.concat(parts, ignore_index=True)
 
 
-def by_speaker(heard: Heard, judge: Judge, corpus: str, alone: bool = False) -> pd.DataFrame:
+def by_speaker(heard: Heard, predict: Predict, corpus: str, alone: bool = False) -> pd.DataFrame:
     """Judge a corpus by speaker: heads train on its other speakers and on the other corpora.
 
     Args:
         heard: All corpora.
-        judge: The head.
+        predict: The head.
         corpus: RAVDESS (eight classes), CREMA-D or JavaSED.
         alone: Leave the other corpora away.
     """
@@ -137,7 +137,7 @@ def by_speaker(heard: Heard, judge: Judge, corpus: str, alone: bool = False) -> 
         train = own & ~test if alone else ~test
         if corpus == "crema_d":
             train = train & ~_crema_d_validation(heard.table["speaker"].where(own, ""))
-        parts.append(_judged(heard, train, test, judge, classes, fold))
+        parts.append(_predicted(heard, train, test, predict, classes, fold))
     predictions = pd.concat(parts, ignore_index=True)
     return predictions if corpus == "ravdess" else fold_predictions(predictions, OWN[corpus])
 
@@ -165,13 +165,13 @@ def _crema_d_validation(speakers: pd.Series) -> np.ndarray:
     return _crema_d_side(speakers, "validation")
 
 
-def _judged(heard, train, test, judge, classes, fold):
+def _predicted(heard, train, test, predict, classes, fold):
     table = heard.table
     check_disjoint(train=table["speaker"][train], test=table["speaker"][test])
-    judged = heard.of(test)
-    posterior = judge(heard.of(train), judged, classes)
+    tested = heard.of(test)
+    posterior = predict(heard.of(train), tested, classes)
     print(f"fold {fold}: {train.sum()} clips trained, {test.sum()} judged", flush=True)
-    clips = judged.table
+    clips = tested.table
     if "calm" not in classes:
         clips = clips.assign(emotion=clips["emotion"].replace("calm", "neutral"))
     return prediction_table(clips, posterior, classes, fold)
@@ -181,7 +181,7 @@ def _judged(heard, train, test, judge, classes, fold):
 
 
 def of_seeds(
-    measure: Callable[[Judge], pd.DataFrame], seeds: Sequence[Judge], work: Path
+    measure: Callable[[Predict], pd.DataFrame], seeds: Sequence[Predict], work: Path
 ) -> pd.DataFrame:
     """Return the mean of what several seeds say: the geometric mean of their posteriors.
 
@@ -191,10 +191,10 @@ def of_seeds(
         work: Keeps each one's table, so that a cut run goes on.
     """
     tables = []
-    for number, judge in enumerate(seeds, 1):
+    for number, predict in enumerate(seeds, 1):
         file = work / f"{number}.csv"
         if not file.exists():
-            write_table(file, measure(judge))
+            write_table(file, measure(predict))
         tables.append(evidence.read_predictions(work, file.name))
     if len(tables) == 1:
         return tables[0]
@@ -242,15 +242,27 @@ def summary(corpora: dict[str, dict]) -> dict[str, float]:
     }
 
 
-def write_results(folder: Path, main: pd.DataFrame, parts: dict[str, tuple[str, pd.DataFrame]]):
-    """Write predictions and metrics; the one place that knows how evidence is written."""
-    corpora = by_corpus(main)
-    extra = {"stream": "voice", "left_out": corpora, "gate": summary(corpora)}
-    for key, (protocol, predictions) in parts.items():
-        title = f"{folder.name.replace('_', ' ')}, {key.replace('_', ' ')}"
-        extra[key] = evidence.write_part(folder, key, predictions, title=title, protocol=protocol)
+def write_results(
+    folder: Path, main: pd.DataFrame, parts: dict[str, tuple[str, pd.DataFrame]]
+) -> dict:
+    """Write predictions and metrics of one head: corpora left out, and folds by speaker."""
+    corpora, name = by_corpus(main), folder.name.replace("_", " ")
     return evidence.write_evidence(
-        folder, main, protocol=PROTOCOL, command=f"{COMMAND} --heads {folder.name}", extra=extra
+        folder,
+        evidence.Measurement(
+            main,
+            PROTOCOL,
+            f"Whisper's front and {name}, corpora left out",
+            facts={"left_out": corpora, "gate": summary(corpora)},
+        ),
+        stream="voice",
+        command=f"{COMMAND} --heads {folder.name}",
+        parts={
+            key: evidence.Measurement(
+                predictions, protocol, f"Whisper's front and {name}, {key.replace('_', ' ')}"
+            )
+            for key, (protocol, predictions) in parts.items()
+        },
     )
 
 
@@ -271,17 +283,17 @@ SPEAKERS = {
 def evaluate(heard: Heard, name: str, folder: Path, work: Path) -> dict:
     """Judge by one head under every protocol and write its evidence."""
     seeds = HEADS[name]
-    main = of_seeds(lambda judge: left_out(heard, judge), seeds, work / "left_out")
+    main = of_seeds(lambda predict: left_out(heard, predict), seeds, work / "left_out")
     parts = {}
     for corpus, protocol in SPEAKERS.items():
         if corpus in set(heard.table["corpus"]):
             table = of_seeds(
-                lambda judge, c=corpus: by_speaker(heard, judge, c), seeds, work / corpus
+                lambda predict, c=corpus: by_speaker(heard, predict, c), seeds, work / corpus
             )
             parts[f"{corpus}_speakers"] = (protocol, table)
     if "ravdess" in set(heard.table["corpus"]):
         table = of_seeds(
-            lambda judge: by_speaker(heard, judge, "ravdess", alone=True), seeds, work / "alone"
+            lambda predict: by_speaker(heard, predict, "ravdess", alone=True), seeds, work / "alone"
         )
         protocol = SPEAKERS["ravdess"].replace(" and on the other five corpora", " alone")
         parts["ravdess_alone"] = (protocol, table)
@@ -289,7 +301,7 @@ def evaluate(heard: Heard, name: str, folder: Path, work: Path) -> dict:
 
 
 def main() -> None:
-    """Hear, judge, write."""
+    """Hear, predict, write."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--heads", nargs="*", choices=list(HEADS), default=list(HEADS))
     parser.add_argument("--folder", type=Path, default=FOLDER, help="where the evidence goes")
