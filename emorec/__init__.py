@@ -6,6 +6,12 @@
 """
 
 import os
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from emorec.errors import MediaError, ModelError
+    from emorec.recognizer import Recognizer
+    from emorec.result import ClipResult
 
 # ONNX Runtime (1.29 and later) reports its use to its maker unless this is set before it is loaded.
 # Nothing that is read here, and nothing about it, is to leave the machine.
@@ -16,13 +22,13 @@ __all__ = ["ClipResult", "MediaError", "ModelError", "Recognizer"]
 
 _HOMES = {
     "ClipResult": "emorec.result",
-    "MediaError": "emorec.media.reader",
-    "ModelError": "emorec.engines",
+    "MediaError": "emorec.errors",
+    "ModelError": "emorec.errors",
     "Recognizer": "emorec.recognizer",
 }
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> Any:
     """Import the public names when they are first asked for: training needs no decoder."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

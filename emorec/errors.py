@@ -47,7 +47,7 @@ class EmorecError(Exception):
         self.what, self.reason, self.remedy = str(what), reason, remedy
 
     def __str__(self) -> str:
-        return f"{printable(self.what)}: {self.reason}. Remedy: {self.remedy}."
+        return printable(f"{self.what}: {self.reason}. Remedy: {self.remedy}.")
 
 
 class MediaError(EmorecError):
@@ -91,6 +91,10 @@ class DataError(EmorecError):
 class CorpusMissingError(EmorecError, FileNotFoundError):
     """A corpus that is not where it should be."""
 
+    def __new__(cls, *_: object) -> CorpusMissingError:
+        """Make an error without a number: OSError takes two arguments for number and text."""
+        return super().__new__(cls)
+
     def __init__(self, name: str, looked_for: str | Path):
         super().__init__(name, f"it is not at {looked_for}", _PUT_IT_THERE)
         self.name, self.looked_for = name, looked_for
@@ -103,11 +107,11 @@ class MissingPartError(EmorecError, ImportError):
     """An optional part of the package that is not installed.
 
     >>> print(MissingPartError("Keras", "train"))
-    Keras: it is not installed. Remedy: pip install 'emorec[train]'.
+    Keras: not installed. Remedy: pip install 'emorec[train]'.
     """
 
     def __init__(self, what: str, extra: str):
-        super().__init__(what, "it is not installed", f"pip install 'emorec[{extra}]'")
+        super().__init__(what, "not installed", f"pip install 'emorec[{extra}]'")
         self.extra = extra
 
     def __reduce__(self) -> tuple:
@@ -126,7 +130,7 @@ def require(extra: str, *modules: str) -> None:
     """
     missing = [name for name in modules if importlib.util.find_spec(name) is None]
     if missing:
-        raise MissingPartError(" and ".join(missing), extra)
+        raise MissingPartError(", ".join(missing), extra)
 
 
 _FETCH_OR_TRAIN = "fetch the file from the repository again, or train the network with its notebook"

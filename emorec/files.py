@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from emorec.errors import OutputError
+from emorec.errors import EmorecError, OutputError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,8 +39,15 @@ UNREADABLE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.
 
 
 def write_atomically(path: Path, write: Callable[[str], object]) -> None:
-    """Call `write(temporary_path)`, then rename to `path`: a reader never sees half a file."""
-    path = Path(path)
+    """Call `write(temporary_path)`, then rename to `path`: a reader never sees half a file.
+
+    A link stays a link, and its target is written. What is no file, a device or a pipe, cannot be
+    replaced and is written directly.
+    """
+    path = Path(os.path.realpath(path))
+    if path.exists() and not path.is_file():
+        write(str(path))
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".part-", suffix=path.suffix)
     os.close(handle)
@@ -85,11 +92,14 @@ def check_writable(path: Path | None) -> None:
         path.unlink()
 
 
-class StaleCacheError(Exception):
-    """A cache that was made by another version or for other clips; the message says what to do."""
+class StaleCacheError(EmorecError):
+    """A cache that was made by another version or for other clips."""
 
     def __init__(self, file: Path, reason: str):
-        super().__init__(f"{file}: {reason}. Remedy: delete the file; it is made again.")
+        super().__init__(file, reason, "delete the file; it is made again")
+
+    def __reduce__(self) -> tuple:
+        return type(self), (self.what, self.reason)
 
 
 def kept_or_made(

@@ -16,6 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
+from emorec.errors import ModelError
+from emorec.files import write_json
 from emorec.posteriors import floored_log, softmax
 
 __all__ = ["LogLinearFusion", "Posteriors"]
@@ -105,7 +107,7 @@ class LogLinearFusion:
                 for streams, weights in self.weights.items()
             ],
         }
-        Path(path).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        write_json(Path(path), content)
 
     @classmethod
     def from_json(cls, path: str | Path) -> LogLinearFusion:
@@ -113,7 +115,7 @@ class LogLinearFusion:
 
         Raises:
             OSError: If the file cannot be read.
-            ValueError: If it holds no fusion; the message names file and remedy.
+            ModelError: If it holds no fusion.
         """
         text = Path(path).read_text(encoding="utf-8")
         try:
@@ -122,7 +124,5 @@ class LogLinearFusion:
             usual = {s: np.array(log) for s, log in content["usual_log_posteriors"].items()}
             return cls(tuple(content["classes"]), dict(content["temperatures"]), weights, usual)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ValueError(
-                f"{path}: it does not hold a fusion of this project. Remedy: fetch the file "
-                "from the repository again, or run `python -m emorec.training.fusion`."
-            ) from error
+            remedy = "fetch it from the repository again, or run python -m emorec.training.fusion"
+            raise ModelError(path, "it does not hold a fusion of this project", remedy) from error

@@ -44,6 +44,7 @@ STREAM_CLASSES: dict[str, type[VoiceStream | FaceStream | GeometryStream]] = {
     "geometry": GeometryStream,
 }
 
+_NAME_THE_FOLDER = "name the one that holds voice_2d_cnn, face_cnn, geometry and fusion"
 _FIT_AGAIN = "fetch the file from the repository again, or run the fusion's notebook"
 _FRAMES_PER_BATCH = 8
 _PIECES_AHEAD = 3
@@ -104,6 +105,8 @@ class Recognizer:
             ValueError: When the engine is unknown.
         """
         folder = default_models_folder() if folder is None else Path(folder)
+        if not folder.is_dir():
+            raise ModelError(folder, "there is no such folder of models", _NAME_THE_FOLDER)
         folders = {stream: folder / name for stream, name in MODEL_FOLDERS.items()}
         fusion_file = folder / "fusion" / "fusion.json"
         notes: list[str] = []

@@ -7,6 +7,7 @@ import pytest
 from emorec import fusion as fusion_emorec
 from emorec.avatar.synthetic import synthetic_predictions
 from emorec.emotions import COMMON7, RAVDESS8
+from emorec.errors import ModelError
 from emorec.evaluation import scores as evaluation
 from emorec.evaluation.splits import SpeakerLeakError
 from emorec.training import fusion as fusion_training
@@ -153,7 +154,7 @@ def test_round_trip_through_json(streams, tmp_path):
 def test_a_foreign_file_is_named_with_a_remedy(tmp_path, text):
     path = tmp_path / "fusion.json"
     path.write_text(text)
-    with pytest.raises(ValueError, match=r"fusion\.json.*Remedy"):
+    with pytest.raises(ModelError, match=r"fusion\.json.*Remedy"):
         fusion_emorec.LogLinearFusion.from_json(path)
 
 

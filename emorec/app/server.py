@@ -20,6 +20,8 @@ from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from emorec.errors import EmorecError
+
 if TYPE_CHECKING:
     from emorec.app.store import Store
     from emorec.recognizer import Recognizer
@@ -32,8 +34,8 @@ _SHORTEST_PASSWORD = 8
 _PATIENCE_S = 2  # for requests that are still being answered when the server is to end
 
 
-class AppError(Exception):
-    """Why the page cannot be served, and what helps."""
+class AppError(EmorecError):
+    """A page that cannot be served."""
 
 
 def run(options: Namespace) -> int:
@@ -45,14 +47,12 @@ def run(options: Namespace) -> int:
     Returns:
         The exit status.
     """
-    from emorec.errors import ModelError
-
     try:
         password = _password(options)
         listening = _listen(options.host, options.port)
         with listening, contextlib.suppress(KeyboardInterrupt):
             _serve(options, password, listening)
-    except (AppError, ModelError) as error:
+    except EmorecError as error:
         print(f"emorec: {error}", file=sys.stderr)
         return 2
     return 0
@@ -145,8 +145,9 @@ def _password(options: Namespace) -> str | None:
             password = options.password_file.read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
             raise AppError(
-                f"{options.password_file}: the password cannot be read ({error}). Remedy: name a "
-                "file with the password in its only line"
+                options.password_file,
+                f"the password cannot be read ({error})",
+                "name a file with the password in its only line",
             ) from error
     elif os.environ.get(PASSWORD_VARIABLE):
         password = os.environ[PASSWORD_VARIABLE]
@@ -158,9 +159,10 @@ def _password(options: Namespace) -> str | None:
         password = ""
     if len(password) < _SHORTEST_PASSWORD:
         raise AppError(
-            f"others can reach {options.host}, so that the page needs a password of at least "
-            f"{_SHORTEST_PASSWORD} characters. Remedy: --password-file FILE, or the variable "
-            f"{PASSWORD_VARIABLE}"
+            options.host,
+            "others can reach it, so that the page needs a password of at least "
+            f"{_SHORTEST_PASSWORD} characters",
+            f"--password-file FILE, or the variable {PASSWORD_VARIABLE}",
         )
     return password
 
@@ -178,8 +180,9 @@ def _listen(host: str, port: int) -> socket.socket:
         listening.close()
         reason = getattr(error, "strerror", None) or str(error)
         raise AppError(
-            f"port {port} of {host} cannot be used ({reason}). Remedy: another one with --port, "
-            "or --port 0 for any that is free"
+            f"port {port} of {host}",
+            f"it cannot be used ({reason})",
+            "another one with --port, or --port 0 for any that is free",
         ) from error
     return listening
 

@@ -58,7 +58,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _port(text: str) -> int:
-    port = int(text)
+    port = common.whole_number(text)
     if not 0 <= port <= 65_535:
         raise argparse.ArgumentTypeError("must be a number from 0 to 65535")
     return port

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 EXAMPLES = """examples:
   emorec classify clip.mp4
   emorec classify recordings/ 'more/**/*.wav' --csv results.csv
-  emorec classify recordings/ --voice-model voice_random_forest
+  emorec classify recordings/ --voice-model Models/alternatives/voice_long
   emorec classify recordings/ --jobs 4 --json results.json --timeline timelines/ --plots plots/
   emorec classify -- -a-name-that-begins-with-a-dash.mp4
 
@@ -84,7 +84,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _jobs(text: str) -> int:
-    jobs = int(text)
+    jobs = common.whole_number(text)
     if jobs == 0 or jobs < -1:
         raise argparse.ArgumentTypeError("must be 1 or more, or -1 for one a core")
     return jobs
@@ -106,5 +106,8 @@ def _results(recognizer: Recognizer | None, clips: list, n_jobs: int) -> Iterato
 def _refuse_to_overwrite(clips: list, outputs: tuple[Path | None, ...]) -> None:
     taken = {os.path.realpath(clip) for clip in clips if isinstance(clip, Path)}
     for output in outputs:
-        if output is not None and os.path.realpath(output) in taken:
-            raise OutputError(output, "it is one of the clips", "choose another name")
+        if output is None:
+            continue
+        if os.path.realpath(output) in taken:
+            raise OutputError(output, "it is a clip or another output", "choose another name")
+        taken.add(os.path.realpath(output))

@@ -25,6 +25,7 @@ __all__ = [
     "progress_bar",
     "refuse",
     "say",
+    "whole_number",
 ]
 
 EXIT_OK = 0
@@ -60,6 +61,14 @@ def add_models_folder(command: argparse.ArgumentParser) -> None:
     """Add the argument that names the models' folder."""
     text = "where the models lie (those that come with it)"
     command.add_argument("--models", type=Path, metavar="FOLDER", help=text)
+
+
+def whole_number(text: str) -> int:
+    """Return the number that an argument is."""
+    try:
+        return int(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"must be a whole number, and {text!r} is none") from error
 
 
 def load_recognizer(options: argparse.Namespace) -> Recognizer:

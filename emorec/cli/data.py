@@ -56,13 +56,7 @@ def add_to(commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Do what ``emorec data`` was asked for; see its ``--help``."""
-    try:
-        require("train", "pandas", "pooch", "requests", "tqdm")
-    except EmorecError as error:
-        return common.refuse(error)
-    from emorec.fetch.ravdess import fetch_ravdess
     from emorec.fetch.verify import verify_all
-    from emorec.fetch.zenodo import disk_error
 
     folder = Path(options.to or data_folder())
     try:
@@ -74,27 +68,40 @@ def run(options: argparse.Namespace) -> int:
             return common.EXIT_WRONG_USAGE
         if options.name != "ravdess":
             return _tell_how(options.name, folder)
-        for part in options.part or ["sound"]:
-            fetch_ravdess(part, folder, options.actors, say=common.say)
+        return _fetch_ravdess(options, folder)
     except DataError as error:
         common.say(error)
         return common.EXIT_NOT_ALL
-    except OSError as error:
-        common.say(disk_error(error, folder))
-        return common.EXIT_NOT_ALL
+    except EmorecError as error:
+        return common.refuse(error)
     except KeyboardInterrupt:
         common.say("interrupted: what was finished is kept, and the same command goes on")
         return common.EXIT_INTERRUPTED
+
+
+def _fetch_ravdess(options: argparse.Namespace, folder: Path) -> int:
+    require("train", "pooch", "requests", "tqdm")
+    from emorec.fetch.ravdess import fetch_ravdess
+    from emorec.fetch.zenodo import disk_error
+
+    try:
+        for part in options.part or ["sound"]:
+            fetch_ravdess(part, folder, options.actors, say=common.say)
+    except OSError as error:
+        raise disk_error(error, folder) from error
     return common.EXIT_OK
 
 
 def _actors(text: str) -> tuple[int, ...]:
+    wrong = argparse.ArgumentTypeError("must be numbers from 1 to 24, as in 1-4,21")
     actors: set[int] = set()
     for piece in text.split(","):
         first, _, last = piece.partition("-")
+        if not (first.isdecimal() and (last or first).isdecimal()):
+            raise wrong
+        if not 1 <= int(first) <= int(last or first) <= 24:
+            raise wrong
         actors.update(range(int(first), int(last or first) + 1))
-    if not actors or min(actors) < 1 or max(actors) > 24:
-        raise argparse.ArgumentTypeError("must be numbers from 1 to 24, as in 1-4,21")
     return tuple(sorted(actors))
 
 

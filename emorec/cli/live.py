@@ -103,7 +103,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _number(text: str) -> int:
-    number = int(text)
+    number = common.whole_number(text)
     if number < 0:
         raise argparse.ArgumentTypeError("must be 0 or more")
     return number

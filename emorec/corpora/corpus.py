@@ -81,6 +81,7 @@ class Corpus:
         archive_sign: What the names of its archives contain, where several parts share a folder.
         only_below: Folder outside of which foreign files are not told of.
         companions: Further files that belong to it.
+        is_name_telling: Whether a file of any origin that bears such a name is taken for its clip.
         speaker_field: Which field of a planned clip id names the speaker.
     """
 
@@ -105,6 +106,7 @@ class Corpus:
     archive_sign: str = ""
     only_below: str = ""
     companions: tuple[Companion, ...] = ()
+    is_name_telling: bool = False
     speaker_field: int = 0
 
     @property

@@ -149,6 +149,7 @@ CORPUS = Corpus(
     planned=planned_clip_ids,
     planned_count=7442,
     parse_name=parse_name,
+    is_name_telling=True,
     layout="AudioWAV/*_*_*_*.*",
     example="AudioWAV/1001_DFA_ANG_XX.wav",
     # A clone brings much that nobody reads.

@@ -109,6 +109,7 @@ CORPUS = Corpus(
     planned_count=588,
     speaker_field=1,
     parse_name=parse_name,
+    is_name_telling=True,
     layout="**/*-*-*.*",
     example="f1/dis-f1-b1.wav",
     holds="acted Italian speech of 6 actors: sound; the name gives emotion, speaker, sentence",

@@ -110,6 +110,7 @@ CORPUS = Corpus(
     # Not every actor says every sentence in every emotion; only `data.tsv` knows which.
     planned_count=4481,
     parse_name=parse_name,
+    is_name_telling=True,
     layout="samples/*_*_*.*",
     example="samples/WR0_surprised_64.wav",
     holds="acted Polish speech of 9 actors: sound",

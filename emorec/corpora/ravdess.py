@@ -258,6 +258,7 @@ CORPUS = Corpus(
     planned_count=1440,
     speaker_field=-1,
     parse_name=parse_name,
+    is_name_telling=True,
     layout="Actor_*/03-01-*",
     example="Actor_01/03-01-01-01-01-01-01.wav",
     archive_sign="audio_speech",

@@ -65,7 +65,7 @@ def corpora() -> tuple[Corpus, ...]:
 
 
 def truth_of(path: str | Path) -> str | None:
-    """Return the acted emotion that a clip's name tells, where the name is a corpus's.
+    """Return the acted emotion that a clip's name tells, where the name can be no other's.
 
     Args:
         path: A file, in any folder; it need not exist.
@@ -77,7 +77,8 @@ def truth_of(path: str | Path) -> str | None:
         >>> truth_of("03-01-02-01-01-01-12.wav"), truth_of("holiday.mp4")
         ('neutral', None)
     """
-    facts = (corpus.facts_of(path) for corpus in corpora())
+    # Names like JavaSED's 01-02-03_04 are also dates, and say nothing outside the corpus.
+    facts = (corpus.facts_of(path) for corpus in corpora() if corpus.is_name_telling)
     emotion = next((found["emotion"] for found in facts if found), None)
     return nearest(emotion, COMMON7) if emotion else None
 

@@ -8,6 +8,7 @@ at hand. This is evidence, in `Models/comparisons/fusion`; the
 recogniser does not use it, for OpenFace is not installed by pip.
 """
 
+import argparse
 from pathlib import Path
 
 import numpy as np
@@ -100,4 +101,5 @@ def main(models: Path = MODELS) -> None:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__.split("\n")[0]).parse_args()
     main()

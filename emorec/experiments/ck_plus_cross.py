@@ -9,6 +9,7 @@ without contempt does not have, are dropped. Whether CK+'s crops need scaling is
 corpora's mean faces. Evidence goes to `Models/comparisons/ck_plus/ck_plus_cross`.
 """
 
+import argparse
 from functools import partial
 from pathlib import Path
 
@@ -275,4 +276,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__.split("\n")[0]).parse_args()
     main()

@@ -261,11 +261,6 @@ def table_name(source: str) -> str:
     return f"predictions_from_{source.lower().replace('-', '_')}.csv"
 
 
-def read_tables(folder: Path = MODEL_FOLDER) -> dict[str, pd.DataFrame]:
-    """Read the committed tables: training corpus -> prediction table."""
-    return {c.name: read_predictions(folder, table_name(c.name)) for c in CORPORA}
-
-
 def write_results(folder: Path, tables: Mapping[str, pd.DataFrame]) -> dict:
     """Write one table per training corpus, the diagonal, and the matrices in the metrics."""
     folder = Path(folder)

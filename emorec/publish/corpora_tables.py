@@ -90,9 +90,3 @@ def rebuild_corpora(root: Path) -> None:
             new = between_marks(new, mark, make(corpora()))
         if new != old:
             write_atomically(file, lambda path, text=new: Path(path).write_text(text, "utf-8"))
-
-
-if __name__ == "__main__":
-    from emorec.paths import REPOSITORY
-
-    rebuild_corpora(REPOSITORY)

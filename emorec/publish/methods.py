@@ -7,6 +7,7 @@ python -m emorec.publish.methods  # times the models that have weights, into Oth
 committed, their size.
 """
 
+import argparse
 import json
 import platform
 from collections.abc import Callable
@@ -157,4 +158,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__.split("\n")[0]).parse_args()
     main()

@@ -8,6 +8,7 @@ No sound, picture or network is needed. Each folder of `Models/` that holds `pre
 predictions are corrected, so that a second run, or a run in a clean tree, changes nothing.
 """
 
+import argparse
 import json
 from pathlib import Path
 
@@ -102,6 +103,7 @@ def write_region(file: Path, content: str, between: tuple[str, str] = _RESULTS) 
     new = replace_region(old, content, file, between)
     if new != old:
         files.write_atomically(file, lambda name: Path(name).write_text(new, "utf-8"))
+        print(f"wrote again: {file.name} in {file.parent.name}")
 
 
 def readme_content(found: list[Evidence], models: Path) -> str:
@@ -157,4 +159,5 @@ def rebuild(root: Path = REPOSITORY) -> None:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__.split("\n")[0]).parse_args()
     rebuild()

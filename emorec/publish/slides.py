@@ -6,6 +6,7 @@ Drawn with matplotlib alone. The same evidence gives the same bytes: no date and
 program is written into the file.
 """
 
+import argparse
 import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -397,4 +398,5 @@ def build(root: Path = REPOSITORY, path: Path = PATH) -> Path:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__.split("\n")[0]).parse_args()
     print(build())

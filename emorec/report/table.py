@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -102,6 +103,18 @@ def print_table(results: Sequence[ClipResult]) -> None:
     console.print(table)
 
 
+@contextlib.contextmanager
+def _as_output_errors(path: Path | str) -> Iterator[None]:
+    """Say of an error while writing which output it spoils."""
+    try:
+        yield
+    except OSError as error:
+        remedy = "make room, or choose another name"
+        raise OutputError(
+            error.filename or path, f"writing failed ({error.strerror})", remedy
+        ) from error
+
+
 class ResultWriter:
     """Writes results as they come; a context manager.
 
@@ -132,11 +145,14 @@ class ResultWriter:
             check_writable(path)
         self._csv = None
         if csv_path is not None:
-            # Names that are no valid text are written escaped rather than not at all.
-            self._csv = csv_path.open("w", newline="", encoding="utf-8", errors="backslashreplace")
-            self._rows = csv.DictWriter(self._csv, list(table_row(ClipResult(Path(), ""))))
-            self._rows.writeheader()
-            self._csv.flush()
+            with _as_output_errors(csv_path):
+                # Names that are no valid text are written escaped rather than not at all.
+                self._csv = csv_path.open(
+                    "w", newline="", encoding="utf-8", errors="backslashreplace"
+                )
+                self._rows = csv.DictWriter(self._csv, list(table_row(ClipResult(Path(), ""))))
+                self._rows.writeheader()
+                self._csv.flush()
 
     def __enter__(self) -> ResultWriter:
         return self
@@ -146,7 +162,8 @@ class ResultWriter:
             self._csv.close()
         if self._json_path is not None:
             content = {"emorec": __version__, "classes": COMMON7, "clips": self._clips}
-            write_json(self._json_path, content)
+            with _as_output_errors(self._json_path):
+                write_json(self._json_path, content)
 
     def add(self, result: ClipResult) -> None:
         """Write what is asked for of one clip.
@@ -154,7 +171,7 @@ class ResultWriter:
         Raises:
             OutputError: When it can no longer be written, for instance on a full disk.
         """
-        try:
+        with _as_output_errors(self._json_path or "the output"):
             if self._csv is not None:
                 self._rows.writerow({name: _short(v) for name, v in table_row(result).items()})
                 self._csv.flush()
@@ -164,9 +181,6 @@ class ResultWriter:
                 write_timeline(result, self._timelines.path_for(result.path, ".csv"))
             if self._plots.folder is not None and result.emotion:
                 plot_clip(result).savefig(self._plots.path_for(result.path, ".png"), dpi=120)
-        except OSError as error:
-            path = error.filename or self._json_path or "the output"
-            raise OutputError(path, f"writing failed ({error.strerror})", "make room") from error
 
 
 def write_timeline(result: ClipResult, path: Path) -> None:

@@ -17,12 +17,12 @@ from emorec.faces.boxes import crop_face, widened
 from emorec.faces.landmarks import LandmarkPredictor
 from emorec.faces.tracker import FaceTracker
 from emorec.features import voice as voice_features
+from emorec.features.face import FACE_SIZE_PX
 from emorec.media.grey import FrameBatch
 from emorec.media.pacing import Pace
 from emorec.media.reader import ClipReader
 from emorec.streams.face import FACES_PER_S
 
-FACE_SIZE_PX = 48
 """Side of the face network's input; not imported, for that would load Keras in each worker."""
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 from emorec.evaluation.evidence import read_predictions
 from emorec.evaluation.scores import prediction_table
 from emorec.evaluation.splits import check_disjoint
-from emorec.files import StaleCacheError, write_table
+from emorec.files import StaleCacheError, write_atomically, write_table
 
 Fold = tuple[int | str, np.ndarray, np.ndarray]
 """Number or name, train rows, test rows; the rows are bool masks (n,)."""
@@ -63,14 +63,17 @@ def held_out(
     """
     check_disjoint(train=train[apart], test=test[apart])
     file = Path(folder) / "predictions.csv"
+    asked = file.with_name("clips.txt")
     if not file.exists():
         posterior = np.asarray(predict())
         if len(posterior) != len(test):
             raise ValueError(f"{file}: posterior of {len(posterior)} rows for {len(test)} clips")
         there = np.isfinite(posterior).all(1)
+        text = "\n".join(test["clip_id"]) + "\n"
+        write_atomically(asked, lambda name: Path(name).write_text(text, encoding="utf-8"))
         write_table(file, prediction_table(test[there], posterior[there], classes, fold))
     found = read_predictions(folder)
-    if not set(found["clip_id"]) <= set(test["clip_id"]):
+    if asked.read_text(encoding="utf-8").splitlines() != test["clip_id"].tolist():
         raise StaleCacheError(file, "it holds predictions of other clips than those asked for")
     return found
 

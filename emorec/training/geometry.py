@@ -1,5 +1,6 @@
 """The geometry network's training on RAVDESS landmarks: six blocks out of fold, then all."""
 
+import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -252,4 +253,5 @@ def main(folder: Path = FOLDER) -> None:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__.split("\n")[0]).parse_args()
     main()

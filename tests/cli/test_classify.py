@@ -171,3 +171,31 @@ def test_classifying_through_onnx_imports_nothing_heavy(tone, models):
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "loaded: []" in done.stdout
+
+
+def test_an_output_that_cannot_be_written_is_one_line(folder, models, tmp_path, capsys):
+    clip = str(next(folder.glob("*.wav")))
+    if not Path("/dev/full").exists():
+        pytest.skip("there is no /dev/full here, which is a disk without room")
+    assert main(["classify", clip, "--models", str(models), "--csv", "/dev/full"]) == 2
+    assert "Remedy" in capsys.readouterr().err
+
+
+def test_two_outputs_of_one_name_are_refused(folder, models, tmp_path, capsys):
+    clip, out = str(next(folder.glob("*.wav"))), str(tmp_path / "out")
+    command = ["classify", clip, "--models", str(models), "--csv", out, "--json", out]
+    assert main(command) == 2
+    assert "another output" in capsys.readouterr().err
+
+
+def test_a_folder_without_models_is_named(folder, tmp_path, capsys):
+    clip = str(next(folder.glob("*.wav")))
+    assert main(["classify", clip, "--models", str(tmp_path / "none")]) == 2
+    assert "no such folder of models" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("jobs", ["x", "0", "-2"])
+def test_jobs_that_are_no_number_are_refused(jobs, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(["classify", "a.mp4", "--jobs", jobs])
+    assert "must be" in capsys.readouterr().err

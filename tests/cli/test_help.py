@@ -39,7 +39,7 @@ def test_help_imports_nothing_that_reads_clips():
     ("arguments", "absent", "extra"),
     [
         (["app"], "gradio", "app"),
-        (["data", "--verify"], "pooch", "train"),
+        (["data", "ravdess"], "pooch", "train"),
         (["classify", "CLIP", "--engine", "keras"], "keras", "train"),
         (["classify", "CLIP", "--voice-model", "voice_random_forest"], "librosa", "train"),
     ],
@@ -57,7 +57,7 @@ def test_a_missing_part_is_one_line_that_names_the_extra(
     arguments = [str(example) if argument == "CLIP" else argument for argument in arguments]
     assert main(arguments) == 2
     printed = capfd.readouterr()
-    line = f"{absent}: it is not installed. Remedy: pip install 'emorec[{extra}]'."
+    line = f"{absent}: not installed. Remedy: pip install 'emorec[{extra}]'."
     assert printed.err == f"emorec: {line}\n"
     assert printed.out == ""
 

@@ -153,3 +153,10 @@ def test_take_keeps_what_the_mask_chooses_in_order():
     assert take(["a", "b", "c"], np.array([True, False, True])) == ["a", "c"]
     with pytest.raises(ValueError):
         take(["a", "b"], np.array([True]))
+
+
+def test_finished_predictions_of_fewer_clips_are_refused(table, tmp_path):
+    few = table[table["clip_id"] != "c0"].reset_index(drop=True)
+    out_of_fold(few, folds_of(few), Counter(), tmp_path, CLASSES)
+    with pytest.raises(StaleCacheError, match="other clips"):
+        out_of_fold(table, folds_of(table), Counter(), tmp_path, CLASSES)

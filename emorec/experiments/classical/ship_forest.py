@@ -6,6 +6,7 @@ Run it after `emorec.experiments.classical.train`, whose out-of-fold posteriors 
 on.
 """
 
+import argparse
 from pathlib import Path
 
 import numpy as np
@@ -134,4 +135,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__.split("\n")[0]).parse_args()
     main()
