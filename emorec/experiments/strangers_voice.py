@@ -74,7 +74,7 @@ def perceptron(seed: int) -> Predict:
 
 
 def committee(train: Heard, test: Heard, classes: tuple[str, ...]) -> np.ndarray:
-    """Logistic regression and three perceptrons together: what ships."""
+    """Logistic regression and three perceptrons together."""
     from emorec.training.committee import fit_committee
 
     return fit_committee(train, classes).predict(test.statistics)
