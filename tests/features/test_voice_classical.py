@@ -1,7 +1,6 @@
 """Classical features: librosa's values, copies, cache, protocols, networks, evidence."""
 
 import dataclasses
-import sys
 
 import librosa
 import numpy as np
@@ -11,7 +10,6 @@ import pytest
 from emorec import avatar
 from emorec.corpora import ravdess
 from emorec.emotions import RAVDESS8
-from emorec.errors import ModelError
 from emorec.evaluation import evidence as evidence_evaluation
 from emorec.evaluation.evidence import load_evidence
 from emorec.evaluation.splits import SpeakerLeakError
@@ -118,7 +116,6 @@ def test_silence_and_nothing():
 
 @pytest.mark.parametrize("length", [1, 300, 2047, 3000])
 def test_sound_of_less_than_a_frame_has_features_and_no_warning(length, recwarn):
-    features.import_librosa.cache_clear()  # it silences two warnings, which `recwarn` undoes
     voice = made_voice()[20_000 : 20_000 + length]
     assert np.isfinite(features.means_26(features.remove_silence(voice))).all()
     assert features.frames_162(voice).shape == (1 + length // features.HOP, 162)
@@ -126,11 +123,11 @@ def test_sound_of_less_than_a_frame_has_features_and_no_warning(length, recwarn)
     assert not recwarn.list
 
 
-def test_without_librosa_one_line_names_the_extra(monkeypatch):
-    monkeypatch.setitem(sys.modules, "librosa", None)
-    features.import_librosa.cache_clear()
-    with pytest.raises(ModelError, match=r"^librosa: .*Remedy: pip install 'emorec\[train\]'\.$"):
-        features.means_26(made_voice())
+@pytest.mark.parametrize("rate", [0.8, 1.0, 1.25])
+def test_stretching_is_librosas_phase_vocoder(voice, rate):
+    ours, theirs = copies.stretch(voice, rate), librosa.effects.time_stretch(voice, rate=rate)
+    assert len(ours) == round(len(voice) / rate)
+    assert np.abs(ours - theirs).max() < 0.01 * np.abs(theirs).max()
 
 
 @pytest.mark.parametrize("rate", [0.8, 1.25])
