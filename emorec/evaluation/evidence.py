@@ -12,6 +12,7 @@ from types import MappingProxyType
 
 import pandas as pd
 
+from emorec.errors import EmorecError
 from emorec.evaluation import scores as evaluation
 from emorec.files import write_json, write_table
 
@@ -19,8 +20,8 @@ from emorec.files import write_json, write_table
 _STREAMS = ("voice", "face", "geometry", "fusion")
 
 
-class ResultsError(Exception):
-    """Results that cannot be made; the message names the file, the reason and the remedy."""
+class ResultsError(EmorecError):
+    """Results that cannot be made."""
 
 
 @dataclass(frozen=True)
@@ -215,10 +216,8 @@ def load_evidence(models: Path) -> list[Evidence]:
     for folder in _model_folders(models):
         tables, file = sorted(folder.glob("predictions*.csv")), folder / "metrics.json"
         if not (folder / "predictions.csv").exists() or not file.exists():
-            raise ResultsError(
-                f"{folder}: predictions.csv and metrics.json belong together, and one is missing. "
-                "Remedy: write both with evidence.write_evidence."
-            )
+            reason = "predictions.csv and metrics.json belong together, and one is missing"
+            raise ResultsError(folder, reason, "write both with evidence.write_evidence")
         found += _read_folder(models, folder, tables)
     rank = {stream: i for i, stream in enumerate(_STREAMS)}
     return sorted(
@@ -237,7 +236,7 @@ def _read_folder(models: Path, folder: Path, tables: list[Path]) -> list[Evidenc
     try:
         metrics = json.loads(file.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise ResultsError(f"{file}: no JSON ({error}). Remedy: train the model again.") from error
+        raise ResultsError(file, f"no JSON ({error})", "train the model again") from error
     found = []
     for table in tables:
         key = table.stem.removeprefix("predictions").lstrip("_")
@@ -247,10 +246,8 @@ def _read_folder(models: Path, folder: Path, tables: list[Path]) -> list[Evidenc
             continue
         if "protocol" not in entry:
             what = f"its entry {key!r}" if key else "it"
-            raise ResultsError(
-                f"{file}: {what} has no protocol, which {table.name} needs. Remedy: have the "
-                "training write it, or remove the table."
-            )
+            reason = f"{what} has no protocol, which {table.name} needs"
+            raise ResultsError(file, reason, "have the training write it, or remove the table")
         place = folder.relative_to(models).as_posix()
         found.append(Evidence(folder, place, metrics.get("stream", ""), key, entry))
     return found

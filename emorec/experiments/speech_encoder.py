@@ -27,11 +27,10 @@ from tqdm import tqdm
 
 from emorec.corpora import ravdess
 from emorec.emotions import RAVDESS8
-from emorec.evaluation.evidence import Measurement, read_predictions, write_evidence
-from emorec.evaluation.scores import prediction_table
+from emorec.evaluation.evidence import Measurement, write_evidence
 from emorec.evaluation.splits import RAVDESS_BLOCKS, speaker_folds
 from emorec.features import voice as voice_features
-from emorec.files import kept_or_made, write_json, write_table
+from emorec.files import kept_or_made, write_json
 from emorec.media.reader import read_sound
 from emorec.networks import speech_encoder
 from emorec.networks.speech_encoder import (
@@ -49,6 +48,7 @@ from emorec.networks.speech_encoder import (
     save_trained,
 )
 from emorec.paths import COMPARISONS
+from emorec.training.folds import out_of_fold
 
 if TYPE_CHECKING:
     import torch
@@ -284,19 +284,17 @@ def run_blocks(
         The prediction table.
     """
     recipe = recipe or RECIPES[method]
-    parts = []
-    for fold, train, test in speaker_folds(takes.table["speaker"], blocks):
-        folder = Path(work_folder) / f"fold_{fold}"
-        if not (folder / "predictions.csv").exists():
-            folder.mkdir(parents=True, exist_ok=True)
-            start = time.perf_counter()
-            posterior = METHODS[method](encoder, takes, train, test, recipe, folder)
-            predictions = prediction_table(takes.table[test], posterior, RAVDESS8, fold)
-            seconds = round(time.perf_counter() - start, 1)
-            write_json(folder / "training.json", {"seconds": seconds})
-            write_table(folder / "predictions.csv", predictions)
-        parts.append(read_predictions(folder))
-    return pd.concat(parts, ignore_index=True)
+
+    def predict(train: np.ndarray, test: np.ndarray, folder: Path) -> np.ndarray:
+        folder.mkdir(parents=True, exist_ok=True)
+        start = time.perf_counter()
+        posterior = METHODS[method](encoder, takes, train, test, recipe, folder)
+        seconds = round(time.perf_counter() - start, 1)
+        write_json(folder / "training.json", {"seconds": seconds})
+        return posterior
+
+    folds = speaker_folds(takes.table["speaker"], blocks)
+    return out_of_fold(takes.table, folds, predict, work_folder, RAVDESS8)
 
 
 def write_results(

@@ -64,7 +64,7 @@ def between_marks(text: str, name: str, content: str) -> str:
     """
     begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
     if text.count(begin) != 1 or text.count(end) != 1 or text.index(begin) > text.index(end):
-        raise ResultsError(f"no place for {name}. Remedy: put {begin} and below it {end}, once.")
+        raise ResultsError(name, "no place for it", f"put {begin} and below it {end}, once")
     before, rest = text.split(begin)
     notice = "<!-- Made by `make results` from emorec/corpora; edits in between are lost. -->"
     return f"{before}{begin}\n{notice}\n\n{content}\n\n{end}{rest.split(end)[1]}"

@@ -67,8 +67,10 @@ def read_notebook(path: Path) -> Notebook:
         return Notebook(path, **facts)
     except TypeError as error:
         raise ResultsError(
-            f"{path}: its metadata do not describe it ({error}). Remedy: give them an entry "
-            "`emorec` with title, question, needs, shows, minutes and models, as its neighbours do."
+            path,
+            f"its metadata do not describe it ({error})",
+            "give them an entry `emorec` with title, question, needs, shows, minutes and models, "
+            "as its neighbours do",
         ) from error
 
 

@@ -86,10 +86,8 @@ def replace_region(text: str, content: str, file: Path, between: tuple[str, str]
     """
     begin, end = between
     if text.count(begin) != 1 or text.count(end) != 1 or text.index(begin) > text.index(end):
-        raise ResultsError(
-            f"{file}: no place for the results. Remedy: put the line {begin} and below it the line "
-            f"{end} where they belong, once."
-        )
+        remedy = f"put the line {begin} and below it the line {end} where they belong, once"
+        raise ResultsError(file, "no place for the results", remedy)
     before, rest = text.split(begin)
     after = rest.split(end)[1]
     if "\n" in content:
