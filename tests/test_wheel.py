@@ -153,7 +153,7 @@ def test_nothing_comes_along_that_reading_does_not_need(programs, tmp_path):
     ("arguments", "extra"),
     [
         (["app"], "app"),
-        (["data", "--verify"], "train"),
+        (["data", "ravdess"], "train"),
         (["classify", "CLIP", "--engine", "keras"], "train"),
         (["classify", "CLIP", "--voice-model", "FOREST"], "train"),
         (["live", "--no-camera"], "live"),

@@ -223,7 +223,7 @@ def test_a_killed_run_goes_on_where_it_stopped(face_clip, tmp_path):
         (clips / name).write_bytes(face_clip.read_bytes())
     command = [sys.executable, "-m", "emorec.corpora.frame_sets", "RAVDESS", "--jobs", "1"]
     command += ["--clips", str(clips.parent), "--folder", str(out)]
-    records = f"RAVDESS_{KINDS[0]}/*/record.json"
+    records = f"RAVDESS_{KINDS[0]}/[!.]*/record.json"  # parts begin with a dot
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as run:
         deadline_s = time.monotonic() + 120
         while not list(out.glob(records)) and time.monotonic() < deadline_s:
