@@ -22,8 +22,6 @@ LOADERS = {
     "emovo": "load_sound_table",
 }
 """Corpus -> what lists its clips in its module."""
-NEMO_EVERY = 3
-"""Of nEMO's 4,481 clips of nine actors each third is drawn."""
 
 
 @dataclass(frozen=True)
@@ -72,8 +70,6 @@ def load_table(corpus: str) -> pd.DataFrame:
     """
     load = getattr(import_module(f"emorec.corpora.{corpus}"), LOADERS[corpus])
     table = load()[["path", "clip_id", "emotion", "speaker"]].assign(corpus=corpus)
-    if corpus == "nemo":
-        table = table[np.random.default_rng(0).permutation(len(table)) % NEMO_EVERY == 1]
     return table.reset_index(drop=True)
 
 
@@ -97,8 +93,8 @@ def hear(corpora: Sequence[str], work: Path, copies: int = 1) -> Heard:
 
 
 def _is_copied(corpus: str, clips: int) -> np.ndarray:
-    """Return which clips get copies, bool (clips,): all, of the largest corpus one half."""
-    if corpus != "crema_d":
+    """Return which clips get copies, bool (clips,): all, of the two large corpora one half."""
+    if corpus not in ("crema_d", "nemo"):
         return np.ones(clips, bool)
     return np.random.default_rng(0).permutation(clips) % 6 < 3
 
