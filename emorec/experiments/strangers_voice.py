@@ -61,6 +61,19 @@ def held(train: Heard, test: Heard, classes: tuple[str, ...]) -> np.ndarray:
     return fit_logistic(train.statistics, train.table, classes).predict(test.statistics)
 
 
+def of_block(index: int) -> Predict:
+    """Return what judges by the statistics of one block alone."""
+    columns = slice(index * STATISTICS // BLOCKS, (index + 1) * STATISTICS // BLOCKS)
+
+    def predict(train, test, classes):
+        from emorec.training.masked_heads import fit_logistic
+
+        head = fit_logistic(train.statistics[:, columns], train.table, classes)
+        return head.predict(test.statistics[:, columns])
+
+    return predict
+
+
 def perceptron(seed: int) -> Predict:
     """Return what judges by the masked perceptron of a seed."""
 
@@ -73,11 +86,15 @@ def perceptron(seed: int) -> Predict:
     return predict
 
 
-def committee(train: Heard, test: Heard, classes: tuple[str, ...]) -> np.ndarray:
-    """Logistic regression and three perceptrons together."""
-    from emorec.training.committee import fit_committee
+def committee(folder: Path) -> Predict:
+    """Return what judges by logistic regression and three perceptrons; `folder` keeps them."""
 
-    return fit_committee(train, classes).predict(test.statistics)
+    def predict(train, test, classes):
+        from emorec.training.committee import kept_committee
+
+        return kept_committee(train, classes, folder).predict(test.statistics)
+
+    return predict
 
 
 def _network(build_name: str, reads: str) -> Callable[[int], Predict]:
@@ -97,15 +114,20 @@ def _network(build_name: str, reads: str) -> Callable[[int], Predict]:
     return seeded
 
 
-HEADS: dict[str, Sequence[Predict]] = {
-    "logistic": (logistic,),
-    "held_logistic": (held,),
-    "perceptron": [perceptron(seed) for seed in SEEDS],
-    "committee": (committee,),
-    "layer_weights": [_network("build_layer_weights", "statistics")(seed) for seed in SEEDS],
-    "attention": [_network("build_attention", "segments")(seed) for seed in SEEDS],
+HEADS: dict[str, Callable[[Path], Sequence[Predict]]] = {
+    "logistic": lambda work: (logistic,),
+    "held_logistic": lambda work: (held,),
+    "block_1": lambda work: (of_block(0),),
+    "block_2": lambda work: (of_block(1),),
+    "block_3": lambda work: (of_block(2),),
+    "perceptron": lambda work: [perceptron(seed) for seed in SEEDS],
+    "committee": lambda work: (committee(work / "heads"),),
+    "layer_weights": lambda work: [
+        _network("build_layer_weights", "statistics")(seed) for seed in SEEDS
+    ],
+    "attention": lambda work: [_network("build_attention", "segments")(seed) for seed in SEEDS],
 }
-"""Name -> what trains and judges, one for each seed."""
+"""Name -> from where work is kept to what trains and judges, one for each seed."""
 
 
 # --- protocols ---
@@ -282,7 +304,7 @@ SPEAKERS = {
 
 def evaluate(heard: Heard, name: str, folder: Path, work: Path) -> dict:
     """Judge by one head under every protocol and write its evidence."""
-    seeds = HEADS[name]
+    seeds = HEADS[name](work)
     main = of_seeds(lambda predict: left_out(heard, predict), seeds, work / "left_out")
     parts = {}
     for corpus, protocol in SPEAKERS.items():

@@ -118,7 +118,8 @@ def fit_logistic(
         posterior = softmax(np.where(known > 0, logits, _OUT))
         fit = -(weights * targets * np.log(np.maximum(posterior, 1e-30))).sum(dtype=np.float64)
         error = weights * (posterior - targets).astype(np.float32)
-        slope = inputs.T @ error + l2 * kernel
+        # Transposed twice: the product of a wide matrix with a tall narrow one is slow.
+        slope = (error.T @ inputs).T + l2 * kernel
         return fit + l2 / 2 * np.square(kernel).sum(), np.concatenate([slope.ravel(), error.sum(0)])
 
     start = np.zeros(shape[0] * shape[1] + shape[1])
