@@ -3,11 +3,14 @@
 import heapq
 import time
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 
 import av
 import numpy as np
 
+from emorec.avatar.actor import make_actor
+from emorec.avatar.voice import SAMPLE_RATE_HZ, synthesise_voice
 from emorec.paths import REPOSITORY
 
 EXAMPLES = sorted((REPOSITORY / "DEMO" / "Examples").glob("*.mp4"))
@@ -44,6 +47,22 @@ def made_tone(seconds: float, sample_rate_hz: int = 48_000, frequency_hz: float 
     """A sine of amplitude 0.5, (n,) float32."""
     time_s = np.arange(round(seconds * sample_rate_hz)) / sample_rate_hz
     return (0.5 * np.sin(2 * np.pi * frequency_hz * time_s)).astype(np.float32)
+
+
+@cache
+def _spoken() -> np.ndarray:
+    """A made-up sentence at 48 kHz without the pauses at its ends, (n,) float32."""
+    speech = synthesise_voice(make_actor(3), "happy")
+    start, end = (round(time_s * SAMPLE_RATE_HZ) for time_s in (speech.start_s, speech.end_s))
+    return speech.sound[start:end]
+
+
+def made_voice(seconds: float, sample_rate_hz: int = 48_000) -> np.ndarray:
+    """A made-up voice that speaks all the time, amplitude 0.5, (n,) float32."""
+    sound = np.resize(_spoken(), round(seconds * SAMPLE_RATE_HZ))
+    time_s = np.arange(round(seconds * sample_rate_hz)) / sample_rate_hz
+    voice = np.interp(time_s * SAMPLE_RATE_HZ, np.arange(sound.size), sound)
+    return (0.5 / np.abs(voice).max() * voice).astype(np.float32)
 
 
 def write_clip(

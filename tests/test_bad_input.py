@@ -14,7 +14,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from helpers import made_tone, write_clip
+from helpers import made_voice, write_clip
 from made_models import make_models, write_network
 
 from emorec.avatar import EXPRESSIONS, Pose, draw_face, make_actor
@@ -52,8 +52,8 @@ def resized(frames: np.ndarray, width: int, height: int) -> np.ndarray:
 
 def make_clips(folder: Path) -> Path:
     """Make a folder with one clip of each kind."""
-    seconds, face, tone = 1.6, face_frames(40), made_tone(1.6)
-    whole = write_clip(folder / "good.mp4", face, tone, options={"movflags": "faststart"})
+    seconds, face, voice = 1.6, face_frames(40), made_voice(1.6)
+    whole = write_clip(folder / "good.mp4", face, voice, options={"movflags": "faststart"})
     content = whole.read_bytes()
     (folder / "empty.mp4").touch()
     (folder / "text.mp4").write_text("this is no film\n" * 200)
@@ -63,32 +63,35 @@ def make_clips(folder: Path) -> Path:
     (folder / "twin of good.mp4").symlink_to(whole)
     for name in ("ä b ß 笑.mp4", "[brackets].mp4", "two\nlines.mp4", "-dash.mp4"):
         shutil.copy(whole, folder / name)
-    write_clip(folder / "sound_only.wav", None, tone, audio_codec="pcm_s16le")
+    write_clip(folder / "sound_only.wav", None, voice, audio_codec="pcm_s16le")
     write_clip(folder / "picture_only.mp4", face, None)
-    write_clip(folder / "no_face.mp4", blank_frames(40), tone)
+    write_clip(folder / "no_face.mp4", blank_frames(40), voice)
     write_clip(folder / "neither.mp4", blank_frames(10), None)
     write_clip(
         folder / "partly.mp4", np.concatenate([blank_frames(40)[..., None].repeat(3, 3), face])
     )
-    write_clip(folder / "two_faces.mp4", two_faces(40), tone)
-    write_clip(folder / "short_sound.wav", None, made_tone(0.2), audio_codec="pcm_s16le")
+    write_clip(folder / "two_faces.mp4", two_faces(40), voice)
+    write_clip(folder / "short_sound.wav", None, made_voice(0.2), audio_codec="pcm_s16le")
     write_clip(folder / "one_frame.mp4", face[:1], None)
-    write_clip(folder / "silence.mp4", face, 0 * tone)
-    write_clip(folder / "silence.wav", None, 0 * tone, audio_codec="pcm_s16le")
-    clipped = np.clip(10 * tone, -1, 1)
+    write_clip(folder / "silence.mp4", face, 0 * voice)
+    write_clip(folder / "silence.wav", None, 0 * voice, audio_codec="pcm_s16le")
+    noise = np.random.default_rng(0).normal(0, 0.003, voice.size).astype(np.float32)
+    write_clip(folder / "noise.mp4", face, noise)
+    write_clip(folder / "noise.wav", None, noise, audio_codec="pcm_s16le")
+    clipped = np.clip(10 * voice, -1, 1)
     write_clip(folder / "clipped.wav", None, clipped, audio_codec="pcm_s16le")
     for rate_hz in (8_000, 96_000):
-        sound = made_tone(seconds, rate_hz)
+        sound = made_voice(seconds, rate_hz)
         write_clip(
             folder / f"{rate_hz}_hz.wav", None, sound, sample_rate_hz=rate_hz,
             audio_codec="pcm_s16le",
         )  # fmt: skip
-    write_clip(folder / "surround.mp4", face, np.stack([tone] * 6), layout="5.1")
+    write_clip(folder / "surround.mp4", face, np.stack([voice] * 6), layout="5.1")
     times_s = np.cumsum(np.where(np.arange(40) % 3, 0.02, 0.08)).tolist()
-    write_clip(folder / "variable_rate.mp4", face, tone, frame_times_s=times_s)
-    write_clip(folder / "turned.mp4", np.rot90(face, axes=(1, 2)), tone, turn_deg=-90)
-    write_clip(folder / "4k.mp4", resized(face[:6], 3840, 2160), tone)
-    write_clip(folder / "odd.mp4", resized(face, 641, 361), tone, pixel_format="yuv444p")
+    write_clip(folder / "variable_rate.mp4", face, voice, frame_times_s=times_s)
+    write_clip(folder / "turned.mp4", np.rot90(face, axes=(1, 2)), voice, turn_deg=-90)
+    write_clip(folder / "4k.mp4", resized(face[:6], 3840, 2160), voice)
+    write_clip(folder / "odd.mp4", resized(face, 641, 361), voice, pixel_format="yuv444p")
     return folder
 
 
@@ -136,6 +139,7 @@ def test_what_cannot_be_read_fails_with_reason_and_remedy(outcome, name, reason)
         ("neither.mp4", "no face"),
         ("short_sound.wav", "too short"),
         ("silence.wav", "silent"),
+        ("noise.wav", "there is sound, and no speech in it"),
     ],
 )
 def test_without_voice_and_face_there_is_no_verdict(outcome, name, note):
@@ -159,6 +163,7 @@ def test_without_voice_and_face_there_is_no_verdict(outcome, name, note):
         ("two_faces.mp4", STREAMS, "2 faces"),
         ("one_frame.mp4", ("face", "geometry"), "no sound"),
         ("silence.mp4", ("face", "geometry"), "silent"),
+        ("noise.mp4", ("face", "geometry"), "there is sound, and no speech in it"),
         ("clipped.wav", ("voice",), "clipped"),
         ("8000_hz.wav", ("voice",), "no picture"),
         ("96000_hz.wav", ("voice",), "no picture"),
@@ -183,6 +188,12 @@ def test_odd_clips_are_judged_by_what_they_have(outcome, name, streams, note):
     assert sum(float(value) for key, value in row.items() if key.startswith("p_")) == (
         pytest.approx(1, abs=1e-3)
     )
+
+
+def test_quiet_noise_beside_a_silent_face_leaves_the_verdict_as_it_is(outcome):
+    alone, beside_noise = outcome[1]["picture_only.mp4"], outcome[1]["noise.mp4"]
+    for key in (key for key in alone if key.startswith("p_")):
+        assert float(beside_noise[key]) == pytest.approx(float(alone[key]), abs=1e-5)
 
 
 def test_some_clips_without_a_verdict_make_exit_code_1(outcome):

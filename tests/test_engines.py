@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import made_tone, write_clip
+from helpers import made_voice, write_clip
 from made_models import make_models
 
 from emorec import ModelError, Recognizer, cli
@@ -54,7 +54,7 @@ def models(pipeline, tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("clips") / "tone.wav"
-    return write_clip(path, None, made_tone(4.0), audio_codec="pcm_s16le")
+    return write_clip(path, None, made_voice(4.0), audio_codec="pcm_s16le")
 
 
 def changed_forest(models: Path, tmp_path: Path, **changes) -> Path:

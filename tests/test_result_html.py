@@ -9,7 +9,7 @@ from urllib.parse import unquote_to_bytes
 import nbformat
 import numpy as np
 import pytest
-from helpers import made_tone, write_clip
+from helpers import made_voice, write_clip
 
 from emorec.emotions import COMMON7
 from emorec.paths import REPOSITORY
@@ -58,7 +58,7 @@ def result(recognizer, example) -> ClipResult:
 
 @pytest.fixture
 def heard(recognizer, tmp_path) -> ClipResult:
-    path = write_clip(tmp_path / "a.wav", None, made_tone(0.5), audio_codec="pcm_s16le")
+    path = write_clip(tmp_path / "a.wav", None, made_voice(0.5), audio_codec="pcm_s16le")
     return recognizer.classify(path)
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from emorec.streams.picture import LivePicture
-from emorec.streams.voice import LiveVoice
+from emorec.streams.voice import NO_SPEECH, SILENT, LiveVoice
 
 if TYPE_CHECKING:
     from emorec.recognizer import Recognizer
@@ -200,8 +200,8 @@ class LiveEngine:
             notes.append("no face")
         if self._is_stale(self._sound_arrived_s, now_s):
             notes.append("no sound")
-        elif self._voice.is_silent:
-            notes.append("the sound is silent")
+        elif self._voice.lack:
+            notes.append(self._voice.lack)
         return notes
 
     @property
@@ -225,7 +225,7 @@ class LiveEngine:
         """
         with self._voice_lock:
             voice = self._voice.pooled()
-            end_s = self._voice.end_s
+            end_s, lack = self._voice.end_s, NO_SPEECH if self._voice.has_sounded else SILENT
         with self._picture_lock:
             picture = self._picture
             posteriors = picture.pooled() if picture else {}
@@ -234,7 +234,7 @@ class LiveEngine:
         if voice is not None:
             posteriors = {"voice": voice, **posteriors}
         else:
-            notes = [*notes, "the sound is silent" if self._sound_taken_s else "no sound"]
+            notes = [*notes, lack if self._sound_taken_s else "no sound"]
         if not posteriors:
             return None
         probabilities = self._recognizer.combine(posteriors)

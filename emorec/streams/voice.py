@@ -1,17 +1,19 @@
 """The voice stream: sliding windows of sound, for a clip and live.
 
-Both forms cut the same windows and pool them in the same way, so that a clip played live gets the
-verdict that it gets as a file. Only posteriors and loudness are kept, so that an hour takes hardly
-more memory than a minute.
+Both forms cut the same windows, leave out those in which nobody speaks, and pool the rest in the
+same way, so that a clip played live gets the verdict that it gets as a file. Only posteriors and
+loudness are kept, so that an hour takes hardly more memory than a minute.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
 from emorec.engines import Network
+from emorec.features.speech import SpeechFinder
 from emorec.features.voice import (
     WINDOW_HOP_S,
     WINDOW_S,
@@ -25,15 +27,19 @@ from emorec.posteriors import Pooled, log_mean
 from emorec.streams.voice_inputs import input_of
 from emorec.streams.windows import Findings
 
-__all__ = ["LIVE_HOP_S", "SHORTEST_SOUND_S", "LiveVoice", "VoiceStream"]
+__all__ = ["LIVE_HOP_S", "NO_SPEECH", "SHORTEST_SOUND_S", "SILENT", "LiveVoice", "VoiceStream"]
 
 SHORTEST_SOUND_S = 0.25
 """Shorter sound is no voice."""
+
+SILENT, NO_SPEECH = "the sound is silent", "there is sound, and no speech in it"
+"""Why sound holds no voice."""
 
 LIVE_HOP_S = 0.25
 """From one live window to the next; every second one is a window of the clip form."""
 
 _CLIPPED_LEVEL, _CLIPPED_SHARE = 0.999, 0.001
+_SHORTEST_LEFT_OUT_S = 0.5
 _WINDOWS_PER_BATCH = 8
 _LIVE_HOPS_PER_WINDOW = round(WINDOW_HOP_S / LIVE_HOP_S)
 # A hole in the sound up to a window long is filled with silence; after a longer one, and when
@@ -63,8 +69,11 @@ class VoiceStream:
         self._input = input_of(network.spec)
         self.sample_rate_hz = self._input.sample_rate_hz
         self._cutter = SlidingWindows(self.sample_rate_hz)
+        self._speech = SpeechFinder(self.sample_rate_hz)
         self._start_s: float | None = None
         self._heard = self._clipped = 0
+        self._has_sounded = False
+        self._read_s = self._read_to_s = 0.0  # how much of the sound lies in windows with speech
         self._pending: list[np.ndarray] = []
         self._times_s: list[float] = []
         self._loudness: list[float] = []
@@ -81,6 +90,7 @@ class VoiceStream:
             self._start_s = block.start_s
         self._heard += block.samples.size
         self._clipped += int(np.count_nonzero(np.abs(block.samples) >= _CLIPPED_LEVEL))
+        self._speech.push(block.samples)
         self._take(self._cutter.push(block.samples))
 
     def finish(self) -> Findings | None:
@@ -94,8 +104,12 @@ class VoiceStream:
         self._take(self._cutter.finish())
         self._predict()
         if not self._times_s:
-            self.notes.append("the sound is silent")
+            self.notes.append(NO_SPEECH if self._has_sounded else SILENT)
             return None
+        heard_s = self._heard / self.sample_rate_hz
+        if heard_s - self._read_s >= _SHORTEST_LEFT_OUT_S:
+            left_out = f"{heard_s - self._read_s:.1f} of {heard_s:.1f} s of the sound"
+            self.notes.append(f"no speech in {left_out}: left out")
         if self._clipped > _CLIPPED_SHARE * self._heard:
             share = self._clipped / self._heard
             self.notes.append(f"the sound is clipped ({share:.1%} of it at full scale)")
@@ -112,8 +126,13 @@ class VoiceStream:
         for window in windows:
             if is_silent(window.samples, self.sample_rate_hz):
                 continue
-            middle_s = window.start_s + window.samples.size / self.sample_rate_hz / 2
-            self._times_s.append((self._start_s or 0.0) + middle_s)
+            self._has_sounded = True
+            if not self._speech.has_speech(window):
+                continue
+            end_s = window.start_s + window.samples.size / self.sample_rate_hz
+            self._read_s += end_s - max(window.start_s, self._read_to_s)
+            self._read_to_s = end_s
+            self._times_s.append((self._start_s or 0.0) + (window.start_s + end_s) / 2)
             self._loudness.append(loudness(window.samples))
             self._pending.append(self._input.make(window.samples))
             if len(self._pending) == _WINDOWS_PER_BATCH:
@@ -133,15 +152,17 @@ class LiveVoice:
         network: The voice model, as for `VoiceStream`.
 
     Attributes:
-        posterior: (classes,) of the last window; None before the first and in silence.
-        is_silent: Whether the last window was silent.
+        posterior: (classes,) of the last window; None before the first and without speech.
+        lack: Why the last window holds no voice, None where it does: `SILENT` or `NO_SPEECH`.
+        has_sounded: Whether any window so far was more than silence.
         end_s: Time at which the sound ended so far.
         sample_rate_hz: Rate that the model reads; sound may come at any.
     """
 
     def __init__(self, network: Network):
         self.posterior: np.ndarray | None = None
-        self.is_silent = False
+        self.lack: str | None = None
+        self.has_sounded = False
         self.end_s = 0.0
         self._network = network
         self._input = input_of(network.spec)
@@ -152,8 +173,9 @@ class LiveVoice:
     def _begin(self, start_s: float) -> None:
         """Begin at a time, with nothing heard."""
         self._cutter = SlidingWindows(self.sample_rate_hz, hop_s=LIVE_HOP_S)
+        self._speech = SpeechFinder(self.sample_rate_hz)
         self._resampler = Resampler(self.sample_rate_hz)
-        self._waiting: list[SoundWindow] = []
+        self._waiting: list[_Heard] = []
         self._start_s, self._heard = start_s, 0
         self._read = self._covered = 0  # where the last window ended, and the last pooled one
 
@@ -177,15 +199,15 @@ class LiveVoice:
     def predict(self) -> None:
         """Read the windows that a clip's verdict rests on, and the newest."""
         waiting, self._waiting = self._waiting, []
-        for window in waiting:
-            if _is_pooled(window):
-                self._pool(window)
-        if waiting and not _is_pooled(waiting[-1]):
+        for heard in waiting:
+            if _is_pooled(heard.window):
+                self._pool(heard)
+        if waiting and not _is_pooled(waiting[-1].window):
             self._show(waiting[-1])
         is_short = self._heard < WINDOW_S * self.sample_rate_hz
         if is_short and self._heard >= self._read + LIVE_HOP_S * self.sample_rate_hz:
             self._read = self._heard
-            self._show(self._cutter.last())
+            self._show(self._told_apart(self._cutter.last()))
 
     def pooled(self) -> np.ndarray | None:
         """Return what `VoiceStream` says of a clip with all that was heard, (classes,), or None."""
@@ -194,33 +216,48 @@ class LiveVoice:
     def _hear(self, samples: np.ndarray) -> None:
         self._heard += samples.size
         self.end_s = self._start_s + self._heard / self.sample_rate_hz
-        self._waiting.extend(self._cutter.push(samples))
+        self._speech.push(samples)
+        self._waiting.extend(map(self._told_apart, self._cutter.push(samples)))
+
+    def _told_apart(self, window: SoundWindow) -> _Heard:
+        if is_silent(window.samples, self.sample_rate_hz):
+            return _Heard(window, SILENT)
+        self.has_sounded = True
+        return _Heard(window, None if self._speech.has_speech(window) else NO_SPEECH)
 
     def _pooled_to_the_end(self) -> Pooled:
         """What was pooled, joined with what is heard since: the last window of a clip."""
         if self._heard < max(SHORTEST_SOUND_S * self.sample_rate_hz, self._covered + 1):
             return self._pooled
-        window = self._cutter.last()
-        posterior = self._posterior(window)
+        heard = self._told_apart(self._cutter.last())
+        posterior = self._posterior(heard)
         if posterior is None:
             return self._pooled
-        return self._pooled.joined(posterior, loudness(window.samples))
+        return self._pooled.joined(posterior, loudness(heard.window.samples))
 
-    def _pool(self, window: SoundWindow) -> None:
-        self._show(window)
+    def _pool(self, heard: _Heard) -> None:
+        self._show(heard)
+        window = heard.window
         self._covered = round(window.start_s * self.sample_rate_hz) + window.samples.size
         if self.posterior is not None:
             self._pooled = self._pooled.joined(self.posterior, loudness(window.samples))
 
-    def _show(self, window: SoundWindow) -> None:
-        self.posterior = self._posterior(window)
-        self.is_silent = self.posterior is None
+    def _show(self, heard: _Heard) -> None:
+        self.posterior, self.lack = self._posterior(heard), heard.lack
 
-    def _posterior(self, window: SoundWindow) -> np.ndarray | None:
-        if is_silent(window.samples, self.sample_rate_hz):
+    def _posterior(self, heard: _Heard) -> np.ndarray | None:
+        if heard.lack:
             return None
-        batch = self._input.make(window.samples)[np.newaxis].astype(np.float32)
+        batch = self._input.make(heard.window.samples)[np.newaxis].astype(np.float32)
         return self._network.predict(batch)[0]
+
+
+@dataclass(frozen=True)
+class _Heard:
+    """A window, and why it holds no voice; None where it does."""
+
+    window: SoundWindow
+    lack: str | None
 
 
 def _is_pooled(window: SoundWindow) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import made_tone, write_clip
+from helpers import made_voice, write_clip
 
 from emorec.app import about_tab
 from emorec.app import result_html as page_html
@@ -142,7 +142,7 @@ def test_content_decides_and_not_the_name(store, content, reason):
 
 
 def test_a_clip_under_any_name_is_taken_unless_too_long(store, tmp_path, monkeypatch):
-    tone = write_clip(tmp_path / "t.wav", None, made_tone(1.0), audio_codec="pcm_s16le")
+    tone = write_clip(tmp_path / "t.wav", None, made_voice(1.0), audio_codec="pcm_s16le")
     stored = store.new(PAGE, "picture.jpg")
     stored.path.write_bytes(tone.read_bytes())
     checked = check_clip(stored)

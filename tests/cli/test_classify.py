@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from helpers import made_tone, write_clip
+from helpers import made_voice, write_clip
 
 from emorec import __version__
 from emorec.cli import main
@@ -22,7 +22,7 @@ HEAVY = ("keras", "tensorflow", "matplotlib", "librosa", "sklearn", "pandas", "s
 @pytest.fixture(scope="module")
 def tone(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("tone") / "tone.wav"
-    return write_clip(path, None, made_tone(1.0), audio_codec="pcm_s16le")
+    return write_clip(path, None, made_voice(1.0), audio_codec="pcm_s16le")
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import time
 import cv2
 import numpy as np
 import pytest
-from helpers import PATIENCE_S, made_frames, made_tone, wait_for, write_clip
+from helpers import PATIENCE_S, made_frames, made_voice, wait_for, write_clip
 from rich.console import Console
 
 from emorec.cli import main
@@ -43,7 +43,7 @@ def test_a_files_pieces_come_in_the_order_in_which_they_are_due(example):
 @pytest.mark.parametrize(("frames", "sound_s"), [(None, 0.6), (15, None), (30, 0.2)])
 def test_files_with_little_or_one_kind_are_played_to_the_end(engine, tmp_path, frames, sound_s):
     pictures = None if frames is None else made_frames(frames)
-    sound = None if sound_s is None else made_tone(sound_s)
+    sound = None if sound_s is None else made_voice(sound_s)
     path = write_clip(tmp_path / "clip.mkv", pictures, sound)
     with FileSource(engine, path) as source:
         wait_for(lambda: source.has_ended)
@@ -54,7 +54,7 @@ def test_files_with_little_or_one_kind_are_played_to_the_end(engine, tmp_path, f
 
 
 def test_a_looped_file_goes_on_in_time(engine, tmp_path):
-    path = write_clip(tmp_path / "clip.mkv", made_frames(10), made_tone(0.4))
+    path = write_clip(tmp_path / "clip.mkv", made_frames(10), made_voice(0.4))
     with FileSource(engine, path, times=3) as source:
         wait_for(lambda: source.has_ended)
         assert engine.drain(PATIENCE_S)
@@ -137,7 +137,7 @@ def test_a_microphone_is_heard_lost_and_heard_again(engine, monkeypatch):
     monkeypatch.setitem(sys.modules, "sounddevice", sound)
     monkeypatch.setattr(sources, "RETRY_S", 0.1)
     monkeypatch.setattr(sources, "_LONGEST_PAUSE_S", 0.5)
-    stereo = np.repeat(made_tone(0.5, 44_100)[:, np.newaxis], 2, axis=1)
+    stereo = np.repeat(made_voice(0.5, 44_100)[:, np.newaxis], 2, axis=1)
 
     def speak() -> None:
         callback = sound.callback
@@ -315,7 +315,7 @@ def test_the_terminal_view_moves_and_leaves_nothing_behind(engine):
     console = Console(width=80, file=io.StringIO(), force_terminal=True)
     with TerminalView(console) as view:
         view.show(engine)
-        engine.push_sound(made_tone(1.0, 16_000), 16_000, 0.0)
+        engine.push_sound(made_voice(1.0, 16_000), 16_000, 0.0)
         wait_for(lambda: engine.verdict() is not None)
         view.show(engine)
     assert "All together" in console.file.getvalue()

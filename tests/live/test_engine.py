@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from helpers import EXAMPLES, PATIENCE_S, made_frames, made_tone, wait_for
+from helpers import EXAMPLES, PATIENCE_S, made_frames, made_tone, made_voice, wait_for
 
 from emorec import Recognizer
 from emorec.emotions import COMMON7
@@ -19,7 +19,7 @@ from emorec.media.sound import Resampler
 from emorec.paths import default_models_folder
 from emorec.recognizer import MODEL_FOLDERS
 from emorec.streams.picture import LivePicture
-from emorec.streams.voice import LiveVoice
+from emorec.streams.voice import NO_SPEECH, SILENT, LiveVoice
 
 
 @pytest.fixture(scope="module")
@@ -142,12 +142,12 @@ def test_pushing_never_waits_and_what_waits_is_bounded(recognizer, engine):
             release.wait(PATIENCE_S)
             return np.full((len(batch), len(self.spec.classes)), 1 / len(self.spec.classes))
 
-    frames = made_frames(40)
+    frames, voice = made_frames(40), made_voice(40.0, 16_000)
     with engine._picture_lock:  # as if a frame took without end
         engine._voice._network = Slow()
         for i in range(400):
             engine.push_frame(frames[i % 40], i / 30)
-            engine.push_sound(made_tone(0.1, 16_000), 16_000, i / 10)
+            engine.push_sound(voice[1600 * i : 1600 * (i + 1)], 16_000, i / 10)
         assert sum(size for _, size in engine._frames._items) <= 8
         assert sum(size for _, size in engine._sound._items) <= 6.01
         counts = engine.counts
@@ -192,7 +192,7 @@ def test_memory_of_a_long_run_does_not_grow(recognizer, example):
 
 
 def test_sound_alone_is_judged_and_the_missing_picture_is_said(engine):
-    sound = made_tone(4.0, 44_100)
+    sound = made_voice(4.0, 44_100)
     for start in range(0, sound.size, 4410):
         engine.push_sound(sound[start : start + 4410], 44_100, start / 44_100)
     assert engine.drain(PATIENCE_S)
@@ -200,6 +200,20 @@ def test_sound_alone_is_judged_and_the_missing_picture_is_said(engine):
     wait_for(lambda: "no picture" in engine.verdict().notes)
     assert set(engine.summary().probabilities) == {"voice", "fused"}
     assert "no picture" in engine.summary().notes
+
+
+def test_noise_is_no_voice_and_live_says_so(engine):
+    noise = np.random.default_rng(0).normal(0, 0.003, 4 * 16_000).astype(np.float32)
+    for start in range(0, noise.size, 1600):
+        engine.push_sound(noise[start : start + 1600], 16_000, start / 16_000)
+    assert engine.drain(PATIENCE_S)
+    assert engine._voice.posterior is None
+    assert engine._voice.lack == NO_SPEECH
+    assert engine.summary() is None
+    engine.push_sound(made_voice(1.0, 16_000), 16_000, 4.0)
+    assert engine.drain(PATIENCE_S)
+    assert engine._voice.lack is None
+    assert "voice" in engine.summary().probabilities
 
 
 def test_picture_alone_is_judged_and_the_missing_sound_is_said(engine, example):
@@ -214,11 +228,12 @@ def test_picture_alone_is_judged_and_the_missing_sound_is_said(engine, example):
 
 def test_a_stream_that_stops_leaves_the_verdict_and_comes_back(engine, example):
     frame = first_frames(example)[0]
-    moment = iter(range(1_000_000))
+    moment, voice = iter(range(1_000_000)), made_voice(10.0, 16_000)
 
     def push(*, with_picture: bool) -> bool:
-        time_s = next(moment) / 10
-        engine.push_sound(made_tone(0.1, 16_000), 16_000, time_s)
+        count = next(moment)
+        time_s, start = count / 10, 1600 * (count % 100)
+        engine.push_sound(voice[start : start + 1600], 16_000, time_s)
         if with_picture:
             engine.push_frame(frame, time_s)
         time.sleep(0.02)
@@ -244,7 +259,7 @@ def test_no_face_and_silence_are_said(engine):
 
 def test_a_note_stands_until_it_is_taken_back(engine):
     engine.tell("camera", "it stopped")
-    engine.push_sound(made_tone(0.5, 16_000), 16_000, 0.0)
+    engine.push_sound(made_voice(0.5, 16_000), 16_000, 0.0)
     assert engine.drain(PATIENCE_S)
     wait_for(lambda: "it stopped" in engine.verdict().notes)
     engine.tell("camera", None)
@@ -259,7 +274,7 @@ def test_what_is_no_frame_or_sound_is_refused(engine):
     engine.push_sound(np.zeros(0, np.float32), 16_000, 0.0)
     engine.push_sound(np.full(8000, np.nan, np.float32), 16_000, 0.0)
     assert engine.drain(PATIENCE_S)
-    assert engine._voice.is_silent
+    assert engine._voice.lack == SILENT
 
 
 def test_the_frame_size_may_change_and_time_may_begin_anew(engine):
@@ -283,9 +298,9 @@ def test_closing_ends_the_threads_and_later_pushes_are_ignored(recognizer):
 
 def test_holes_in_the_sound_are_filled_or_begin_anew(recognizer):
     voice = LiveVoice(recognizer.networks["voice"])
-    tone = made_tone(1.0, 16_000)
+    second = made_voice(1.0, 16_000)
     for start_s, end_s in ((0.0, 1.0), (1.1, 2.0), (4.0, 5.0), (20.0, 21.0)):
-        voice.push(tone, 16_000, start_s)
+        voice.push(second, 16_000, start_s)
         voice.predict()
         assert voice.end_s == pytest.approx(end_s, abs=0.01)
     assert voice.posterior is not None

@@ -10,7 +10,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from helpers import made_frames, made_tone, write_clip
+from helpers import made_frames, made_voice, write_clip
 
 from emorec import MediaError
 from emorec.cli import main
@@ -31,7 +31,7 @@ FRAME_S = 0.04
 def clip_of(path: Path, seconds: float = 1.2, width: int = 320, height: int = 180, **options):
     """A clip of brightening frames, 25 a second, and a tone."""
     frames = made_frames(round(seconds * 25), height, width)
-    return write_clip(path, frames, made_tone(seconds), **options)
+    return write_clip(path, frames, made_voice(seconds), **options)
 
 
 def packets_of(path: Path) -> list[bytes]:
@@ -79,7 +79,7 @@ def test_times_and_sound_are_the_clips_own(recognizer, tmp_path, name):
     options = CLIPS[name]
     if "frame_times_s" in options:
         frames = made_frames(len(UNEVEN_S), 180, 320)
-        clip = write_clip(tmp_path / name, frames, made_tone(1.3), **options)
+        clip = write_clip(tmp_path / name, frames, made_voice(1.3), **options)
     else:
         clip = clip_of(tmp_path / name, **options)
     out = tmp_path / "out.mp4"
@@ -142,7 +142,7 @@ def test_colours_stay(recognizer, tmp_path, name, options):
     picture = np.zeros((180, 320, 3), np.uint8)
     for i, color in enumerate([(255, 255, 255), (220, 30, 30), (30, 160, 60), (40, 60, 200)]):
         picture[:, 80 * i : 80 * (i + 1)] = color
-    clip = write_clip(tmp_path / name, np.stack([picture] * 10), made_tone(0.5), **options)
+    clip = write_clip(tmp_path / name, np.stack([picture] * 10), made_voice(0.5), **options)
     annotate(clip, tmp_path / "out.mkv", recognizer)
     area = layout_for("bars", 320, 180).picture
     before = first_rgb(clip)
@@ -242,7 +242,7 @@ def test_the_face_box_is_the_trackers_own(recognizer, example):
 
 @pytest.mark.parametrize("side", ["bars", "strip"])
 def test_sound_alone_gets_a_canvas_of_its_length(recognizer, tmp_path, side):
-    clip = write_clip(tmp_path / "song.wav", None, made_tone(1.5), audio_codec="pcm_s16le")
+    clip = write_clip(tmp_path / "song.wav", None, made_voice(1.5), audio_codec="pcm_s16le")
     result = annotate(clip, tmp_path / "out.mkv", recognizer, side)
     assert "no picture" in result.notes
     assert probe(tmp_path / "out.mkv").duration_s == pytest.approx(1.5, abs=FRAME_S)

@@ -4,10 +4,9 @@ import os
 from pathlib import Path
 
 import av
-import numpy as np
 import pytest
 from app_server import CLIPS, TIMEOUT_MS, Server, browser_path
-from helpers import write_clip
+from helpers import made_voice, write_clip
 
 ARGUMENTS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
@@ -100,7 +99,5 @@ def open_page(chromium, asked_for):
 @pytest.fixture(scope="session")
 def short_clip(tmp_path_factory) -> Path:
     """A second of sound, quickly read."""
-    time_s = np.arange(48_000) / 48_000
-    voice = np.sin(2 * np.pi * 180 * time_s) * (0.5 + 0.5 * np.sin(2 * np.pi * 4 * time_s))
     path = tmp_path_factory.mktemp("clip") / "short.wav"
-    return write_clip(path, None, 0.4 * voice.astype(np.float32), audio_codec="pcm_s16le")
+    return write_clip(path, None, made_voice(1.0), audio_codec="pcm_s16le")
