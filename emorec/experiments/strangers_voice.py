@@ -5,11 +5,13 @@ python -m emorec.experiments.strangers_voice --heads logistic      # one of them
 
 Six corpora in four languages. Each is left out in turn: a head trains on what the frozen encoder
 hears in the other five and is judged on all speakers of the sixth, all seven classes open. Beside
-it stand folds by speaker within RAVDESS, CREMA-D and JavaSED.
+it stand, for the head that ships and the plain one, folds by speaker within RAVDESS, CREMA-D and
+JavaSED, on the corpus alone and together with the other five.
 """
 
 import argparse
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +32,7 @@ from emorec.evaluation.splits import (
     speaker_folds,
 )
 from emorec.files import write_table
+from emorec.networks.whisper_encoder import BLOCKS, STATISTICS
 from emorec.paths import COMPARISONS
 from emorec.posteriors import log_mean
 from emorec.training.corpus_weights import class_codes
@@ -55,10 +58,11 @@ def logistic(train: Heard, test: Heard, classes: tuple[str, ...]) -> np.ndarray:
 
 
 def held(train: Heard, test: Heard, classes: tuple[str, ...]) -> np.ndarray:
-    """Masked logistic regression with a strong penalty and much label smoothing."""
+    """Masked logistic regression, strongly held, on clips and altered copies: what ships."""
     from emorec.training.masked_heads import fit_logistic
 
-    return fit_logistic(train.statistics, train.table, classes).predict(test.statistics)
+    heard = train.with_copies()
+    return fit_logistic(heard.statistics, heard.table, classes).predict(test.statistics)
 
 
 def of_block(index: int) -> Predict:
@@ -68,7 +72,8 @@ def of_block(index: int) -> Predict:
     def predict(train, test, classes):
         from emorec.training.masked_heads import fit_logistic
 
-        head = fit_logistic(train.statistics[:, columns], train.table, classes)
+        heard = train.with_copies()
+        head = fit_logistic(heard.statistics[:, columns], heard.table, classes)
         return head.predict(test.statistics[:, columns])
 
     return predict
@@ -80,19 +85,9 @@ def perceptron(seed: int) -> Predict:
     def predict(train, test, classes):
         from emorec.training.masked_heads import fit_perceptron
 
-        head = fit_perceptron(train.statistics, train.table, classes, seed=seed)
+        heard = train.with_copies()
+        head = fit_perceptron(heard.statistics, heard.table, classes, seed=seed)
         return head.predict(test.statistics)
-
-    return predict
-
-
-def committee(folder: Path) -> Predict:
-    """Return what judges by logistic regression and three perceptrons; `folder` keeps them."""
-
-    def predict(train, test, classes):
-        from emorec.training.committee import kept_committee
-
-        return kept_committee(train, classes, folder).predict(test.statistics)
 
     return predict
 
@@ -114,20 +109,19 @@ def _network(build_name: str, reads: str) -> Callable[[int], Predict]:
     return seeded
 
 
-HEADS: dict[str, Callable[[Path], Sequence[Predict]]] = {
-    "logistic": lambda work: (logistic,),
-    "held_logistic": lambda work: (held,),
-    "block_1": lambda work: (of_block(0),),
-    "block_2": lambda work: (of_block(1),),
-    "block_3": lambda work: (of_block(2),),
-    "perceptron": lambda work: [perceptron(seed) for seed in SEEDS],
-    "committee": lambda work: (committee(work / "heads"),),
-    "layer_weights": lambda work: [
-        _network("build_layer_weights", "statistics")(seed) for seed in SEEDS
-    ],
-    "attention": lambda work: [_network("build_attention", "segments")(seed) for seed in SEEDS],
+HEADS: dict[str, Sequence[Predict]] = {
+    "logistic": (logistic,),
+    "held_logistic": (held,),
+    "block_1": (of_block(0),),
+    "block_2": (of_block(1),),
+    "block_3": (of_block(2),),
+    "perceptron": [perceptron(seed) for seed in SEEDS],
+    "layer_weights": [_network("build_layer_weights", "statistics")(seed) for seed in SEEDS],
+    "attention": [_network("build_attention", "segments")(seed) for seed in SEEDS],
 }
-"""Name -> from where work is kept to what trains and judges, one for each seed."""
+"""Name -> what trains and judges, one for each seed."""
+BY_SPEAKER = ("logistic", "held_logistic")
+"""Heads that are also judged by speaker."""
 
 
 # --- protocols ---
@@ -275,7 +269,11 @@ def write_results(
             main,
             PROTOCOL,
             f"Whisper's front and {name}, corpora left out",
-            facts={"left_out": corpora, "gate": summary(corpora)},
+            facts={
+                "left_out": corpora,
+                "gate": summary(corpora),
+                "seeds": len(HEADS[folder.name]),
+            },
         ),
         stream="voice",
         command=f"{COMMAND} --heads {folder.name}",
@@ -294,31 +292,26 @@ PROTOCOL = (
 )
 SPEAKERS = {
     "ravdess": "RAVDESS, 8 classes, six blocks of four actors, each judged by a head trained on "
-    "the other 20 and on the other five corpora",
-    "crema_d": "CREMA-D, 20 actors drawn by chance, judged by a head trained on 41 others (10 are "
-    "kept for validation) and on the other five corpora, 6 classes",
-    "javased": "JavaSED, four folds of two actors, each judged by a head trained on the other six "
-    "and on the other five corpora, 6 classes",
+    "the other 20",
+    "crema_d": "CREMA-D, 6 classes, 20 actors drawn by chance, judged by a head trained on 41 "
+    "others (10 are kept for validation)",
+    "javased": "JavaSED, 6 classes, four folds of two actors, each judged by a head trained on "
+    "the other six",
 }
 
 
 def evaluate(heard: Heard, name: str, folder: Path, work: Path) -> dict:
-    """Judge by one head under every protocol and write its evidence."""
-    seeds = HEADS[name](work)
+    """Judge by one head under its protocols and write the evidence."""
+    seeds = HEADS[name]
     main = of_seeds(lambda predict: left_out(heard, predict), seeds, work / "left_out")
+    there = set(heard.table["corpus"])
     parts = {}
-    for corpus, protocol in SPEAKERS.items():
-        if corpus in set(heard.table["corpus"]):
-            table = of_seeds(
-                lambda predict, c=corpus: by_speaker(heard, predict, c), seeds, work / corpus
-            )
-            parts[f"{corpus}_speakers"] = (protocol, table)
-    if "ravdess" in set(heard.table["corpus"]):
-        table = of_seeds(
-            lambda predict: by_speaker(heard, predict, "ravdess", alone=True), seeds, work / "alone"
-        )
-        protocol = SPEAKERS["ravdess"].replace(" and on the other five corpora", " alone")
-        parts["ravdess_alone"] = (protocol, table)
+    for corpus, protocol in SPEAKERS.items() if name in BY_SPEAKER else ():
+        for key, alone in (("speakers", False), ("alone", True)):
+            if corpus in there:
+                text = protocol + ("" if alone else ", and on the other five corpora")
+                measure = partial(by_speaker, heard, corpus=corpus, alone=alone)
+                parts[f"{corpus}_{key}"] = text, of_seeds(measure, seeds, work / f"{corpus}_{key}")
     return write_results(folder, main, parts)
 
 
