@@ -253,7 +253,7 @@ def test_trained_recognisers_agree_in_both_engines(example):
         for engine in ("onnx", "keras")
     ]
     for stream in ("voice", "face", "geometry", "fused"):
-        # The voice's ONNX form is in 8 bits; see tests/networks/test_voice_encoder.py.
+        # The voice's ONNX form is in 8 bits; see tests/test_shipped_voices.py.
         atol = 0.03 if stream in ("voice", "fused") else 1e-4
         np.testing.assert_allclose(*(r.posteriors[stream] for r in results), atol=atol)
         windows = (r.windows[stream].posteriors for r in results)
