@@ -14,7 +14,7 @@ from setuptools import setup
 from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).parent
-MODELS = ("voice_2d_cnn", "face_cnn", "geometry", "fusion")
+MODELS = ("voice_encoder", "face_cnn", "geometry", "fusion")
 # What the recogniser loads, and what the page's About tab tells.
 MODEL_FILES = ("*.onnx", "*.json", "MODEL_CARD.md", "predictions.csv")
 CASCADE = "haarcascade_frontalface_default.xml"

@@ -52,11 +52,11 @@ class Network(Protocol):
 
     Attributes:
         spec: What is known about it.
-        input_shape: Shape of its input without the batch.
+        input_shape: Shape of its input without the batch; None is any length.
     """
 
     spec: ModelSpec
-    input_shape: tuple[int, ...]
+    input_shape: tuple[int | None, ...]
 
     def predict(self, batch: np.ndarray) -> np.ndarray:
         """Judge a batch.
@@ -136,7 +136,8 @@ class OnnxNetwork:
             ),
         )
         first = self._session.get_inputs()[0]
-        self._input, self.input_shape = first.name, tuple(first.shape[1:])
+        self._input = first.name
+        self.input_shape = tuple(n if isinstance(n, int) else None for n in first.shape[1:])
         shapes = {output.name: output.shape for output in self._session.get_outputs()}
         self._output = _chosen_output(path, spec, shapes)
 
@@ -157,6 +158,9 @@ class KerasNetwork:
         require("train", "keras")
         try:
             import keras
+
+            # Its layers are in no Keras: a file may name them once they are registered.
+            from emorec.networks import whisper_encoder  # noqa: F401
         except ImportError as error:
             raise MissingPartError(error.name or "the backend of Keras", "train") from error
 

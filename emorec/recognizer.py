@@ -33,7 +33,7 @@ from emorec.streams.windows import Findings, Windows
 
 __all__ = ["MODEL_FOLDERS", "Recognizer"]
 
-MODEL_FOLDERS = {"voice": "voice_2d_cnn", "face": "face_cnn", "geometry": "geometry"}
+MODEL_FOLDERS = {"voice": "voice_encoder", "face": "face_cnn", "geometry": "geometry"}
 """Which model of the models' folder serves which stream."""
 
 TIMELINE_HOP_S = 0.5
@@ -44,7 +44,7 @@ STREAM_CLASSES: dict[str, type[VoiceStream | FaceStream | GeometryStream]] = {
     "geometry": GeometryStream,
 }
 
-_NAME_THE_FOLDER = "name the one that holds voice_2d_cnn, face_cnn, geometry and fusion"
+_NAME_THE_FOLDER = f"name the one that holds {', '.join(MODEL_FOLDERS.values())} and fusion"
 _FIT_AGAIN = "fetch the file from the repository again, or run the fusion's notebook"
 _FRAMES_PER_BATCH = 8
 _PIECES_AHEAD = 3
@@ -344,7 +344,7 @@ def _load_for(stream: str, folder: Path, engine: str) -> Network:
     except ValueError as error:
         raise ModelError(folder / "model.json", str(error)) from error
     if not is_accepted:
-        shape = "x".join(map(str, network.input_shape))
+        shape = "x".join("any" if n is None else str(n) for n in network.input_shape)
         raise ModelError(folder, f"it is another model: its input is {shape}")
     return network
 

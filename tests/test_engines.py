@@ -109,7 +109,7 @@ def test_the_fusion_beside_a_voice_model_is_the_one_that_judges(models, clip, tm
 
 
 def test_the_shipped_folder_may_be_named_too(models, clip):
-    named = Recognizer.load(models, voice_model=models / "voice_2d_cnn").classify(clip)
+    named = Recognizer.load(models, voice_model=models / "voice_encoder").classify(clip)
     plain = Recognizer.load(models).classify(clip)
     assert named.notes == plain.notes
     np.testing.assert_array_equal(named.posteriors["fused"], plain.posteriors["fused"])
@@ -125,8 +125,8 @@ def test_workers_use_the_model_too(models, clip):
 
 
 def test_an_unknown_name_lists_those_there_are(models):
-    assert voice_models(models) == ["forest", "voice_2d_cnn"]
-    with pytest.raises(ModelError, match=r"choose from forest, voice_2d_cnn\."):
+    assert voice_models(models) == ["forest", "voice_encoder"]
+    with pytest.raises(ModelError, match=r"choose from forest, voice_encoder\."):
         Recognizer.load(models, voice_model="forrest")
 
 
@@ -145,7 +145,9 @@ def test_a_model_of_another_stream_is_refused(models):
 
 
 def test_an_unknown_kind_of_input_is_refused(models, tmp_path):
-    with pytest.raises(ModelError, match="reads 'wavelets', and known are log_mel, means_26"):
+    with pytest.raises(
+        ModelError, match="reads 'wavelets', and known are log_mel, means_26, whisper_log_mel"
+    ):
         Recognizer.load(models, voice_model=changed_forest(models, tmp_path, kind="wavelets"))
 
 
@@ -165,7 +167,7 @@ def test_the_command_line_takes_a_name_and_lists_names(models, clip, capsys):
     arguments = ["classify", str(clip), "--models", str(models), "--voice-model"]
     assert cli.main([*arguments, "forest"]) == cli.common.EXIT_OK
     assert cli.main([*arguments, "oak"]) == cli.common.EXIT_WRONG_USAGE
-    assert "choose from forest, voice_2d_cnn" in capsys.readouterr().err
+    assert "choose from forest, voice_encoder" in capsys.readouterr().err
 
 
 def test_the_committed_forest_is_small_knows_its_version_and_judges(clip):

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers import PATIENCE_S, made_voice, write_clip
-from made_models import FACE_SHAPE, GEOMETRY_SHAPE, VOICE_SHAPE, untrained_models
+from made_models import FACE_SHAPE, GEOMETRY_SHAPE, untrained_models
 
 import emorec
 from emorec import MediaError, ModelError, Recognizer
@@ -234,7 +234,7 @@ def test_saved_networks_agree_in_both_engines(tmp_path):
 
 @pytest.mark.parametrize(
     ("stream", "shape"),
-    [("voice", VOICE_SHAPE), ("face", FACE_SHAPE), ("geometry", GEOMETRY_SHAPE)],
+    [("face", FACE_SHAPE), ("geometry", GEOMETRY_SHAPE)],
 )
 def test_trained_networks_agree_in_both_engines(stream, shape):
     folder = default_models_folder() / MODEL_FOLDERS[stream]
@@ -253,5 +253,9 @@ def test_trained_recognisers_agree_in_both_engines(example):
         Recognizer.load(default_models_folder(), engine).classify(example)
         for engine in ("onnx", "keras")
     ]
-    np.testing.assert_allclose(*(r.probabilities for r in results), atol=1e-4)
-    np.testing.assert_allclose(*(r.timeline[list(COMMON7)] for r in results), atol=1e-4)
+    for stream in ("voice", "face", "geometry", "fused"):
+        # The voice's ONNX form is in 8 bits; see tests/test_shipped_voices.py.
+        atol = 0.03 if stream in ("voice", "fused") else 1e-4
+        np.testing.assert_allclose(*(r.posteriors[stream] for r in results), atol=atol)
+        windows = (r.windows[stream].posteriors for r in results)
+        np.testing.assert_allclose(*windows, atol=atol)

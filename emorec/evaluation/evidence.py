@@ -50,7 +50,7 @@ class Evidence:
     @property
     def title(self) -> str:
         """Heading of the model's card; without one what the metrics say, or the folder's name."""
-        if self.is_shipped:
+        if self.has_card:
             card = (self.folder / "MODEL_CARD.md").read_text(encoding="utf-8")
             return card.split("\n")[0].removeprefix("# ")
         return self.metrics.get("title", self.folder.name.replace("_", " "))
@@ -61,6 +61,11 @@ class Evidence:
         return "/" not in self.place
 
     @property
+    def has_card(self) -> bool:
+        """Whether a page tells of it: of what ships, and of what can be chosen instead."""
+        return (self.folder / "MODEL_CARD.md").exists()
+
+    @property
     def is_in_readme(self) -> bool:
         """Whether the README's tables show it: what is shipped, and what its metrics name."""
         return self.is_shipped or self.metrics.get("in_readme", False)
@@ -68,7 +73,7 @@ class Evidence:
     @property
     def page(self) -> str:
         """Where a reader of the README learns more: the card, or the folder without one."""
-        return f"Models/{self.place}/" + ("MODEL_CARD.md" if self.is_shipped else "")
+        return f"Models/{self.place}/" + ("MODEL_CARD.md" if self.has_card else "")
 
     @cached_property
     def predictions(self) -> pd.DataFrame:

@@ -98,7 +98,7 @@ def predict_voice(
     Returns:
         float (test clips, 6); NaN where a clip has no sound.
     """
-    shipped = keras.saving.load_model(models / "voice_2d_cnn" / "model.keras")
+    shipped = keras.saving.load_model(models / "alternatives" / "voice_2d_cnn" / "model.keras")
     start = unfold_standardization(shipped, build_voice_network())
     sounds = [clip.sound for clip in inputs]
     training = VoiceTraining(JAVASED6, VOICE_CYCLES, seed=seed, start=start)

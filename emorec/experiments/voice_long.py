@@ -94,7 +94,10 @@ def write_results(predictions: pd.DataFrame, models: Path = MODELS) -> dict[str,
     folder = models / "alternatives" / NAME
     networks = {
         "savee": ("Voice 2D CNN, long training, on SAVEE", folder),
-        "savee_shipped": ("Voice 2D CNN, as shipped, on SAVEE", models / "voice_2d_cnn"),
+        "savee_shipped": (
+            "Voice 2D CNN, as shipped, on SAVEE",
+            models / "alternatives/voice_2d_cnn",
+        ),
     }
     elsewhere = {}
     for key, (title, weights) in networks.items():

@@ -111,9 +111,9 @@ def draw_groups(by_label: dict, size: str) -> Figure:
 
 def figures(found: Sequence) -> Iterator[tuple[str, Figure]]:
     """Yield the name and the figure of each plot."""
-    shipped = [evidence for evidence in found if evidence.is_shipped]
-    yield "results_overview", draw_overview(shipped)
-    for evidence in shipped:
+    described = [evidence for evidence in found if evidence.has_card]
+    yield "results_overview", draw_overview(described)
+    for evidence in described:
         yield f"model_{evidence.name}", draw_model(evidence)
     fused = next((e for e in found if e.name == "fusion"), None)
     if fused is not None and on_reference_split(fused) is not None:

@@ -46,7 +46,7 @@ def folders_page(found: Iterable[Evidence], models: Path, notebooks: Iterable[No
 def _model_table(found: list[Evidence], notebooks: list[Notebook]) -> str:
     rows = [_HEAD]
     for evidence in found:
-        page = "MODEL_CARD.md" if evidence.is_shipped else ""
+        page = "MODEL_CARD.md" if evidence.has_card else ""
         cells = (
             f"[`{evidence.folder.name}`]({evidence.place}/{page}) {evidence.title}",
             evidence.stream or "–",

@@ -106,7 +106,7 @@ def write_region(file: Path, content: str, between: tuple[str, str] = _RESULTS) 
 
 def readme_content(found: list[Evidence], models: Path) -> str:
     """Return what stands between the marks of the README."""
-    shipped = [evidence for evidence in found if evidence.is_shipped]
+    described = [evidence for evidence in found if evidence.has_card]
     shown = [evidence for evidence in found if evidence.is_in_readme]
     rebuilt = [evidence for evidence in found if "published_accuracy_percent" in evidence.metrics]
     parts = (
@@ -115,7 +115,7 @@ def readme_content(found: list[Evidence], models: Path) -> str:
         "All that the notebooks train and judge for comparison stands in "
         "[Models/README.md](Models/README.md), on one footing.",
         deployed_line(models),
-        one_actor_line(shipped),
+        one_actor_line(described),
     )
     return "\n\n".join(part for part in parts if part)
 

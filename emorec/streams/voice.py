@@ -40,7 +40,6 @@ LIVE_HOP_S = 0.25
 
 _CLIPPED_LEVEL, _CLIPPED_SHARE = 0.999, 0.001
 _SHORTEST_LEFT_OUT_S = 0.5
-_WINDOWS_PER_BATCH = 8
 _LIVE_HOPS_PER_WINDOW = round(WINDOW_HOP_S / LIVE_HOP_S)
 # A hole in the sound up to a window long is filled with silence; after a longer one, and when
 # time runs backwards, it begins anew. Less is the jitter of arrival.
@@ -135,7 +134,7 @@ class VoiceStream:
             self._times_s.append((self._start_s or 0.0) + (window.start_s + end_s) / 2)
             self._loudness.append(loudness(window.samples))
             self._pending.append(self._input.make(window.samples))
-            if len(self._pending) == _WINDOWS_PER_BATCH:
+            if len(self._pending) == self._input.windows_per_batch:
                 self._predict()
 
     def _predict(self) -> None:

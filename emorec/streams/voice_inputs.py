@@ -10,10 +10,11 @@ import numpy as np
 from emorec.engines import ModelSpec
 from emorec.errors import require
 from emorec.features import voice as voice_features
+from emorec.features.whisper_mel import WHISPER, encoder_input
 
-__all__ = ["VOICE_INPUTS", "VoiceInput", "input_of", "means_26_spec"]
+__all__ = ["VOICE_INPUTS", "VoiceInput", "input_of", "means_26_spec", "whisper_log_mel_spec"]
 
-LOG_MEL, MEANS_26 = "log_mel", "means_26"
+LOG_MEL, MEANS_26, WHISPER_LOG_MEL = "log_mel", "means_26", "whisper_log_mel"
 
 
 @dataclass(frozen=True)
@@ -22,13 +23,25 @@ class VoiceInput:
 
     Attributes:
         sample_rate_hz: Rate that the sound is wanted at.
-        shape: Of the input of one window.
+        shape: Of the input of one window; None is any length.
         make: From a window, float32 (n,), to that input, float32.
     """
 
     sample_rate_hz: int
-    shape: tuple[int, ...]
+    shape: tuple[int | None, ...]
     make: Callable[[np.ndarray], np.ndarray]
+
+    @property
+    def windows_per_batch(self) -> int:
+        """How many windows a network is given at once.
+
+        One where their length varies: such networks gain nothing from more, and one whose
+        activations are rounded to the range of a batch would hear a window by its neighbours.
+        """
+        return 1 if None in self.shape else _WINDOWS_PER_BATCH
+
+
+_WINDOWS_PER_BATCH = 8
 
 
 def _log_mel() -> VoiceInput:
@@ -48,7 +61,15 @@ def _means_26() -> VoiceInput:
     )
 
 
-VOICE_INPUTS: dict[str, Callable[[], VoiceInput]] = {LOG_MEL: _log_mel, MEANS_26: _means_26}
+def _whisper_log_mel() -> VoiceInput:
+    return VoiceInput(WHISPER.sample_rate_hz, (WHISPER.bands, None), encoder_input)
+
+
+VOICE_INPUTS: dict[str, Callable[[], VoiceInput]] = {
+    LOG_MEL: _log_mel,
+    MEANS_26: _means_26,
+    WHISPER_LOG_MEL: _whisper_log_mel,
+}
 """Kind of input, `inputs.kind` of a `model.json` -> what makes it; log-mel where none is named."""
 
 
@@ -56,8 +77,8 @@ def input_of(spec: ModelSpec) -> VoiceInput:
     """Return how sound becomes the input of a voice model.
 
     Raises:
-        ValueError: If the description names a kind that is not known here, or features of
-            another version.
+        ValueError: If the description names a kind that is not known here, features of
+            another version, or a spectrogram of other sizes.
         MissingPartError: If the kind needs a package that is not installed.
 
     Example:
@@ -74,7 +95,30 @@ def input_of(spec: ModelSpec) -> VoiceInput:
         version = spec.inputs.get("version")
         if version != VERSION:
             raise ValueError(f"it reads features of version {version!r}, and these are {VERSION!r}")
+    if kind == WHISPER_LOG_MEL:
+        _check_sizes(spec.inputs, whisper_log_mel_spec())
     return VOICE_INPUTS[kind]()
+
+
+def _check_sizes(described: dict, made: dict) -> None:
+    """Raise ValueError where a description wants another spectrogram than is made."""
+    for name, value in made.items():
+        if described.get(name) != value:
+            found = described.get(name)
+            raise ValueError(f"it reads sound with {name} = {found!r}, and {value!r} is made here")
+
+
+def whisper_log_mel_spec() -> dict:
+    """Return the `inputs` of a `model.json` for a network on Whisper's log-mel."""
+    return {
+        "kind": WHISPER_LOG_MEL,
+        "sample_rate_hz": WHISPER.sample_rate_hz,
+        "window_s": voice_features.WINDOW_S,
+        "window_hop_s": voice_features.WINDOW_HOP_S,
+        "n_fft": WHISPER.n_fft,
+        "hop": WHISPER.hop,
+        "bands": WHISPER.bands,
+    }
 
 
 def means_26_spec() -> dict:

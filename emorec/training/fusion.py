@@ -21,7 +21,7 @@ from emorec.evaluation.splits import check_disjoint
 from emorec.paths import MODELS
 from emorec.training import fusion_rules
 
-RAVDESS_STREAMS = {"voice": "voice_2d_cnn", "geometry": "geometry"}
+RAVDESS_STREAMS = {"voice": "alternatives/voice_2d_cnn", "geometry": "geometry"}
 AUDIOVISUAL_NAME = "audiovisual.csv"
 COMMAND = "python -m emorec.training.fusion"
 

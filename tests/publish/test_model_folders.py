@@ -38,8 +38,8 @@ def test_every_folder_stands_in_the_part_where_it_lies(evidence, parts):
 
 
 def test_a_row_says_what_is_compared_how_it_is_made_and_where_it_is_explained(parts):
-    ships, _, comparisons = parts
-    voice = next(row for row in ships.split("\n") if "`voice_2d_cnn`" in row)
+    _, alternatives, comparisons = parts
+    voice = next(row for row in alternatives.split("\n") if "`voice_2d_cnn`" in row)
     assert "| voice |" in voice and "`make train-voice`" in voice
     assert "(../notebooks/05_voice_2d_cnn.ipynb)" in voice
     search = next(row for row in comparisons.split("\n") if "comparisons/voice_search`" in row)

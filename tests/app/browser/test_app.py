@@ -17,6 +17,7 @@ from emorec.app.live_tab import MOST_VIEWS
 from emorec.emotions import COMMON7
 from emorec.media.reader import probe
 from emorec.paths import MODELS
+from emorec.recognizer import MODEL_FOLDERS
 
 pytest_plugins = ("browser_fixtures",)
 pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not())
@@ -297,7 +298,7 @@ def test_the_about_tab_says_what_the_evidence_says(server, open_page):
     page = open_page(server.url)
     page.click("role=tab[name=About]")
     table = page.inner_text(".em-table")
-    for model in ("voice_2d_cnn", "face_cnn", "geometry", "fusion"):
+    for model in (*MODEL_FOLDERS.values(), "fusion"):
         metrics = json.loads((MODELS / model / "metrics.json").read_text())
         low, high = metrics["intervals_95"]["accuracy"]
         assert f"{100 * metrics['scores']['accuracy']:.1f}" in table

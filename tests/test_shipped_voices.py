@@ -1,0 +1,93 @@
+"""The voices that come with the recogniser: the encoder that ships, and the 2D CNN beside it."""
+
+import os
+
+import numpy as np
+import pytest
+from helpers import EXAMPLES
+
+from emorec import Recognizer
+from emorec.corpora import crema_d, javased, ravdess, savee
+from emorec.emotions import COMMON7
+from emorec.engines import load_network
+from emorec.features.voice import SlidingWindows, is_silent
+from emorec.features.whisper_mel import WHISPER, encoder_input
+from emorec.media.reader import read_sound
+from emorec.paths import MODELS
+from emorec.recognizer import MODEL_FOLDERS
+from emorec.streams.voice_inputs import whisper_log_mel_spec
+
+SHIPPED = MODELS / MODEL_FOLDERS["voice"]
+RATE_HZ = WHISPER.sample_rate_hz
+CLIPS_PER_CORPUS, WINDOWS_PER_CLIP = 20, 3
+SAID_BY_2D_CNN = {
+    "01-01-03-02-01-01-02": (
+        (0.33765, 0.01811, 0.11357, 0.46584, 0.01671, 0.0254, 0.02272),
+        (0.07617, 0.00418, 0.04357, 0.77637, 0.05044, 0.01878, 0.0305),
+    ),
+    "01-01-07-02-02-01-03": (
+        (0.13549, 0.32314, 0.09782, 0.0798, 0.07815, 0.26348, 0.02212),
+        (0.09591, 0.47486, 0.02076, 0.01748, 0.12418, 0.25339, 0.01341),
+    ),
+}
+"""Voice and fused, in the order of COMMON7, of made-up clips when this network shipped."""
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    if not (SHIPPED / "model.onnx").is_file():
+        pytest.skip("the voice encoder is not trained yet")
+    return load_network(SHIPPED)
+
+
+@pytest.fixture(scope="module")
+def windows(emorec_data) -> list[np.ndarray]:
+    """What the network reads of real windows: English and Javanese, of four corpora."""
+    os.environ["EMOREC_DATA"] = os.fspath(emorec_data)
+    tables = (
+        ravdess.load_sound_table(),
+        crema_d.load_sound_table(),
+        savee.load_sound_table(),
+        javased.load_video_table(),
+    )
+    inputs = []
+    for table in tables:
+        for path in table["path"].iloc[:: max(1, len(table) // CLIPS_PER_CORPUS)]:
+            cutter = SlidingWindows(RATE_HZ)
+            cut = [*cutter.push(read_sound(path, RATE_HZ)), *cutter.finish()]
+            spoken = [window.samples for window in cut if not is_silent(window.samples, RATE_HZ)]
+            inputs += [encoder_input(samples) for samples in spoken[:WINDOWS_PER_CLIP]]
+    return inputs
+
+
+def test_it_says_what_it_reads(shipped):
+    assert shipped.spec.inputs == whisper_log_mel_spec()
+    assert shipped.spec.classes == COMMON7
+    assert shipped.input_shape == (WHISPER.bands, None)
+
+
+def test_both_forms_are_light(shipped):
+    for name in ("model.keras", "model.onnx"):
+        assert (SHIPPED / name).stat().st_size < 25e6
+
+
+def test_the_quantised_form_says_of_real_windows_what_the_keras_form_says(shipped, windows):
+    exact = load_network(SHIPPED, "keras")
+    assert exact.input_shape == shipped.input_shape
+    assert len(windows) > 150
+    expected, found = (
+        np.concatenate([network.predict(window[None]) for window in windows])
+        for network in (exact, shipped)
+    )
+    np.testing.assert_allclose(found, expected, atol=0.03)
+    assert (found.argmax(1) == expected.argmax(1)).mean() >= 0.99
+
+
+def test_the_2d_cnn_can_be_chosen_and_says_what_it_said_when_it_shipped():
+    recognizer = Recognizer.load(MODELS, voice_model="voice_2d_cnn")
+    examples = {path.stem: path for path in EXAMPLES}
+    for name, (voice, fused) in SAID_BY_2D_CNN.items():
+        result = recognizer.classify(examples[name])
+        np.testing.assert_allclose(result.posteriors["voice"], voice, atol=1e-4)
+        np.testing.assert_allclose(result.posteriors["fused"], fused, atol=1e-4)
+        assert not any("borrow" in note for note in result.notes)
