@@ -7,6 +7,7 @@ same weights from `model.keras`, which needs TensorFlow (or another backend) to 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +29,10 @@ __all__ = [
 ]
 
 
+DISTANCE = "distance"
+"""Output of a network that also tells how far an input lies from what it learned from."""
+
+
 @dataclass(frozen=True)
 class ModelSpec:
     """What inference has to know about a network; the content of its `model.json`.
@@ -38,6 +43,8 @@ class ModelSpec:
         output: Name of the output to read; empty where there is only one.
         inputs: How the input is made: for a voice its `kind`; rates, windows and sizes.
         engines: What can run it; a forest is no network and has no Keras form.
+        far: Where a network also gives an input's `distance` from what it learned from: beyond
+            this, a note says so. Infinite where it gives none.
     """
 
     stream: str
@@ -45,6 +52,7 @@ class ModelSpec:
     output: str = ""
     inputs: dict = field(default_factory=dict)
     engines: tuple[str, ...] = ("onnx", "keras")
+    far: float = math.inf
 
 
 class Network(Protocol):
@@ -68,6 +76,13 @@ class Network(Protocol):
             (n, classes) float32, each row a posterior.
         """
 
+    def predict_with_distance(self, batch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Judge a batch, and tell how far each input lies from what the network learned from.
+
+        Returns:
+            What `predict` returns, and (n,) float32; zeros of a network that gives no distance.
+        """
+
 
 def read_model_spec(folder: str | Path) -> ModelSpec:
     """Read a model's `model.json`.
@@ -84,6 +99,7 @@ def read_model_spec(folder: str | Path) -> ModelSpec:
             output=content.get("output", ""),
             inputs=dict(content.get("inputs", {})),
             engines=tuple(content.get("engines", ENGINES)),
+            far=float(content.get("far", math.inf)),
         )
     except OSError as error:
         raise ModelError(path, _why_unreadable(error)) from error
@@ -140,10 +156,18 @@ class OnnxNetwork:
         self.input_shape = tuple(n if isinstance(n, int) else None for n in first.shape[1:])
         shapes = {output.name: output.shape for output in self._session.get_outputs()}
         self._output = _chosen_output(path, spec, shapes)
+        self._has_distance = DISTANCE in shapes
 
     def predict(self, batch: np.ndarray) -> np.ndarray:
         """Judge a batch; see `Network`."""
         return self._session.run([self._output], {self._input: batch})[0]
+
+    def predict_with_distance(self, batch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Judge a batch; see `Network`."""
+        if not self._has_distance:
+            return self.predict(batch), np.zeros(len(batch), np.float32)
+        posterior, distance = self._session.run([self._output, DISTANCE], {self._input: batch})
+        return posterior, distance[:, 0]
 
 
 class KerasNetwork:
@@ -176,12 +200,19 @@ class KerasNetwork:
 
     def predict(self, batch: np.ndarray) -> np.ndarray:
         """Judge a batch; see `Network`."""
+        return self.predict_with_distance(batch)[0]
+
+    def predict_with_distance(self, batch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Judge a batch; see `Network`."""
         from keras import ops
 
         outputs = self._model(batch, training=False)
-        if isinstance(outputs, dict):
-            outputs = outputs[self._output]
-        return ops.convert_to_numpy(outputs)
+        if not isinstance(outputs, dict):
+            outputs = {self._output: outputs}
+        posterior = ops.convert_to_numpy(outputs[self._output])
+        if DISTANCE not in outputs:
+            return posterior, np.zeros(len(batch), np.float32)
+        return posterior, ops.convert_to_numpy(outputs[DISTANCE])[:, 0]
 
 
 ENGINES: dict[str, Callable[[Path, ModelSpec], Network]] = {
@@ -227,6 +258,7 @@ def write_model_spec(
     inputs: dict,
     output: str = "",
     engines: Sequence[str] = (),
+    far: float = math.inf,
 ) -> None:
     """Write `model.json`: what inference has to know; `emorec.engines.ModelSpec` reads it.
 
@@ -237,10 +269,13 @@ def write_model_spec(
         inputs: How the input is made: rates, windows and sizes (face: `size_px`).
         output: Name of the output to read, where the network has several.
         engines: What can run it, where that is not every engine.
+        far: The distance beyond which a note says that an input is unlike the training data.
     """
     content = {"stream": stream, "classes": list(classes), "output": output, "inputs": inputs}
     if engines:
         content["engines"] = list(engines)
+    if math.isfinite(far):
+        content["far"] = round(far, 4)
     write_json(Path(folder) / "model.json", content)
 
 

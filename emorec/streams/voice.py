@@ -35,6 +35,12 @@ SHORTEST_SOUND_S = 0.25
 SILENT, NO_SPEECH = "the sound is silent", "there is sound, and no speech in it"
 """Why sound holds no voice."""
 
+UNLIKE = (
+    "the voice or its recording is unlike what the network learned from: nobody has measured what "
+    "its verdict is worth there"
+)
+"""Said of a clip that lies further off than 99 % of those of corpora that it never met."""
+
 LIVE_HOP_S = 0.25
 """From one live window to the next; every second one is a window of the clip form."""
 
@@ -77,6 +83,7 @@ class VoiceStream:
         self._times_s: list[float] = []
         self._loudness: list[float] = []
         self._posteriors: list[np.ndarray] = []
+        self._distances: list[np.ndarray] = []
 
     @property
     def end_s(self) -> float:
@@ -112,6 +119,8 @@ class VoiceStream:
         if self._clipped > _CLIPPED_SHARE * self._heard:
             share = self._clipped / self._heard
             self.notes.append(f"the sound is clipped ({share:.1%} of it at full scale)")
+        if np.concatenate(self._distances).mean() > self._network.spec.far:
+            self.notes.append(UNLIKE)
         posteriors = np.concatenate(self._posteriors)
         return Findings(
             self._network.spec.classes,
@@ -140,7 +149,9 @@ class VoiceStream:
     def _predict(self) -> None:
         if self._pending:
             batch = np.stack(self._pending).astype(np.float32)
-            self._posteriors.append(self._network.predict(batch))
+            posteriors, distances = self._network.predict_with_distance(batch)
+            self._posteriors.append(posteriors)
+            self._distances.append(distances)
         self._pending = []
 
 

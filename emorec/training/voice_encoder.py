@@ -8,56 +8,27 @@ What it is worth on people and recordings it never met is measured by
 """
 
 import argparse
-from dataclasses import dataclass
+import json
 from pathlib import Path
 
 import keras
 import numpy as np
-from keras import layers
+from keras import layers, ops
 
 from emorec.emotions import COMMON7
-from emorec.engines import write_model_spec
+from emorec.engines import DISTANCE, write_model_spec
 from emorec.features.whisper_mel import WHISPER
 from emorec.files import write_atomically
 from emorec.networks.whisper_encoder import HalfDense, build_encoder, encoder_weights
-from emorec.paths import MODELS
+from emorec.paths import COMPARISONS, MODELS
 from emorec.streams.voice_inputs import whisper_log_mel_spec
-from emorec.training.corpus_weights import clip_weights
+from emorec.training.familiarity import Familiarity, fit_familiarity
 from emorec.training.heard import LOADERS, Heard, hear
-from emorec.training.masked_heads import LinearHead, Scaling, fit_logistic
+from emorec.training.masked_heads import LinearHead, fit_logistic
 from emorec.training.quantize import save_quantized
 
 FOLDER = MODELS / "voice_encoder"
-EMBEDDING = 64
-
-
-@dataclass(frozen=True)
-class Embedding:
-    """Whitened principal components: a clip like those that trained has length sqrt(64).
-
-    Attributes:
-        kernel: float32 (3072, 64), on the statistics as they are.
-        bias: float32 (64,).
-    """
-
-    kernel: np.ndarray
-    bias: np.ndarray
-
-    def __call__(self, statistics: np.ndarray) -> np.ndarray:
-        """Return embeddings, float32 (clips, 64)."""
-        return statistics @ self.kernel + self.bias
-
-
-def fit_embedding(train: Heard) -> Embedding:
-    """Fit the embedding to clips as they were recorded, each corpus counting as in training."""
-    scaling = Scaling.of(train.statistics)
-    inputs = scaling(train.statistics)
-    weights = (clip_weights(train.table, COMMON7) / len(inputs)).astype(np.float32)
-    centre = weights @ inputs
-    about = inputs - centre
-    values, vectors = np.linalg.eigh((about * weights[:, None]).T @ about)
-    kernel = vectors[:, -EMBEDDING:] / np.sqrt(values[-EMBEDDING:])
-    return Embedding(*scaling.folded(kernel, -centre @ kernel))
+EVIDENCE = COMPARISONS / "strangers"
 
 
 def fit_head(heard: Heard, classes: tuple[str, ...] = COMMON7) -> LinearHead:
@@ -67,25 +38,28 @@ def fit_head(heard: Heard, classes: tuple[str, ...] = COMMON7) -> LinearHead:
 
 
 def with_head(
-    encoder: keras.Model, head: LinearHead, embedding: Embedding, temperature: float
+    encoder: keras.Model, head: LinearHead, familiarity: Familiarity
 ) -> keras.Model:
     """Return encoder and head as one network.
 
     Args:
         encoder: From `build_encoder`.
         head: Judges.
-        embedding: Tells how far a clip lies from those that trained.
-        temperature: Divides the logits; see `emorec.training.temperature`.
+        familiarity: Tells how far a clip lies from those that trained.
 
     Returns:
         From Whisper's log-mel (batch, 80, frames) to `voice`, a posterior (batch, 7), and
-        `embedding` (batch, 64).
+        `distance` (batch, 1).
     """
     heard = encoder.output
-    logits = _dense(head.kernel / temperature, head.bias / temperature, "head_linear")(heard)
+    logits = _dense(head.kernel, head.bias, "head_linear")(heard)
+    components = _dense(familiarity.kernel, familiarity.bias, "head_components")(heard)
     outputs = {
         "voice": layers.Softmax(name="voice", dtype="float32")(logits),
-        "embedding": _dense(embedding.kernel, embedding.bias, "head_embedding")(heard),
+        # A layer's name is the output's.
+        DISTANCE: layers.Identity(name=DISTANCE)(
+            ops.sqrt(ops.mean(ops.square(components), axis=1, keepdims=True))
+        ),
     }
     return keras.Model(encoder.input, outputs, name="voice_encoder")
 
@@ -95,3 +69,41 @@ def _dense(kernel: np.ndarray, bias: np.ndarray, name: str) -> HalfDense:
     layer.build((None, len(kernel)))
     layer.set_weights([kernel, bias])
     return layer
+
+
+def ship(folder: Path, network: keras.Model, far: float) -> None:
+    """Write `model.keras`, the quantised `model.onnx` and `model.json`.
+
+    Args:
+        folder: The model's folder.
+        network: From `with_head`.
+        far: Distance beyond which a note says that a voice is unlike the training data.
+    """
+    folder = Path(folder)
+    write_atomically(folder / "model.keras", network.save)
+    save_quantized(folder / "model.onnx", network, np.zeros((1, WHISPER.bands, 300), np.float32))
+    write_model_spec(
+        folder,
+        stream="voice",
+        classes=COMMON7,
+        inputs=whisper_log_mel_spec(),
+        output="voice",
+        far=far,
+    )
+
+
+def main() -> None:
+    """Hear, fit, ship."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("folder", nargs="?", type=Path, default=FOLDER, help="where it goes")
+    parser.add_argument("--work", type=Path, help="where features are kept (FOLDER/work)")
+    parser.add_argument("--evidence", type=Path, default=EVIDENCE, help="of the left-out corpora")
+    arguments = parser.parse_args()
+    heard = hear(list(LOADERS), arguments.work or arguments.folder / "work")
+    network = with_head(build_encoder(encoder_weights()), fit_head(heard), fit_familiarity(heard))
+    far = json.loads((arguments.evidence / "distances.json").read_text(encoding="utf-8"))["far"]
+    ship(arguments.folder, network, far)
+
+
+if __name__ == "__main__":
+    main()
