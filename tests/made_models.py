@@ -10,7 +10,7 @@ from onnx import TensorProto, helper, numpy_helper
 from emorec.emotions import COMMON7, FERPLUS8, RAVDESS8
 from emorec.features import geometry as geometry_features
 from emorec.features import voice as voice_features
-from emorec.fusion import LogLinearFusion
+from emorec.fusion import Calibration, LogLinearFusion
 
 VOICE_SHAPE = (
     voice_features.VOICE.bands,
@@ -54,7 +54,9 @@ def make_models(folder: Path) -> Path:
         spec = {"stream": stream, "classes": classes, "output": output, "inputs": {}}
         (folder / name / "model.json").write_text(json.dumps(spec))
     (folder / "fusion").mkdir()
-    fusion = LogLinearFusion(COMMON7, {"voice": 1.0, "face": 1.0, "geometry": 1.0}, {})
+    fusion = LogLinearFusion(
+        COMMON7, {stream: Calibration() for stream in ("voice", "face", "geometry")}, {}
+    )
     fusion.to_json(folder / "fusion" / "fusion.json")
     return folder
 

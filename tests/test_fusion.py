@@ -48,9 +48,9 @@ def accuracy(posterior, truth):
 def test_temperatures_undo_over_and_under_confidence(streams):
     truth, posteriors = streams
     fitted = fusion_rules.fit_log_linear(posteriors, truth, COMMON7)
-    assert fitted.temperatures["voice"] == pytest.approx(2.5, rel=0.1)
-    assert fitted.temperatures["face"] == pytest.approx(0.5, rel=0.1)
-    assert fitted.temperatures["geometry"] == pytest.approx(1.0, rel=0.1)
+    assert fitted.calibrations["voice"].temperature == pytest.approx(2.5, rel=0.1)
+    assert fitted.calibrations["face"].temperature == pytest.approx(0.5, rel=0.1)
+    assert fitted.calibrations["geometry"].temperature == pytest.approx(1.0, rel=0.1)
 
 
 def test_independent_streams_get_full_weight_and_beat_every_part(streams):
@@ -121,7 +121,9 @@ def test_streams_that_never_met_are_weighed_between_redundant_and_independent(st
 
 
 def test_no_single_stream_has_a_veto():
-    fitted = fusion_emorec.LogLinearFusion(("a", "b"), dict.fromkeys("xyz", 1.0), {})
+    fitted = fusion_emorec.LogLinearFusion(
+        ("a", "b"), dict.fromkeys("xyz", fusion_emorec.Calibration()), {}
+    )
     certain_of_a, certain_of_b = np.array([1.0, 0.0]), np.array([0.0, 1.0])
     outvoted = fitted.apply({"x": certain_of_a, "y": certain_of_b, "z": certain_of_b})
     assert outvoted[1] > 0.99
@@ -139,7 +141,7 @@ def test_clip_weights_count_as_repetitions(streams):
     repeats = fusion_rules.fit_log_linear(
         {"voice": part["voice"][repeated]}, truth[repeated], COMMON7
     )
-    assert weighed.temperatures["voice"] == pytest.approx(repeats.temperatures["voice"], rel=1e-3)
+    assert weighed.calibrations["voice"].temperature == pytest.approx(repeats.calibrations["voice"].temperature, rel=1e-3)
 
 
 def test_round_trip_through_json(streams, tmp_path):
@@ -264,8 +266,8 @@ def test_the_deployed_fusion_takes_the_face_from_an_audiovisual_corpus():
         fusion_training.fit_deployed(joined),
         fusion_training.fit_deployed(joined, other),
     )
-    assert without.temperatures["face"] == 1
-    assert fitted.temperatures["face"] == pytest.approx(2, rel=0.25)
+    assert without.calibrations["face"].temperature == 1
+    assert fitted.calibrations["face"].temperature == pytest.approx(2, rel=0.25)
     assert frozenset({"voice", "face", "geometry"}) in fitted.weights
     one = np.full(7, 1 / 7)
     for parameters in (without, fitted):

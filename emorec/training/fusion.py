@@ -160,9 +160,8 @@ def fit_deployed(joined: pd.DataFrame, audiovisual: pd.DataFrame | None = None):
     """Fit what the recogniser uses, in common7, on `deployment_table`."""
     posteriors, truth, counts = deployment_table(joined, audiovisual)
     fitted = fusion_rules.fit_log_linear(posteriors, truth, COMMON7, clip_weights=counts)
-    if "face" not in fitted.temperatures:
-        # Until an audio-visual corpus with the face stream is there, it is taken as it is.
-        fitted.temperatures["face"] = 1.0
+    # Until an audio-visual corpus with the face stream is there, it is taken as it is.
+    fitted.calibrations.setdefault("face", fusion.Calibration())
     return fitted
 
 
