@@ -82,12 +82,14 @@ class Group:
             people; rows of NaN where the stream is missing.
         truth: (n,) index of each clip's class.
         joins: Whether its clips have several streams; else it serves to calibrate alone.
+        speakers: (n,) who is heard or seen, for intervals.
     """
 
     name: str
     posteriors: Posteriors
     truth: np.ndarray
     joins: bool = True
+    speakers: np.ndarray | None = None
 
 
 EXPECTED_WEIGHTS = {"voice": 1.0, "geometry": 1.0, "face": 0.25}
