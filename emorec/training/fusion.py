@@ -22,7 +22,7 @@ from emorec.paths import MODELS
 from emorec.training import fusion_groups, fusion_rules
 from emorec.training.fusion_groups import codes
 
-RAVDESS_STREAMS = {"voice": "voice_2d_cnn", "geometry": "geometry"}
+RAVDESS_STREAMS = {"voice": "voice_encoder", "geometry": "geometry"}
 AUDIOVISUAL_NAME = "audiovisual.csv"
 COMMAND = "python -m emorec.training.fusion"
 
@@ -225,7 +225,7 @@ def card_text(
             "divides by a temperature, and joins the streams: the product of each, raised to a "
             "weight, normalised. The weights are fitted for every set of streams, so that what "
             "remains is calibrated when a stream is missing, and drawn towards 1 for voice and "
-            "geometry and 0.25 for the face, so that they hold on people never seen."
+            "geometry, little for the face beside its geometry, so that they hold on people never seen."
         ),
         data=(
             "The out-of-fold predictions of the voice and the geometry network, joined by take. "

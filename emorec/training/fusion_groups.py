@@ -64,14 +64,17 @@ def load_groups(ravdess: pd.DataFrame, models: Path = MODELS, head: str = "") ->
     seen = faces[faces["corpus"].isin((PICTURES, VIDEOS))]
     actor = seen.drop(columns=["speaker", "truth"]).merge(clips[of_05], on="clip_id")
     javased = faces[faces["corpus"] == "javased"]
+    streams = {"voice": "voice", "face": head, "geometry": "geometry"}
+    spoken = left_out_voice(models)
+    known = ("voice",) if spoken else ()
     groups = [
-        _group("ravdess", others, {s: s for s in ("voice", "geometry")}),
-        _group("actor_05", actor, {"voice": "voice", "face": head, "geometry": "geometry"}),
+        _group("ravdess", others, {s: s for s in ("voice", "geometry")}, not_for=known),
+        _group("actor_05", actor, streams, not_for=known),
         _javased(javased, head, models),
     ]
     for corpus in STILLS:
         groups.append(_group(corpus, faces[faces["corpus"] == corpus], {"face": head}, False))
-    for corpus, table in left_out_voice(models).items():
+    for corpus, table in spoken.items():
         if corpus != "javased":
             groups.append(_group(f"voice_{corpus}", table, {"voice": ""}, False))
     return groups
@@ -113,7 +116,11 @@ def _javased(faces: pd.DataFrame, head: str, models: Path) -> Group:
 
 
 def _group(
-    name: str, table: pd.DataFrame, prefixes: Mapping[str, str], joins: bool = True
+    name: str,
+    table: pd.DataFrame,
+    prefixes: Mapping[str, str],
+    joins: bool = True,
+    not_for: tuple[str, ...] = (),
 ) -> Group:
     posteriors = {}
     for stream, prefix in prefixes.items():
@@ -125,6 +132,7 @@ def _group(
         codes(table["truth"].replace({"calm": "neutral"}), COMMON7),
         joins,
         table["speaker"].to_numpy(),
+        not_for,
     )
 
 

@@ -83,6 +83,8 @@ class Group:
         truth: (n,) index of each clip's class.
         joins: Whether its clips have several streams; else it serves to calibrate alone.
         speakers: (n,) who is heard or seen, for intervals.
+        not_for: Streams whose temperature is not to be fitted on it: their networks learned from
+            other people of the same recordings.
     """
 
     name: str
@@ -90,15 +92,19 @@ class Group:
     truth: np.ndarray
     joins: bool = True
     speakers: np.ndarray | None = None
+    not_for: tuple[str, ...] = ()
 
 
-EXPECTED_WEIGHTS = {"voice": 1.0, "geometry": 1.0, "face": 0.25}
+EXPECTED_WEIGHTS = {"voice": 1.0, "geometry": 1.0, "face": 0.35}
 """What a calibrated stream is taken to add before any clip with several streams is seen.
 
-Voice and geometry err independently, so that each counts in full (a plain product). The face and
-its geometry look at the same movement, and still pictures of a speaking face mislead."""
+Voice and geometry err independently, so that each counts in full (a plain product)."""
 
-STRENGTH = 0.1
+FACE_BESIDE_GEOMETRY = 0.05
+"""What the face is taken to add where its geometry is there too: both look at one movement, and
+still pictures of a speaking face mislead."""
+
+STRENGTH = 3.0
 """How far the weights are held to that: nats of loss for a squared distance of 1."""
 
 
@@ -113,7 +119,7 @@ def fit_for_strangers(
     Each stream's temperature is that of least negative log-likelihood, averaged over the groups
     that have it. For each set of streams the weights minimise the negative log-likelihood,
     averaged over the groups that have all of them, plus `strength` times the squared distance to
-    `EXPECTED_WEIGHTS`; none is negative. With few people the expectation decides, with many the
+    `EXPECTED_WEIGHTS` (for all streams: to the weights without the face); none is negative. With few people the expectation decides, with many the
     data.
 
     Args:
@@ -125,7 +131,8 @@ def fit_for_strangers(
     calibrations, usual = {}, {}
     for stream, prior in priors.items():
         plain = replace(prior, temperature=1.0)
-        parts = _complete(groups, [stream], {stream: plain})
+        fit_on = [group for group in groups if stream not in group.not_for]
+        parts = _complete(fit_on, [stream], {stream: plain})
         exponent = _fit_exponents(*_even(parts))[0]
         calibrations[stream] = replace(prior, temperature=float(1 / exponent))
         usual[stream] = np.mean(
@@ -135,7 +142,11 @@ def fit_for_strangers(
     joined = [group for group in groups if group.joins]
     for size in range(2, len(priors) + 1):
         for streams in combinations(priors, size):
-            expected = np.array([EXPECTED_WEIGHTS[s] for s in streams])
+            # With the face, the others are expected to count as they do without it.
+            known = EXPECTED_WEIGHTS | weights.get(frozenset(streams) - {"face"}, {})
+            if {"face", "geometry"} <= set(streams):
+                known = known | {"face": FACE_BESIDE_GEOMETRY}
+            expected = np.array([known[s] for s in streams])
             parts = _complete(joined, streams, calibrations)
             found = _fit_exponents(*_even(parts), expected, strength) if parts else expected
             weights[frozenset(streams)] = dict(zip(streams, found.tolist(), strict=True))

@@ -53,7 +53,9 @@ def _row(corpus: str, clip, posteriors: dict[str, np.ndarray]) -> dict:
     row["truth"] = "neutral" if clip.emotion == "calm" else clip.emotion
     for head, posterior in posteriors.items():
         folded = fold(posterior, HEADS[head], COMMON7)
-        row |= {f"{head}.{name}": round(float(p), 5) for name, p in zip(COMMON7, folded, strict=True)}
+        row |= {
+            f"{head}.{name}": round(float(p), 5) for name, p in zip(COMMON7, folded, strict=True)
+        }
     return row
 
 
