@@ -225,12 +225,13 @@ def card_text(
             "divides by a temperature, and joins the streams: the product of each, raised to a "
             "weight, normalised. The weights are fitted for every set of streams, so that what "
             "remains is calibrated when a stream is missing, and drawn towards 1 for voice and "
-            "geometry, little for the face beside its geometry, so that they hold on people never seen."
+            "geometry and little for the face beside its geometry, so that they hold on people "
+            "never seen."
         ),
         data=(
             "The out-of-fold predictions of the voice and the geometry network, joined by take. "
-            "`fusion.json`, in the seven common classes, is fitted on RAVDESS's other actors, actor "
-            "05 with face pictures and videos, JavaSED, and, for single streams, still faces "
+            "`fusion.json`, in the seven common classes, is fitted on RAVDESS's other actors, "
+            "actor 05 with face pictures and videos, JavaSED, and, for single streams, still faces "
             "(CFEE, SFEW, CK+) and the speech of corpora that the voice left out; all count alike."
         ),
         limits=(

@@ -119,8 +119,8 @@ def fit_for_strangers(
     Each stream's temperature is that of least negative log-likelihood, averaged over the groups
     that have it. For each set of streams the weights minimise the negative log-likelihood,
     averaged over the groups that have all of them, plus `strength` times the squared distance to
-    `EXPECTED_WEIGHTS` (for all streams: to the weights without the face); none is negative. With few people the expectation decides, with many the
-    data.
+    `EXPECTED_WEIGHTS` (for all streams: to the weights without the face); none is negative. With
+    few people the expectation decides, with many the data.
 
     Args:
         groups: What to fit on.
