@@ -1,8 +1,9 @@
 """The corpora that the shipped fusion is fitted on, each a group that is left out in turn.
 
 RAVDESS's other actors (voice and geometry out of fold), actor 05 (the same, with the face network
-on pictures and videos), JavaSED (every network met none of it), and, for one stream alone, the still
-faces of three corpora and the speech of those that the voice left out. All from committed tables.
+on pictures and videos), JavaSED (every network met none of it), and, for one stream alone, the
+still faces of three corpora and the speech of those that the voice left out. All from committed
+tables.
 """
 
 from collections.abc import Mapping, Sequence
