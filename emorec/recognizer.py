@@ -275,10 +275,11 @@ class Recognizer:
         )
 
     def _personal(self, stream: str, posteriors: np.ndarray, classes: tuple) -> np.ndarray:
-        """Fold to the classes of the fusion, and take the speaker's bias out where it is known."""
+        """Fold to the classes of the fusion, calibrate, and take a known speaker's bias out."""
         folded = fold(posteriors, classes, self._fusion.classes)
+        calibrated = self._fusion.calibrated({stream: folded})[stream]
         bias = self._biases.get(stream)
-        return folded if bias is None else without_bias(folded, bias)
+        return calibrated if bias is None else without_bias(calibrated, bias)
 
     def _joined(self, posteriors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Add the fused posterior to those of the streams; from the fusion's classes to COMMON7."""
@@ -315,7 +316,7 @@ class Recognizer:
 
     def _fuse(self, posteriors: dict[str, np.ndarray]) -> np.ndarray:
         """Join posteriors (..., classes of the fusion) into one (..., 7) over COMMON7."""
-        fused = self._fusion.apply(posteriors)
+        fused = self._fusion.fuse(posteriors)
         return fold(fused, self._fusion.classes, COMMON7).astype(np.float32)
 
 
@@ -361,7 +362,7 @@ def _load_fusion(path: Path) -> LogLinearFusion:
         raise ModelError(path, "there is no such file", _FIT_AGAIN) from error
     except (OSError, ValueError) as error:
         raise ModelError(path, f"it cannot be read ({error})", _FIT_AGAIN) from error
-    missing = [stream for stream in MODEL_FOLDERS if stream not in fusion.temperatures]
+    missing = [stream for stream in MODEL_FOLDERS if stream not in fusion.calibrations]
     if missing:
         raise ModelError(path, f"it knows nothing of the {' and '.join(missing)}", _FIT_AGAIN)
     return fusion

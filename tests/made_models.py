@@ -10,7 +10,7 @@ from onnx import TensorProto, helper, numpy_helper
 from emorec.emotions import COMMON7, FERPLUS8, RAVDESS8
 from emorec.features import geometry as geometry_features
 from emorec.features.whisper_mel import WHISPER
-from emorec.fusion import LogLinearFusion
+from emorec.fusion import Calibration, LogLinearFusion
 from emorec.streams.voice_inputs import whisper_log_mel_spec
 
 VOICE_SHAPE = (WHISPER.bands, None)
@@ -60,7 +60,9 @@ def make_models(folder: Path) -> Path:
         spec = {"stream": stream, "classes": classes, "output": output, "inputs": inputs}
         (folder / name / "model.json").write_text(json.dumps(spec))
     (folder / "fusion").mkdir()
-    fusion = LogLinearFusion(COMMON7, {"voice": 1.0, "face": 1.0, "geometry": 1.0}, {})
+    fusion = LogLinearFusion(
+        COMMON7, {stream: Calibration() for stream in ("voice", "face", "geometry")}, {}
+    )
     fusion.to_json(folder / "fusion" / "fusion.json")
     return folder
 

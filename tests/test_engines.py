@@ -15,7 +15,7 @@ from emorec.engines import OnnxNetwork, load_network, voice_models, write_model_
 from emorec.experiments.classical import ship_forest
 from emorec.experiments.classical.models import Forest
 from emorec.features import voice_classical
-from emorec.fusion import LogLinearFusion
+from emorec.fusion import Calibration, LogLinearFusion
 from emorec.media.reader import read_sound
 from emorec.paths import MODELS
 from emorec.streams.voice_inputs import means_26_spec
@@ -102,7 +102,7 @@ def test_the_fusion_beside_a_voice_model_is_the_one_that_judges(models, clip, tm
     own = tmp_path / "own"
     shutil.copytree(models / "forest", own)
     shipped = LogLinearFusion.from_json(models / "fusion" / "fusion.json")
-    hot = dict.fromkeys(shipped.temperatures, 1e6)
+    hot = dict.fromkeys(shipped.calibrations, Calibration(1e6))
     LogLinearFusion(shipped.classes, hot, {}).to_json(own / "fusion.json")
     fused = Recognizer.load(models, voice_model=own).classify(clip).posteriors["fused"]
     np.testing.assert_allclose(fused, 1 / 7, atol=1e-3)

@@ -1,5 +1,7 @@
 """Late fusion: calibration, weights, missing streams, and the plain rules."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,8 +12,9 @@ from emorec.emotions import COMMON7, RAVDESS8
 from emorec.errors import ModelError
 from emorec.evaluation import scores as evaluation
 from emorec.evaluation.splits import SpeakerLeakError
+from emorec.paths import MODELS
 from emorec.training import fusion as fusion_training
-from emorec.training import fusion_rules
+from emorec.training import fusion_groups, fusion_rules
 
 
 def softmax(scores):
@@ -48,9 +51,9 @@ def accuracy(posterior, truth):
 def test_temperatures_undo_over_and_under_confidence(streams):
     truth, posteriors = streams
     fitted = fusion_rules.fit_log_linear(posteriors, truth, COMMON7)
-    assert fitted.temperatures["voice"] == pytest.approx(2.5, rel=0.1)
-    assert fitted.temperatures["face"] == pytest.approx(0.5, rel=0.1)
-    assert fitted.temperatures["geometry"] == pytest.approx(1.0, rel=0.1)
+    assert fitted.calibrations["voice"].temperature == pytest.approx(2.5, rel=0.1)
+    assert fitted.calibrations["face"].temperature == pytest.approx(0.5, rel=0.1)
+    assert fitted.calibrations["geometry"].temperature == pytest.approx(1.0, rel=0.1)
 
 
 def test_independent_streams_get_full_weight_and_beat_every_part(streams):
@@ -121,7 +124,9 @@ def test_streams_that_never_met_are_weighed_between_redundant_and_independent(st
 
 
 def test_no_single_stream_has_a_veto():
-    fitted = fusion_emorec.LogLinearFusion(("a", "b"), dict.fromkeys("xyz", 1.0), {})
+    fitted = fusion_emorec.LogLinearFusion(
+        ("a", "b"), dict.fromkeys("xyz", fusion_emorec.Calibration()), {}
+    )
     certain_of_a, certain_of_b = np.array([1.0, 0.0]), np.array([0.0, 1.0])
     outvoted = fitted.apply({"x": certain_of_a, "y": certain_of_b, "z": certain_of_b})
     assert outvoted[1] > 0.99
@@ -139,7 +144,9 @@ def test_clip_weights_count_as_repetitions(streams):
     repeats = fusion_rules.fit_log_linear(
         {"voice": part["voice"][repeated]}, truth[repeated], COMMON7
     )
-    assert weighed.temperatures["voice"] == pytest.approx(repeats.temperatures["voice"], rel=1e-3)
+    assert weighed.calibrations["voice"].temperature == pytest.approx(
+        repeats.calibrations["voice"].temperature, rel=1e-3
+    )
 
 
 def test_round_trip_through_json(streams, tmp_path):
@@ -264,10 +271,81 @@ def test_the_deployed_fusion_takes_the_face_from_an_audiovisual_corpus():
         fusion_training.fit_deployed(joined),
         fusion_training.fit_deployed(joined, other),
     )
-    assert without.temperatures["face"] == 1
-    assert fitted.temperatures["face"] == pytest.approx(2, rel=0.25)
+    assert without.calibrations["face"].temperature == 1
+    assert fitted.calibrations["face"].temperature == pytest.approx(2, rel=0.25)
     assert frozenset({"voice", "face", "geometry"}) in fitted.weights
     one = np.full(7, 1 / 7)
     for parameters in (without, fitted):
         every = parameters.apply({"voice": one, "face": one, "geometry": one})
         np.testing.assert_allclose(every, one)
+
+
+@pytest.fixture(scope="module")
+def no_harm():
+    """Accuracy in percent by group, what it was fitted on, and streams; and the clips."""
+    file = MODELS / fusion_groups.FOLDER / "subsets.csv"
+    if not file.exists():
+        pytest.skip("the evidence on strangers is not there")
+    table = pd.read_csv(file)
+    return table.set_index(["group", "fitted_on", "streams"])["accuracy"]
+
+
+@pytest.mark.parametrize("group", ["actor_05", "javased"])
+@pytest.mark.parametrize("how", ["all", "left out"])
+def test_no_stream_does_harm(no_harm, group, how):
+    found = no_harm[group]["all" if how == "all" else f"all but {group}"]
+    assert found["voice + face + geometry"] >= found[found.index.str.count(r"\+") == 1].max() - 1
+
+
+def test_voice_and_geometry_are_better_together_on_actors_that_are_left_out(no_harm):
+    for how in ("all", "all but ravdess"):
+        found = no_harm["ravdess"][how]
+        assert found["voice + geometry"] >= found[["voice", "geometry"]].max()
+
+
+def test_a_prior_is_taken_out_before_the_temperature():
+    prior = np.array([0.8, 0.2])
+    half = fusion_emorec.Calibration(2.0, np.log(prior), 0.5)
+    by_hand = np.sqrt(prior / np.sqrt(prior))
+    np.testing.assert_allclose(half.apply(prior), by_hand / by_hand.sum())
+    shown = np.array([0.3, 0.7], np.float32)
+    assert half.apply(shown).dtype == np.float32
+    assert fusion_emorec.Calibration().apply(shown) is shown
+
+
+def test_fusing_what_is_shown_equals_fusing_what_the_networks_say(streams):
+    truth, posteriors = streams
+    fitted = fusion_rules.fit_log_linear(posteriors, truth, COMMON7)
+    np.testing.assert_allclose(
+        fitted.fuse(fitted.calibrated(posteriors)), fitted.apply(posteriors), atol=1e-6
+    )
+
+
+def test_an_old_file_shows_streams_as_they_are_and_fuses_as_it_did(tmp_path, streams):
+    _, posteriors = streams
+    content = {
+        "classes": list(COMMON7),
+        "temperatures": {"voice": 2.0, "face": 4.0},
+        "usual_log_posteriors": {},
+        "weights": [{"streams": ["face", "voice"], "weights": {"voice": 1.0, "face": 0.8}}],
+    }
+    (tmp_path / "fusion.json").write_text(json.dumps(content))
+    old = fusion_emorec.LogLinearFusion.from_json(tmp_path / "fusion.json")
+    two = {s: posteriors[s] for s in ("voice", "face")}
+    assert old.calibrated(two)["face"] is two["face"]
+    two = {s: np.maximum(p, 1e-9) for s, p in two.items()}
+    joint = two["voice"] ** 0.5 * two["face"] ** 0.2
+    np.testing.assert_allclose(old.apply(two), joint / joint.sum(1, keepdims=True), atol=1e-6)
+
+
+def test_few_clips_leave_the_weights_where_they_were_expected(streams):
+    truth, posteriors = streams
+    few = fusion_rules.Group("few", {s: p[:60] for s, p in posteriors.items()}, truth[:60])
+    priors = {s: fusion_emorec.Calibration() for s in posteriors}
+    held = fusion_rules.fit_for_strangers([few], COMMON7, priors, strength=1e3)
+    expected = fusion_rules.EXPECTED_WEIGHTS
+    pair = held.weights[frozenset({"voice", "face"})]
+    assert pair["voice"] == pytest.approx(expected["voice"], abs=0.01)
+    assert pair["face"] == pytest.approx(expected["face"], abs=0.01)
+    beside = held.weights[frozenset(posteriors)]["face"]
+    assert beside == pytest.approx(fusion_rules.FACE_BESIDE_GEOMETRY, abs=0.01)

@@ -20,6 +20,7 @@ from emorec.features.geometry import (
     cut_windows,
     frames_between,
 )
+from emorec.features.geometry_trust import MeanShape, TypicalShapes, moves
 from emorec.posteriors import Pooled, log_mean
 from emorec.streams.windows import Findings, within
 
@@ -28,6 +29,41 @@ __all__ = ["GeometryStream", "LiveGeometry"]
 _TRACK_CHUNK_S = 60.0  # of a clip; so long a track is kept and cut at once
 _POOLED_STEP_FRAMES = round(HOP_S * FRAME_RATE_HZ)  # of the even track, between a clip's windows
 _SHOWN_STEP_FRAMES = 2  # between those that are looked at live
+_STILL = "the face does not move: no geometry"
+_UNLIKE = "the face is unlike those that the geometry learned from: no geometry"
+
+
+class _Trust:
+    """Whether what is seen of a face may be read: it moves, and is like those learned from."""
+
+    def __init__(self, network: Network):
+        self._typical = TypicalShapes.from_json(network.spec.inputs.get("typical_shapes"))
+        self._mean = MeanShape()
+        self.has_window = self.has_movement = False
+
+    def see(self, points: np.ndarray) -> None:
+        """Take the landmarks of a frame."""
+        self._mean.add(points)
+
+    def moves(self, window: np.ndarray) -> bool:
+        """Tell whether a window's face moves, and remember it."""
+        found = moves(window)
+        self.has_window, self.has_movement = True, self.has_movement or found
+        return found
+
+    @property
+    def is_like(self) -> bool:
+        """Whether the face, over all that was seen of it, is like those learned from."""
+        return self._typical is None or self._typical.are_like(self._mean.shape)
+
+    @property
+    def notes(self) -> list[str]:
+        """Why there is no geometry although there is a face."""
+        if not self.has_window:
+            return []
+        if not self.has_movement:
+            return [_STILL]
+        return [] if self.is_like else [_UNLIKE]
 
 
 class GeometryStream:
@@ -45,6 +81,7 @@ class GeometryStream:
 
     def __init__(self, network: Network, predictor: LandmarkPredictor):
         self._network, self._predictor = network, predictor
+        self._trust = _Trust(network)
         self._track_s: list[float] = []
         self._track: list[np.ndarray] = []
         self._times_s: list[np.ndarray] = []
@@ -60,14 +97,15 @@ class GeometryStream:
         """
         self._track_s.append(time_s)
         self._track.append(self._predictor.predict(frame, box))
+        self._trust.see(self._track[-1])
         if time_s - self._track_s[0] >= _TRACK_CHUNK_S:
             self._predict()
 
     def finish(self) -> Findings | None:
-        """Read what is left; None where no face was seen for long enough."""
+        """Read what is left; None where no face was seen for long enough, or see `notes`."""
         if self._track_s:
             self._predict()
-        if not self._times_s:
+        if not self._times_s or not self._trust.is_like:
             return None
         posteriors = np.concatenate(self._posteriors)
         return Findings(
@@ -78,13 +116,19 @@ class GeometryStream:
             WINDOW_S,
         )
 
+    @property
+    def notes(self) -> list[str]:
+        """Why a face that was seen has no geometry."""
+        return self._trust.notes
+
     def _predict(self) -> None:
         """Read the windows of the track so far, and keep only what the next one needs."""
         times_s = np.array(self._track_s)
         windows = cut_windows(times_s, np.stack(self._track))
-        if len(windows.time_s):
-            self._times_s.append(windows.time_s)
-            self._posteriors.append(self._network.predict(windows.features))
+        moving = np.array([self._trust.moves(window) for window in windows.features], bool)
+        if moving.any():
+            self._times_s.append(windows.time_s[moving])
+            self._posteriors.append(self._network.predict(windows.features[moving]))
         done = int(np.searchsorted(times_s, times_s[-1] - WINDOW_S + HOP_S))
         self._track_s, self._track = self._track_s[done:], self._track[done:]
 
@@ -100,7 +144,7 @@ class LiveGeometry:
     def __init__(self, network: Network, predictor: LandmarkPredictor):
         self._network, self._predictor = network, predictor
         self._recent: deque[tuple[float, np.ndarray]] = deque()
-        self._pooled = Pooled()
+        self._pooled, self._trust = Pooled(), _Trust(network)
         self._begin()
 
     def _begin(self) -> None:
@@ -124,6 +168,7 @@ class LiveGeometry:
         before_s, self._seen_s = self._seen_s, time_s
         self._times_s.append(time_s)
         self._points.append(self._predictor.predict(frame, box))
+        self._trust.see(self._points[-1])
         last = self._last_start()
         for start in self._due(last, before_s):
             posterior = self._posterior(start)
@@ -141,14 +186,20 @@ class LiveGeometry:
     def posterior(self, now_s: float) -> np.ndarray | None:
         """Return what the geometry says now, (classes,), None where no face was seen lately."""
         recent = within(self._recent, now_s)
-        return log_mean(np.stack(recent)) if recent else None
+        return log_mean(np.stack(recent)) if recent and self._trust.is_like else None
 
     def pooled(self) -> np.ndarray | None:
         """Return what was read of all that was seen, (classes,), None where there is none.
 
         It is what `GeometryStream` says of a clip of up to a minute.
         """
-        return self._pooled_to_the_end().posterior
+        pooled = self._pooled_to_the_end().posterior
+        return pooled if pooled is not None and self._trust.is_like else None
+
+    @property
+    def notes(self) -> list[str]:
+        """Why a face that was seen has no geometry, as `GeometryStream.notes`."""
+        return self._trust.notes
 
     def _pooled_to_the_end(self) -> Pooled:
         """What was pooled, joined with a clip's last window, which ends with its last frame."""
@@ -184,7 +235,9 @@ class LiveGeometry:
 
     def _posterior(self, start: int) -> np.ndarray | None:
         features = cut_window(self._times_s, np.stack(self._points), self._even_s(start))
-        return None if features is None else self._network.predict(features[np.newaxis])[0]
+        if features is None or not self._trust.moves(features):
+            return None
+        return self._network.predict(features[np.newaxis])[0]
 
     def _forget(self) -> None:
         """Let go of frames that no window to come needs."""

@@ -82,7 +82,7 @@ class PictureStream:
         """What a reader of the result should know."""
         if not self.end_s:
             return ["no picture"]
-        return self._tracker.notes if self._has_face else ["no face"]
+        return [*self._tracker.notes, *self._geometry.notes] if self._has_face else ["no face"]
 
 
 class LivePicture:
@@ -142,7 +142,9 @@ class LivePicture:
     @property
     def notes(self) -> list[str]:
         """What is to be said of the whole picture."""
-        return self._tracker.notes if self._face.pooled() is not None else ["no face"]
+        if self._face.pooled() is None:
+            return ["no face"]
+        return [*self._tracker.notes, *self._geometry.notes]
 
     def _begin(self, shape: tuple[int, ...]) -> None:
         """Look for the face anew; what was pooled stays."""

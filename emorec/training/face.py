@@ -199,9 +199,9 @@ def ship(folder: Path, network: keras.Model) -> keras.Model:
     write_model_spec(
         folder,
         stream="face",
-        classes=FERPLUS8,
+        classes=COMMON7,
         inputs={"size_px": FACE_SIZE_PX},
-        output="ferplus",
+        output="fer",
     )
     return shipped
 

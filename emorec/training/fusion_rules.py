@@ -1,12 +1,17 @@
-"""Fitting the fusion, and the plain rules that it is compared with."""
+"""Fitting the fusion, and the plain rules that it is compared with.
+
+`fit_log_linear` fits one corpus freely; `fit_for_strangers` is what ships: calibrations fitted on
+corpora that the networks never met, and weights that are drawn towards what is known beforehand.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
 
 from emorec.calibration import mean_log
-from emorec.fusion import LogLinearFusion, Posteriors
+from emorec.fusion import Calibration, LogLinearFusion, Posteriors
 from emorec.posteriors import FLOOR, floored_log, softmax
 
 _LARGEST_EXPONENT = 10.0
@@ -40,7 +45,6 @@ def fit_log_linear(
     counts = np.ones(len(truth)) if clip_weights is None else np.asarray(clip_weights, float)
     logs = {s: floored_log(np.asarray(p, float)) for s, p in posteriors.items()}
     present = {s: np.isfinite(log).all(1) for s, log in logs.items()}
-    usual = {s: mean_log(np.asarray(posteriors[s])[rows]) for s, rows in present.items()}
     temperatures, weights = {}, {}
     for size in range(1, len(logs) + 1):
         for streams in combinations(logs, size):
@@ -60,11 +64,128 @@ def fit_log_linear(
             weights[frozenset(streams)] = {
                 s: float(e * temperatures[s]) for s, e in zip(streams, exponents, strict=True)
             }
-    return LogLinearFusion(tuple(classes), temperatures, weights, usual)
+    calibrations = {s: Calibration(t) for s, t in temperatures.items()}
+    usual = {
+        s: mean_log(calibrations[s].apply(np.asarray(posteriors[s])[rows]))
+        for s, rows in present.items()
+    }
+    return LogLinearFusion(tuple(classes), calibrations, weights, usual)
 
 
-def _fit_exponents(logs: np.ndarray, truth: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Return the exponents (streams,) of least negative log-likelihood; a convex problem."""
+@dataclass(frozen=True)
+class Group:
+    """Clips of one corpus that count together: people who may be left out as one.
+
+    Attributes:
+        name: Of the corpus.
+        posteriors: Stream -> (n, classes), uncalibrated, of networks that met none of these
+            people; rows of NaN where the stream is missing.
+        truth: (n,) index of each clip's class.
+        joins: Whether its clips have several streams; else it serves to calibrate alone.
+        speakers: (n,) who is heard or seen, for intervals.
+        not_for: Streams whose temperature is not to be fitted on it: their networks learned from
+            other people of the same recordings.
+    """
+
+    name: str
+    posteriors: Posteriors
+    truth: np.ndarray
+    joins: bool = True
+    speakers: np.ndarray | None = None
+    not_for: tuple[str, ...] = ()
+
+
+EXPECTED_WEIGHTS = {"voice": 1.0, "geometry": 1.0, "face": 0.35}
+"""What a calibrated stream is taken to add before any clip with several streams is seen.
+
+Voice and geometry err independently, so that each counts in full (a plain product)."""
+
+FACE_BESIDE_GEOMETRY = 0.05
+"""What the face is taken to add where its geometry is there too: both look at one movement, and
+still pictures of a speaking face mislead."""
+
+STRENGTH = 3.0
+"""How far the weights are held to that: nats of loss for a squared distance of 1."""
+
+
+def fit_for_strangers(
+    groups: Sequence[Group],
+    classes: Sequence[str],
+    priors: Mapping[str, Calibration],
+    strength: float = STRENGTH,
+) -> LogLinearFusion:
+    """Fit calibrations and weights so that they hold on people never seen; corpora count alike.
+
+    Each stream's temperature is that of least negative log-likelihood, averaged over the groups
+    that have it. For each set of streams the weights minimise the negative log-likelihood,
+    averaged over the groups that have all of them, plus `strength` times the squared distance to
+    `EXPECTED_WEIGHTS` (for all streams: to the weights without the face); none is negative. With
+    few people the expectation decides, with many the data.
+
+    Args:
+        groups: What to fit on.
+        classes: Vocabulary of the posteriors.
+        priors: Stream -> what is taken out of it; temperatures are ignored.
+        strength: See `STRENGTH`.
+    """
+    calibrations, usual = {}, {}
+    for stream, prior in priors.items():
+        plain = replace(prior, temperature=1.0)
+        fit_on = [group for group in groups if stream not in group.not_for]
+        parts = _complete(fit_on, [stream], {stream: plain})
+        exponent = _fit_exponents(*_even(parts))[0]
+        calibrations[stream] = replace(prior, temperature=float(1 / exponent))
+        usual[stream] = np.mean(
+            [mean_log(softmax(logs[0] * exponent)) for logs, _ in parts], axis=0
+        )
+    weights = {frozenset([stream]): {stream: 1.0} for stream in priors}
+    joined = [group for group in groups if group.joins]
+    for size in range(2, len(priors) + 1):
+        for streams in combinations(priors, size):
+            # With the face, the others are expected to count as they do without it.
+            known = EXPECTED_WEIGHTS | weights.get(frozenset(streams) - {"face"}, {})
+            if {"face", "geometry"} <= set(streams):
+                known = known | {"face": FACE_BESIDE_GEOMETRY}
+            expected = np.array([known[s] for s in streams])
+            parts = _complete(joined, streams, calibrations)
+            found = _fit_exponents(*_even(parts), expected, strength) if parts else expected
+            weights[frozenset(streams)] = dict(zip(streams, found.tolist(), strict=True))
+    return LogLinearFusion(tuple(classes), calibrations, weights, usual)
+
+
+def _complete(
+    groups: Sequence[Group], streams: Sequence[str], calibrations: Mapping[str, Calibration]
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Calibrated logs (streams, n, classes) and truth of the groups' clips with all streams."""
+    parts = []
+    for group in groups:
+        if not set(streams) <= set(group.posteriors):
+            continue
+        logs = np.stack([calibrations[s].log(group.posteriors[s]) for s in streams])
+        rows = np.isfinite(logs).all((0, 2))
+        if rows.sum() >= _LEAST_CLIPS:
+            parts.append((logs[:, rows], np.asarray(group.truth)[rows]))
+    return parts
+
+
+def _even(parts: Sequence[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, ...]:
+    """Join the parts, each counting alike: logs, truth, how much each clip counts."""
+    logs, truths = zip(*parts, strict=True)
+    counts = [np.full(len(truth), 1 / len(truth)) for truth in truths]
+    return np.concatenate(logs, 1), np.concatenate(truths), np.concatenate(counts)
+
+
+def _fit_exponents(
+    logs: np.ndarray,
+    truth: np.ndarray,
+    counts: np.ndarray,
+    expected: np.ndarray | None = None,
+    strength: float = 0.0,
+) -> np.ndarray:
+    """Return the exponents (streams,) of least negative log-likelihood; a convex problem.
+
+    With `strength`, a squared distance to `expected` is a loss too.
+    """
     # Imported here, for the recogniser applies and never fits, and starts faster without it.
     from scipy.optimize import minimize
 
@@ -75,10 +196,13 @@ def _fit_exponents(logs: np.ndarray, truth: np.ndarray, counts: np.ndarray) -> n
         joint = np.tensordot(exponents, logs, 1)
         posterior = softmax(joint)
         loss = -(share * np.log(np.maximum(posterior[clips, truth], 1e-300))).sum()
-        expected = (posterior * logs).sum(2)
-        return loss, ((expected - logs[:, clips, truth]) * share).sum(1)
+        mean = (posterior * logs).sum(2)
+        gradient = ((mean - logs[:, clips, truth]) * share).sum(1)
+        away = exponents - centre
+        return loss + strength * away @ away, gradient + 2 * strength * away
 
     start = np.full(len(logs), 1 / len(logs))
+    centre = np.zeros(len(logs)) if expected is None else expected
     bounds = [(0.01 if len(logs) == 1 else 0.0, _LARGEST_EXPONENT)] * len(logs)
     return minimize(loss_and_gradient, start, jac=True, bounds=bounds).x
 

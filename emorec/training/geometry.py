@@ -14,7 +14,8 @@ from emorec.emotions import RAVDESS8
 from emorec.evaluation.evidence import Measurement, write_evidence
 from emorec.evaluation.model_card import CardText, write_card
 from emorec.evaluation.splits import speaker_folds
-from emorec.features.geometry import FRAME_RATE_HZ, HOP_S, WINDOW_S, cut_windows
+from emorec.features.geometry import FRAME_RATE_HZ, HOP_S, WINDOW_S, align, cut_windows
+from emorec.features.geometry_trust import TypicalShapes, fit_typical_shapes
 from emorec.networks.geometry import assemble, build_head, build_statistics
 from emorec.paths import MODELS
 from emorec.posteriors import log_mean
@@ -207,9 +208,18 @@ def train_shipped(
             "frame_rate_hz": FRAME_RATE_HZ,
             "window_s": WINDOW_S,
             "hop_s": HOP_S,
+            "typical_shapes": typical_shapes(takes, tracks)[0].to_json(),
         },
     )
     return network
+
+
+def typical_shapes(
+    takes: pd.DataFrame, tracks: Sequence[np.ndarray]
+) -> tuple[TypicalShapes, np.ndarray]:
+    """Return what the takes' faces look like, and each one's distance, its speaker left out."""
+    shapes = np.stack([align(track)[0].mean(0).ravel() for track in tracks])
+    return fit_typical_shapes(shapes.astype(float), takes["speaker"])
 
 
 def write_model(

@@ -131,7 +131,7 @@ def main() -> None:
     network = ship(extract(ravdess.load_sound_table()))
     fitted = fit_fusion(network)
     size_mb = (MODEL_FOLDER / "model.onnx").stat().st_size / 1e6
-    print(f"{size_mb:.1f} MB; temperatures {fitted.temperatures}")
+    print(f"{size_mb:.1f} MB; calibrations {fitted.calibrations}")
 
 
 if __name__ == "__main__":
