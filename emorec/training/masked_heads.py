@@ -194,8 +194,8 @@ def build_layer_weights(features: np.ndarray, classes: int) -> keras.Model:
     """A softmax on the blend of the three blocks' statistics, whose shares are learned."""
     inputs = layers.Input(features.shape[1:])
     x = layers.Reshape((3, -1))(_standardized(features)(inputs))
-    # A convolution of size one over the blocks: one share for each.
-    x = layers.Conv1D(1, 1, use_bias=False, kernel_initializer="ones")(layers.Permute((2, 1))(x))
+    # One share for each block, the same for all channels.
+    x = layers.Dense(1, use_bias=False, kernel_initializer="ones")(layers.Permute((2, 1))(x))
     return keras.Model(inputs, layers.Dense(classes)(layers.Dropout(0.3)(layers.Flatten()(x))))
 
 
