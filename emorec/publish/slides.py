@@ -362,7 +362,7 @@ PAGES = (
     networks,
     table_of_results,
     overview,
-    _model_page("Voice, the 2D CNN", "voice_2d_cnn"),
+    _model_page("Voice", "voice_encoder"),
     _model_page("Face", "face_cnn"),
     _model_page("Geometry", "geometry"),
     _model_page("Fusion", "fusion"),
