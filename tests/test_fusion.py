@@ -10,6 +10,7 @@ from emorec import fusion as fusion_emorec
 from emorec.avatar.synthetic import synthetic_predictions
 from emorec.emotions import COMMON7, RAVDESS8
 from emorec.errors import ModelError
+from emorec.evaluation import evidence
 from emorec.evaluation import scores as evaluation
 from emorec.evaluation.splits import SpeakerLeakError
 from emorec.paths import MODELS
@@ -258,26 +259,36 @@ def test_a_speaker_in_two_blocks_is_refused():
         fusion_training.fuse_out_of_fold(joined)
 
 
-def test_the_deployed_fusion_takes_the_face_from_an_audiovisual_corpus():
-    joined = fusion_training.join_streams(make_tables())
-    rng = np.random.default_rng(4)
-    truth = rng.integers(0, 7, 300)
-    other = pd.DataFrame({"truth": np.array(COMMON7)[truth]})
-    for stream in ("voice", "face", "geometry"):
-        posterior = make_stream(rng, truth, 1.2, sharpness=2 if stream == "face" else 1)
-        other[[f"{stream}.{name}" for name in COMMON7]] = posterior
-    other.loc[:9, [f"voice.{name}" for name in COMMON7]] = np.nan
-    without, fitted = (
-        fusion_training.fit_deployed(joined),
-        fusion_training.fit_deployed(joined, other),
+def test_the_shipped_fusion_follows_from_the_committed_posteriors(tmp_path):
+    fitted = fusion_groups.fit_shipped(fusion_groups.load_groups(fusion_training.load_ravdess()))
+    fitted.to_json(tmp_path / "fusion.json")
+    assert_same_fusion(tmp_path / "fusion.json", MODELS / "fusion" / "fusion.json")
+
+
+def test_so_does_that_of_the_2d_cnn_and_of_the_voice_alone_it_differs(tmp_path):
+    folder = MODELS / "alternatives" / "voice_2d_cnn"
+    said = fusion_groups.read_audiovisual(MODELS, ["voice"])
+    said = said.rename(columns=lambda name: name.removeprefix("voice."))
+    ravdess = evidence.read_predictions(folder)
+    fitted = fusion_training.fit_beside(tmp_path, ravdess, said)
+    assert_same_fusion(tmp_path / "fusion.json", folder / "fusion.json")
+    shipped = fusion_emorec.LogLinearFusion.from_json(MODELS / "fusion" / "fusion.json")
+    temperatures = (
+        {s: c.temperature for s, c in fusion.calibrations.items()} for fusion in (fitted, shipped)
     )
-    assert without.calibrations["face"].temperature == 1
-    assert fitted.calibrations["face"].temperature == pytest.approx(2, rel=0.25)
-    assert frozenset({"voice", "face", "geometry"}) in fitted.weights
-    one = np.full(7, 1 / 7)
-    for parameters in (without, fitted):
-        every = parameters.apply({"voice": one, "face": one, "geometry": one})
-        np.testing.assert_allclose(every, one)
+    own, other = temperatures
+    assert own["voice"] != pytest.approx(other["voice"], rel=0.1)
+    for stream in ("face", "geometry"):
+        assert own[stream] == pytest.approx(other[stream], rel=1e-6)
+
+
+def assert_same_fusion(found, committed):
+    one = dict.fromkeys(("voice", "face", "geometry"), np.eye(7) * 0.65 + 0.05)
+    found, committed = (fusion_emorec.LogLinearFusion.from_json(f) for f in (found, committed))
+    assert set(found.weights) == set(committed.weights)
+    for streams in found.weights:
+        part = {s: one[s] for s in streams}
+        np.testing.assert_allclose(found.apply(part), committed.apply(part), atol=1e-4)
 
 
 @pytest.fixture(scope="module")

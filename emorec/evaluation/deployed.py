@@ -1,48 +1,45 @@
 """How often the recogniser, as shipped, is right on clips from elsewhere."""
 
+import json
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
+CORPORA_NAMES = {
+    "ravdess": "RAVDESS",
+    "crema_d": "CREMA-D",
+    "savee": "SAVEE",
+    "javased": "JavaSED",
+    "nemo": "nEMO",
+    "emovo": "EMOVO",
+}
 
-from emorec import fusion
-from emorec.emotions import COMMON7
 
-
-def deployed_accuracies(folder: Path) -> dict[str, float]:
-    """Return the shipped recogniser's accuracy on the audio-visual clips, by stream and fused.
+def read_strangers(models: Path) -> dict:
+    """Return what `emorec.experiments.strangers` measured; empty before it ran.
 
     Args:
-        folder: `Models/fusion` with `audiovisual.csv` and `fusion.json`.
+        models: The models' folder.
 
     Returns:
-        Stream -> share of all clips that are right, a clip without the stream being wrong.
+        `metrics.json`, with `left_out` (stream -> corpus -> what was measured) and `gate` (means
+        of the fused verdict over the corpora).
     """
-    table = pd.read_csv(folder / "audiovisual.csv")
-    streams = list(dict.fromkeys(c.split(".")[0] for c in table.columns if "." in c))
-    posteriors = {s: table[[f"{s}.{name}" for name in COMMON7]].to_numpy(float) for s in streams}
-    rule = fusion.LogLinearFusion.from_json(folder / "fusion.json")
-    posteriors["fused"] = rule.apply(posteriors)
-    truth = table["truth"].map({name: i for i, name in enumerate(COMMON7)}).to_numpy()
-    return {
-        stream: float(
-            (np.where(np.isfinite(p).all(1), np.nan_to_num(p).argmax(1), -1) == truth).mean()
-        )
-        for stream, p in posteriors.items()
-    }
+    file = models / "comparisons" / "strangers" / "end_to_end" / "metrics.json"
+    return json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
 
 
 def deployed_line(models: Path) -> str:
-    """Tell how the shipped recogniser does on another corpus; empty without its posteriors."""
-    folder = models / "fusion"
-    if not (folder / "audiovisual.csv").exists() or not (folder / "fusion.json").exists():
+    """Tell how the shipped recogniser does on corpora of which nothing trained it; may be empty."""
+    metrics = read_strangers(models)
+    if not metrics:
         return ""
-    table = pd.read_csv(folder / "audiovisual.csv")
-    found = deployed_accuracies(folder)
-    streams = ", ".join(f"{s} {100 * a:.1f} %" for s, a in found.items() if s != "fused")
+    gate, corpora = metrics["gate"], metrics["left_out"]["fused"]
+    each = ", ".join(
+        f"{CORPORA_NAMES[name]} {100 * found['scores']['accuracy']:.0f}"
+        for name, found in corpora.items()
+    )
     return (
-        f"The recogniser as shipped, on JavaSED (Javanese, {table['speaker'].nunique()} actors, "
-        f"{len(table)} clips, {table['truth'].nunique()} emotions): fused "
-        f"{100 * found['fused']:.1f} %, {streams}; chance {100 / table['truth'].nunique():.1f} %. "
-        "The exponents of the fusion were fitted on these clips together with RAVDESS."
+        f"On clips of corpora of which nothing trained it, the recogniser is right in "
+        f"{100 * gate['mean_accuracy']:.0f} % (mean of {gate['corpora']}: {each}; guessing among "
+        f"{len(metrics['classes'])} emotions: {100 / len(metrics['classes']):.0f}), and says "
+        f"{100 * gate['mean_confidence']:.0f} % on average."
     )

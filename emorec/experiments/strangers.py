@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from emorec.emotions import COMMON7
 from emorec.evaluation import evidence
+from emorec.evaluation.deployed import CORPORA_NAMES
 from emorec.evaluation.scores import prediction_table
 from emorec.files import write_atomically, write_table
 from emorec.networks.whisper_encoder import build_encoder, encoder_weights
@@ -28,7 +29,7 @@ from emorec.training.familiarity import fit_familiarity
 from emorec.training.fusion import load_ravdess
 from emorec.training.fusion_groups import fit_shipped, load_groups
 from emorec.training.heard import LOADERS, Heard, hear, load_table
-from emorec.training.voice_encoder import CORPORA_NAMES, far_limit, fit_head, ship, with_head
+from emorec.training.voice_encoder import far_limit, fit_head, ship, with_head
 
 FOLDER = COMPARISONS / "strangers"
 COMMAND = "python -m emorec.experiments.strangers"

@@ -127,7 +127,7 @@ def figures(found: Sequence) -> Iterator[tuple[str, Figure]]:
 
 def ravdess_streams(found: Sequence) -> dict:
     """Return the recogniser's streams that were judged on RAVDESS: label -> evidence."""
-    names = {"voice_2d_cnn": "voice", "geometry": "geometry", "fusion": "fused"}
+    names = {"voice_encoder": "voice", "geometry": "geometry", "fusion": "fused"}
     by_name = {evidence.name: evidence for evidence in found}
     return {label: by_name[name] for name, label in names.items() if name in by_name}
 

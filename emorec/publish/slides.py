@@ -19,8 +19,8 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 
 from emorec.analysis import bias
-from emorec.evaluation import deployed as deployed_evaluation
 from emorec.evaluation import plots
+from emorec.evaluation.deployed import deployed_line
 from emorec.evaluation.evidence import load_evidence
 from emorec.evaluation.literature import reported_for
 from emorec.files import write_atomically
@@ -319,15 +319,9 @@ def limits(story: Story) -> Figure:
     """What not to believe."""
     figure = _page("Limits")
     points = ["Emotions are acted, by few people, who say two English sentences in a studio."]
-    deployed = story.root / "Models" / "fusion"
-    if (deployed / "audiovisual.csv").exists():
-        found = {s: 100 * a for s, a in deployed_evaluation.deployed_accuracies(deployed).items()}
-        points.append(
-            "Another language and another camera cost much: on JavaSED, what is shipped reads "
-            f"{found['fused']:.1f} % of six emotions (voice {found['voice']:.1f}, face "
-            f"{found['face']:.1f}, geometry {found['geometry']:.1f}), though the fusion's "
-            "exponents were fitted there too."
-        )
+    strangers = deployed_line(story.root / "Models")
+    if strangers:
+        points.append(strangers)
     points += [
         "Accuracy differs between people by tens of points.",
         "A probability tells how such acting was labelled. It does not tell what a person feels.",
@@ -368,7 +362,7 @@ PAGES = (
     networks,
     table_of_results,
     overview,
-    _model_page("Voice, the 2D CNN", "voice_2d_cnn"),
+    _model_page("Voice", "voice_encoder"),
     _model_page("Face", "face_cnn"),
     _model_page("Geometry", "geometry"),
     _model_page("Fusion", "fusion"),

@@ -1,7 +1,8 @@
 """The fusion's evidence on RAVDESS, out of fold, and the parameters that the recogniser uses.
 
 python -m emorec.training.fusion            # from the committed posteriors, in seconds
-python -m emorec.training.fusion --predict  # first run the shipped networks again
+python -m emorec.training.fusion --predict  # first run the networks again
+python -m emorec.training.fusion --voice voice_2d_cnn  # the parameters for that voice instead
 """
 
 import argparse
@@ -12,8 +13,7 @@ import numpy as np
 import pandas as pd
 
 from emorec import files, fusion
-from emorec.corpora import javased
-from emorec.emotions import COMMON7, RAVDESS8, fold
+from emorec.emotions import RAVDESS8
 from emorec.evaluation import evidence
 from emorec.evaluation import scores as evaluation
 from emorec.evaluation.model_card import RAVDESS_LICENCE, RAVDESS_LIMITS, CardText, write_card
@@ -23,7 +23,6 @@ from emorec.training import fusion_groups, fusion_rules
 from emorec.training.fusion_groups import codes
 
 RAVDESS_STREAMS = {"voice": "voice_encoder", "geometry": "geometry"}
-AUDIOVISUAL_NAME = "audiovisual.csv"
 COMMAND = "python -m emorec.training.fusion"
 
 
@@ -120,78 +119,15 @@ def compare(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     return pd.DataFrame(rows).sort_values("accuracy", ascending=False, ignore_index=True)
 
 
-def deployment_table(
-    joined: pd.DataFrame, audiovisual: pd.DataFrame | None = None, streams=tuple(RAVDESS_STREAMS)
-) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
-    """Collect what the deployed fusion is fitted on, in common7.
+def load_ravdess(models: Path = MODELS, voice: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Join the committed out-of-fold predictions of voice and geometry.
 
     Args:
-        joined: RAVDESS, from `join_streams`, in ravdess8.
-        audiovisual: Clips of another corpus that none of the networks was trained on, in
-            common7: `truth` and columns `stream.class`, NaN where a stream is missing.
-        streams: Those of `joined`.
-
-    Returns:
-        Stream -> posteriors (n, 7), NaN where missing; truth (n,); how much each clip counts
-        (n,), so that each corpus counts alike.
+        models: The models' folder.
+        voice: Another voice's prediction table; by default that of the one that ships.
     """
-    posteriors = {s: fold(p, RAVDESS8, COMMON7) for s, p in posteriors_of(joined, streams).items()}
-    truth = codes(joined["truth"].replace({"calm": "neutral"}), COMMON7)
-    counts = np.full(len(joined), 1 / len(joined))
-    if audiovisual is None:
-        return posteriors, truth, counts
-    others = sorted({name.split(".")[0] for name in audiovisual.columns if "." in name})
-    more = posteriors_of(audiovisual, others, COMMON7)
-    missing = np.full((len(joined), len(COMMON7)), np.nan)
-    absent = np.full((len(audiovisual), len(COMMON7)), np.nan)
-    both = {
-        s: np.concatenate([posteriors.get(s, missing), more.get(s, absent)])
-        for s in dict.fromkeys([*posteriors, *others])
-    }
-    truth = np.concatenate([truth, codes(audiovisual["truth"], COMMON7)])
-    return both, truth, np.append(counts, np.full(len(audiovisual), 1 / len(audiovisual)))
-
-
-def fit_deployed(joined: pd.DataFrame, audiovisual: pd.DataFrame | None = None):
-    """Fit what the recogniser uses, in common7, on `deployment_table`."""
-    posteriors, truth, counts = deployment_table(joined, audiovisual)
-    fitted = fusion_rules.fit_log_linear(posteriors, truth, COMMON7, clip_weights=counts)
-    # Until an audio-visual corpus with the face stream is there, it is taken as it is.
-    fitted.calibrations.setdefault("face", fusion.Calibration())
-    return fitted
-
-
-def audiovisual_posteriors(recognizer, clips: pd.DataFrame) -> pd.DataFrame:
-    """Run the recogniser over labelled clips, for `fit_deployed`.
-
-    Args:
-        recognizer: `emorec.Recognizer`.
-        clips: `path`, `clip_id`, `speaker`, `emotion` (in common7).
-
-    Returns:
-        `clip_id`, `speaker`, `truth` and columns `stream.class`; NaN where a stream is
-        missing.
-    """
-    rows = []
-    for clip, result in zip(
-        clips.itertuples(), recognizer.classify_many(clips["path"]), strict=True
-    ):
-        row = {"clip_id": clip.clip_id, "speaker": clip.speaker, "truth": clip.emotion}
-        for stream in ("voice", "face", "geometry"):
-            posterior = result.posteriors.get(stream, np.full(len(COMMON7), np.nan))
-            row |= {f"{stream}.{name}": p for name, p in zip(COMMON7, posterior, strict=True)}
-        rows.append(row)
-    return pd.DataFrame(rows)
-
-
-def load_ravdess(models: Path = MODELS) -> pd.DataFrame:
-    """Join the committed out-of-fold predictions of voice and geometry."""
-    return join_streams(
-        {
-            stream: evidence.read_predictions(models / name)
-            for stream, name in RAVDESS_STREAMS.items()
-        }
-    )
+    own = {s: evidence.read_predictions(models / name) for s, name in RAVDESS_STREAMS.items()}
+    return join_streams(own if voice is None else own | {"voice": voice})
 
 
 def card_text(
@@ -276,21 +212,44 @@ def main(models: Path = MODELS) -> None:
     print({name: round(value, 4) for name, value in metrics["scores"].items()})
 
 
-def predict_audiovisual(models: Path = MODELS) -> pd.DataFrame:
-    """Run the shipped networks over JavaSED; write and return their posteriors."""
-    from emorec.recognizer import Recognizer
+def fit_beside(
+    folder: Path, ravdess: pd.DataFrame, javased: pd.DataFrame, models: Path = MODELS
+) -> fusion.LogLinearFusion:
+    """Fit for another voice beside the shipped face and geometry; write its `fusion.json`.
 
-    table = audiovisual_posteriors(Recognizer.load(models), javased.load_video_table())
-    files.write_table(models / "fusion" / AUDIOVISUAL_NAME, table)
-    return table
+    Args:
+        folder: Of the voice.
+        ravdess: What it says of RAVDESS, out of fold: a prediction table.
+        javased: `clip_id` and what it says of JavaSED, on which it was not trained, in COMMON7.
+        models: The models' folder.
+    """
+    joined = load_ravdess(models, ravdess)
+    groups = fusion_groups.load_groups(joined, models, spoken={"javased": javased})
+    fitted = fusion_groups.fit_shipped(groups)
+    files.write_atomically(folder / "fusion.json", fitted.to_json)
+    return fitted
+
+
+def fit_beside_2d_cnn(models: Path = MODELS) -> fusion.LogLinearFusion:
+    """Fit for the 2D CNN, from committed posteriors."""
+    folder = models / "alternatives" / "voice_2d_cnn"
+    said = fusion_groups.read_audiovisual(models, ["voice"])
+    javased = said.rename(columns=lambda name: name.removeprefix("voice."))
+    return fit_beside(folder, evidence.read_predictions(folder), javased, models)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--predict", action="store_true", help="predict JavaSED again first")
-    if parser.parse_args().predict:
+    parser.add_argument("--predict", action="store_true", help="run the networks again first")
+    parser.add_argument(
+        "--voice", choices=["voice_2d_cnn"], help="fit for this voice, not for the shipped one"
+    )
+    arguments = parser.parse_args()
+    if arguments.predict:
         from emorec.training.fusion_tables import predict_tables
 
-        predict_audiovisual()
         predict_tables()
-    main()
+    if arguments.voice:
+        fit_beside_2d_cnn()
+    else:
+        main()

@@ -21,6 +21,9 @@ from emorec.training.fusion_rules import Group, fit_for_strangers
 
 FOLDER = "comparisons/fusion/no_harm"
 LEFT_OUT_VOICE = "comparisons/strangers/held_logistic"
+AUDIOVISUAL = "fusion/audiovisual.csv"
+"""JavaSED by networks that never met it, uncalibrated; the voice is the 2D CNN, for the shipped one
+was trained there."""
 PICTURES, VIDEOS = "actor_05_pictures", "actor_05_videos"
 STILLS = ("cfee", "sfew", "ck_plus")
 SPEECH = {1: "ravdess", 2: "crema_d", 3: "savee", 4: "javased", 5: "nemo", 6: "emovo"}
@@ -49,13 +52,20 @@ def face_head(models: Path = MODELS) -> str:
     return read_model_spec(models / "face_cnn").output
 
 
-def load_groups(ravdess: pd.DataFrame, models: Path = MODELS, head: str = "") -> list[Group]:
+def load_groups(
+    ravdess: pd.DataFrame,
+    models: Path = MODELS,
+    head: str = "",
+    spoken: Mapping[str, pd.DataFrame] | None = None,
+) -> list[Group]:
     """Read all groups.
 
     Args:
         ravdess: Voice and geometry out of fold, from `emorec.training.fusion.load_ravdess`.
         models: The models' folder.
         head: Of the face network; by default the shipped one.
+        spoken: Corpus, JavaSED among them -> `clip_id`, `speaker`, `truth` and what a voice that
+            was not trained on it says; by default `left_out_voice`.
     """
     head = head or face_head(models)
     faces = pd.read_csv(models / FOLDER / "faces.csv", dtype={"clip_id": str})
@@ -66,12 +76,13 @@ def load_groups(ravdess: pd.DataFrame, models: Path = MODELS, head: str = "") ->
     actor = seen.drop(columns=["speaker", "truth"]).merge(clips[of_05], on="clip_id")
     javased = faces[faces["corpus"] == "javased"]
     streams = {"voice": "voice", "face": head, "geometry": "geometry"}
-    spoken = left_out_voice(models)
-    known = ("voice",) if spoken else ()
+    spoken = left_out_voice(models) if spoken is None else spoken
+    # A voice is as sure as it is right on strangers, which RAVDESS's other actors are not.
+    known = ("voice",)
     groups = [
         _group("ravdess", others, {s: s for s in ("voice", "geometry")}, not_for=known),
         _group("actor_05", actor, streams, not_for=known),
-        _javased(javased, head, models),
+        _javased(javased, spoken["javased"], head, models),
     ]
     for corpus in STILLS:
         groups.append(_group(corpus, faces[faces["corpus"] == corpus], {"face": head}, False))
@@ -82,11 +93,8 @@ def load_groups(ravdess: pd.DataFrame, models: Path = MODELS, head: str = "") ->
 
 
 def left_out_voice(models: Path = MODELS) -> dict[str, pd.DataFrame]:
-    """Return the voice's predictions of every corpus that it was not trained on; may be empty."""
-    file = models / LEFT_OUT_VOICE / "predictions.csv"
-    if not file.exists():
-        return {}
-    table = pd.read_csv(file, dtype={"clip_id": str})
+    """Return what the voice that ships says of each corpus, trained on the others."""
+    table = pd.read_csv(models / LEFT_OUT_VOICE / "predictions.csv", dtype={"clip_id": str})
     return {SPEECH[int(number)]: part for number, part in table.groupby("fold")}
 
 
@@ -103,16 +111,25 @@ def _ravdess_clips(ravdess: pd.DataFrame, models: Path) -> pd.DataFrame:
     return found
 
 
-def _javased(faces: pd.DataFrame, head: str, models: Path) -> Group:
+def read_audiovisual(models: Path, streams: Sequence[str]) -> pd.DataFrame:
+    """Read what networks that never met JavaSED say of it: `clip_id` and columns `stream.class`.
+
+    Args:
+        models: The models' folder.
+        streams: Of "voice" (the 2D CNN's, see `AUDIOVISUAL`), "face" and "geometry".
+    """
+    table = pd.read_csv(models / AUDIOVISUAL, dtype={"clip_id": str})
+    columns = [f"{stream}.{name}" for stream in streams for name in COMMON7]
+    return table[["clip_id", "speaker", "truth", *columns]]
+
+
+def _javased(faces: pd.DataFrame, voice: pd.DataFrame, head: str, models: Path) -> Group:
     """JavaSED as the recogniser reads it, the voice being one that was not trained on it."""
-    shown = pd.read_csv(models / "fusion" / "audiovisual.csv", dtype={"clip_id": str})
-    shown = shown.drop(columns=["speaker", "truth", *(f"face.{name}" for name in COMMON7)])
-    voice = left_out_voice(models).get("javased")
-    if voice is not None:
-        named = voice.rename(columns={name: f"voice.{name}" for name in COMMON7})
-        columns = ["clip_id", *(f"voice.{name}" for name in COMMON7)]
-        shown = shown.drop(columns=columns[1:]).merge(named[columns], on="clip_id")
+    said = voice.rename(columns={name: f"voice.{name}" for name in COMMON7})
+    shown = read_audiovisual(models, ["geometry"]).drop(columns=["speaker", "truth"])
     joined = faces.merge(shown, on="clip_id", how="left", validate="1:1")
+    columns = ["clip_id", *(f"voice.{name}" for name in COMMON7)]
+    joined = joined.merge(said[columns], on="clip_id", how="left", validate="1:1")
     return _group("javased", joined, {"voice": "voice", "face": head, "geometry": "geometry"})
 
 

@@ -1,13 +1,15 @@
 """The posteriors that the fusion is fitted on, beside the networks' own evidence: numbers only.
 
-python -m emorec.training.fusion --predict runs the shipped face network (both of its heads) and the
-shipped geometry over actor 05's pictures and videos, JavaSED, and still faces of three corpora,
-and measures how far every RAVDESS take's face lies from those of the other actors.
+python -m emorec.training.fusion --predict runs the shipped face network (both of its heads) over
+actor 05's pictures and videos, JavaSED, and still faces of three corpora, all networks over JavaSED
+(the voice being one that was not trained on it), and measures how far every RAVDESS take's face
+lies from those of the other actors.
 """
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 
 import cv2
@@ -15,36 +17,75 @@ import numpy as np
 import pandas as pd
 
 from emorec import files
-from emorec.corpora import cfee, ck_plus, javased, ravdess, sfew
+from emorec.corpora import javased, ravdess
 from emorec.emotions import COMMON7, FERPLUS8, fold
-from emorec.engines import Network, OnnxNetwork, read_model_spec
+from emorec.engines import Network, OnnxNetwork, load_network, read_model_spec
 from emorec.faces.landmarks import LandmarkPredictor
 from emorec.features.face import FACE_SIZE_PX
+from emorec.fusion import Calibration, LogLinearFusion
 from emorec.media.grey import FrameBatch
 from emorec.media.reader import ClipReader
 from emorec.paths import MODELS, data_folder
+from emorec.recognizer import MODEL_FOLDERS, Recognizer
 from emorec.streams.face import predict_faces
 from emorec.streams.picture import PictureStream
-from emorec.training.fusion_groups import FOLDER, PICTURES, STILLS, VIDEOS
+from emorec.training.fusion_groups import AUDIOVISUAL, FOLDER, PICTURES, STILLS, VIDEOS
 from emorec.training.geometry import typical_shapes
 
 HEADS = {"fer": COMMON7, "ferplus": FERPLUS8}
 
 
 def predict_tables(models: Path = MODELS) -> None:
-    """Write `faces.csv` and `shapes.csv` into the folder of this evidence."""
-    heads = {
-        head: OnnxNetwork(
-            models / "face_cnn",
-            replace(read_model_spec(models / "face_cnn"), output=head, classes=classes),
-        )
-        for head, classes in HEADS.items()
-    }
-    faces = pd.concat([_pictures(heads), _videos(heads, models), _stills(heads)])
+    """Write `faces.csv`, `shapes.csv` and JavaSED's `audiovisual.csv`."""
+    heads = load_heads(models)
+    javased_clips = javased.load_video_table()
+    videos = [read_videos(heads, models, videos_of_actor_05(), VIDEOS)]
+    videos.append(read_videos(heads, models, javased_clips, "javased"))
+    pictures, stills = _pictures(heads), [_stills(heads, corpus) for corpus in STILLS]
+    faces = pd.concat([pictures, *videos, *stills], ignore_index=True)
     files.write_table(models / FOLDER / "faces.csv", faces)
+    files.write_table(models / AUDIOVISUAL, uncalibrated(javased_clips, models))
     takes, tracks = ravdess.load_landmarks()
     shapes = takes[["clip_id", "speaker"]].assign(distance=typical_shapes(takes, tracks)[1])
     files.write_table(models / FOLDER / "shapes.csv", shapes.round(4))
+
+
+def load_heads(models: Path) -> dict[str, Network]:
+    """Load the shipped face network once for each of its outputs."""
+    spec = read_model_spec(models / "face_cnn")
+    return {
+        head: OnnxNetwork(models / "face_cnn", replace(spec, output=head, classes=classes))
+        for head, classes in HEADS.items()
+    }
+
+
+def uncalibrated(clips: pd.DataFrame, models: Path) -> pd.DataFrame:
+    """Run the networks over labelled clips, the voice being the 2D CNN.
+
+    Args:
+        clips: `path`, `clip_id`, `speaker`, `emotion` (in common7).
+        models: The models' folder.
+
+    Returns:
+        `clip_id`, `speaker`, `truth` and columns `stream.class`, NaN where a stream is missing.
+    """
+    loaded = Recognizer.load(models, voice_model="voice_2d_cnn")
+    plain = LogLinearFusion(COMMON7, dict.fromkeys(MODEL_FOLDERS, Calibration()), {})
+    recognizer = Recognizer(loaded.networks, plain, loaded.landmarks, ())
+    rows = []
+    for clip in clips.itertuples():
+        said = recognizer.classify(clip.path).posteriors
+        row = {"clip_id": clip.clip_id, "speaker": clip.speaker, "truth": clip.emotion}
+        for stream in MODEL_FOLDERS:
+            posterior = said.get(stream, np.full(len(COMMON7), np.nan))
+            row |= _columns(stream, posterior)
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _columns(prefix: str, posterior: np.ndarray) -> dict[str, float]:
+    named = zip(COMMON7, posterior, strict=True)
+    return {f"{prefix}.{name}": round(float(p), 5) for name, p in named}
 
 
 def _row(corpus: str, clip, posteriors: dict[str, np.ndarray]) -> dict:
@@ -52,10 +93,7 @@ def _row(corpus: str, clip, posteriors: dict[str, np.ndarray]) -> dict:
     row = {"corpus": corpus, "clip_id": clip.clip_id, "speaker": clip.speaker}
     row["truth"] = "neutral" if clip.emotion == "calm" else clip.emotion
     for head, posterior in posteriors.items():
-        folded = fold(posterior, HEADS[head], COMMON7)
-        row |= {
-            f"{head}.{name}": round(float(p), 5) for name, p in zip(COMMON7, folded, strict=True)
-        }
+        row |= _columns(head, fold(posterior, HEADS[head], COMMON7))
     return row
 
 
@@ -77,25 +115,30 @@ def _pictures(heads: dict[str, Network]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _videos(heads: dict[str, Network], models: Path) -> pd.DataFrame:
-    """Actor 05's videos and JavaSED through the recogniser's own face stream."""
-    geometry = OnnxNetwork(models / "geometry", read_model_spec(models / "geometry"))
-    landmarks = LandmarkPredictor()
-    data, rows = data_folder(), []
-    files_05 = [
+def videos_of_actor_05() -> pd.DataFrame:
+    """List the actor's takes that are there as videos."""
+    data = data_folder()
+    paths = [
         *sorted((data / "RAVDESS_360p" / "Actor_05").glob("*.mp4")),
         *sorted((data / "RAVDESS" / "Actor_05").glob("01-*.mp4")),
     ]
-    clips = [(VIDEOS, str(f), pd.Series(ravdess.parse_name(f))) for f in files_05]
-    table = javased.load_video_table()
-    clips += [("javased", clip.path, clip) for clip in table.itertuples()]
-    for corpus, path, clip in clips:
+    return pd.DataFrame([{"path": str(path), **ravdess.parse_name(path)} for path in paths])
+
+
+def read_videos(
+    heads: dict[str, Network], models: Path, clips: pd.DataFrame, corpus: str
+) -> pd.DataFrame:
+    """Read videos through the recogniser's own face stream; a clip without a face is left out."""
+    geometry = load_network(models / "geometry")
+    landmarks = LandmarkPredictor()
+    rows = []
+    for clip in clips.itertuples():
         seen = {}
         for head, network in heads.items():
             with ThreadPoolExecutor(1) as beside:
                 networks = {"face": network, "geometry": geometry}
                 picture = PictureStream(networks, landmarks, beside)
-                for piece in ClipReader(path, sample_rate_hz=16_000, frames_per_batch=8):
+                for piece in ClipReader(clip.path, sample_rate_hz=16_000, frames_per_batch=8):
                     if isinstance(piece, FrameBatch):
                         picture.add(piece)
                 found = picture.finish()[0]["face"]
@@ -106,15 +149,15 @@ def _videos(heads: dict[str, Network], models: Path) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _stills(heads: dict[str, Network]) -> pd.DataFrame:
+def _stills(heads: dict[str, Network], corpus: str) -> pd.DataFrame:
     """Single pictures of faces, basic emotions and neutral."""
-    rows = []
-    for corpus, module in zip(STILLS, (cfee, sfew, ck_plus), strict=True):
-        table = module.load_picture_table()
-        table = table[table["emotion"].isin(COMMON7)]
-        faces = [cv2.imread(path, cv2.IMREAD_GRAYSCALE) for path in table["path"]]
-        posteriors = _read(heads, faces)
-        for number, clip in enumerate(table.itertuples()):
-            of_clip = {head: p[number] for head, p in posteriors.items()}
-            rows.append(_row(corpus, clip, of_clip))
-    return pd.DataFrame(rows)
+    table = import_module(f"emorec.corpora.{corpus}").load_picture_table()
+    table = table[table["emotion"].isin(COMMON7)]
+    faces = [cv2.imread(path, cv2.IMREAD_GRAYSCALE) for path in table["path"]]
+    posteriors = _read(heads, faces)
+    return pd.DataFrame(
+        [
+            _row(corpus, clip, {head: p[number] for head, p in posteriors.items()})
+            for number, clip in enumerate(table.itertuples())
+        ]
+    )

@@ -18,6 +18,7 @@ from keras import layers, ops
 
 from emorec.emotions import COMMON7
 from emorec.evaluation import evidence
+from emorec.evaluation.deployed import CORPORA_NAMES
 from emorec.evaluation.model_card import CardText, write_card
 from emorec.engines import DISTANCE, write_model_spec
 from emorec.features.whisper_mel import WHISPER
@@ -33,15 +34,6 @@ from emorec.training.quantize import save_quantized
 FOLDER = MODELS / "voice_encoder"
 EVIDENCE = COMPARISONS / "strangers"
 COMMAND = "python -m emorec.training.voice_encoder"
-CORPORA_NAMES = {
-    "ravdess": "RAVDESS",
-    "crema_d": "CREMA-D",
-    "savee": "SAVEE",
-    "javased": "JavaSED",
-    "nemo": "nEMO",
-    "emovo": "EMOVO",
-}
-
 CARD = CardText(
     title="Voice encoder",
     what=(

@@ -5,7 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
-from helpers import made_tone
+from helpers import made_voice
 
 from emorec import ModelError, Recognizer
 from emorec.engines import ModelSpec, load_network
@@ -39,7 +39,7 @@ def test_its_length_is_any_and_windows_go_one_by_one():
 
 def test_each_window_is_heard_alone_whatever_its_length(network):
     noise = np.random.default_rng(0).normal(0, 1e-4, 5 * RATE_HZ)
-    noise[RATE_HZ : 2 * RATE_HZ] += made_tone(1.0, sample_rate_hz=RATE_HZ)
+    noise[RATE_HZ : 2 * RATE_HZ] += made_voice(1.0, sample_rate_hz=RATE_HZ)
     found = heard(network, noise)
     windows = [noise[start : start + 3 * RATE_HZ] for start in range(0, 2 * RATE_HZ + 1, 8_000)]
     inputs = [encoder_input(window.astype(np.float32)) for window in windows]
@@ -52,7 +52,7 @@ def test_each_window_is_heard_alone_whatever_its_length(network):
 
 @pytest.mark.parametrize("length_s", [0.26, 0.5, 2.9, 3.0, 11.0])
 def test_sound_of_any_length_is_heard_live_as_in_a_clip(network, length_s):
-    samples = made_tone(length_s, sample_rate_hz=RATE_HZ).astype(np.float32)
+    samples = made_voice(length_s, sample_rate_hz=RATE_HZ)
     live = LiveVoice(network)
     for start in range(0, len(samples), 1_600):
         live.push(samples[start : start + 1_600], RATE_HZ, start / RATE_HZ)

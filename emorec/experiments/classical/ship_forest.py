@@ -104,26 +104,16 @@ def fit_fusion(
 ) -> fusion_emorec.LogLinearFusion:
     """Fit temperatures and weights for this voice beside the shipped face and geometry.
 
-    As the shipped fusion's: on RAVDESS out of fold, and on JavaSED, which no network was trained
-    on. Only the voice's posteriors are others.
-
     Args:
         network: The voice model trained on all speakers.
         folder: Its folder, with `predictions_windows.csv`; `fusion.json` is written there.
         models: The models' folder.
     """
-    joined = fusion_training.join_streams(
-        {
-            "voice": read_predictions(folder, "predictions_windows.csv"),
-            "geometry": read_predictions(Path(models) / "geometry"),
-        }
-    )
-    table = pd.read_csv(Path(models) / "fusion" / fusion_training.AUDIOVISUAL_NAME)
-    clips = javased.load_video_table().set_index("clip_id").loc[table["clip_id"]].reset_index()
-    table[[f"voice.{name}" for name in COMMON7]] = sound_posteriors(network, clips)
-    fitted = fusion_training.fit_deployed(joined, table)
-    write_atomically(Path(folder) / "fusion.json", fitted.to_json)
-    return fitted
+    clips = javased.load_video_table()
+    said = pd.DataFrame(sound_posteriors(network, clips), columns=list(COMMON7))
+    said.insert(0, "clip_id", clips["clip_id"].to_numpy())
+    ravdess = read_predictions(folder, "predictions_windows.csv")
+    return fusion_training.fit_beside(Path(folder), ravdess, said, Path(models))
 
 
 def main() -> None:
