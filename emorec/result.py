@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from emorec.confidence import word_for
 from emorec.emotions import COMMON7
 from emorec.faces.track import FaceTrack
 from emorec.streams.face import FaceUsed
@@ -68,6 +69,14 @@ class ClipResult:
         """Probability of the verdict, 0 to 1, or None."""
         posterior = self.posteriors.get("fused")
         return None if posterior is None else float(posterior.max())
+
+    @property
+    def confidence_word(self) -> str | None:
+        """The confidence in words, "very likely", "probably" or "unsure", or None.
+
+        `emorec.confidence` says what each was worth on corpora that nothing was trained on.
+        """
+        return None if self.confidence is None else word_for(self.confidence)
 
     @property
     def truth(self) -> str | None:

@@ -77,7 +77,7 @@ def render(result: ClipResult, embed_at_most_bytes: int = EMBED_AT_MOST_BYTES) -
     truth = f" · acted: {escape(result.truth)}" if result.truth else ""
     facts = (
         f"<span class='verdict' style='background:{color};color:{readable_on(color)}'>"
-        f"{result.emotion} {result.confidence:.0%}</span> "
+        f"{result.emotion} {result.confidence:.0%}</span> {result.confidence_word} "
         f"<span class='soft'>{result.duration_s:.1f} s{truth}</span>"
     )
     return (

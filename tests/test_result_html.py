@@ -66,6 +66,7 @@ def test_it_shows_verdict_bars_timeline_and_notes(result):
     page = Page(result._repr_html_())
     text = " ".join(page.texts)
     assert f"{result.emotion} {result.confidence:.0%}" in text
+    assert result.confidence_word in text
     assert all(name in text for name in COMMON7)
     assert all(note in text for note in result.notes)
     fills = [a["style"] for tag, a in page.tags if tag == "span" and a.get("class") == "fill"]

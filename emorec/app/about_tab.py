@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from emorec.confidence import PROBABLY, VERY_LIKELY
 from emorec.evaluation import evidence
 from emorec.evaluation import scores as evaluation
 from emorec.evaluation.model_card import further_metrics
@@ -28,6 +29,7 @@ __all__ = [
     "limits_markdown",
     "recall_intervals",
     "recalls_html",
+    "words_html",
 ]
 
 PRIVACY = (
@@ -141,6 +143,46 @@ def recalls_html(facts: list[ModelFacts]) -> str:
         "thin line is the 95 % interval.</p>"
         f'<div class="em-panels">{"".join(map(_recall_panel, facts))}</div>'
     )
+
+
+def words_html(worth: Mapping) -> str:
+    """Return what the words for confidence were worth.
+
+    Args:
+        worth: From `emorec.evaluation.left_out.read_worth`.
+    """
+    if not worth:
+        return (
+            f"<p>A verdict is called very likely from {VERY_LIKELY:.0%} on and probable from "
+            f"{PROBABLY:.0%} on. What these words are worth did not come with the models in use."
+            "</p>"
+        )
+    surest = worth["words"][0]
+    rows = "".join(map(_word_row, worth["words"]))
+    return (
+        f"<p>Verdicts said with {surest['least']:.0%} or more were right in "
+        f"{_percent(surest['right'])} of clips from corpora that nothing was trained on: "
+        f"{worth['clips']:,} clips of {worth['corpora']} corpora, each of which counts alike. "
+        "Your clip is such a clip too.</p>"
+        '<div class="em-table" tabindex="0" role="region" aria-label="Words"><table>'
+        '<thead><tr><th scope="col">Said</th><th scope="col">From</th>'
+        '<th scope="col">So many verdicts</th><th scope="col">Right</th>'
+        '<th scope="col">Corpus by corpus</th></tr></thead>'
+        f"<tbody>{rows}</tbody></table></div>"
+    )
+
+
+def _word_row(word: Mapping) -> str:
+    between = f"{_percent(word['lowest'])} – {_percent(word['highest'])}"
+    return (
+        f'<tr><th scope="row">{word["word"]}</th><td>{word["least"]:.0%}</td>'
+        f"<td>{_percent(word['share'])}</td><td><strong>{_percent(word['right'])}</strong></td>"
+        f'<td class="em-number">{between}</td></tr>'
+    )
+
+
+def _percent(value: float | None) -> str:
+    return "–" if value is None else f"{value:.0f} %"
 
 
 def _measured(facts: ModelFacts) -> list[tuple[str, Mapping]]:

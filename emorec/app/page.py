@@ -8,6 +8,7 @@ from pathlib import Path
 from emorec.app import about_tab
 from emorec.app.clip_tab import ClipDesk
 from emorec.evaluation.deployed import deployed_line
+from emorec.evaluation.left_out import read_worth
 
 __all__ = ["HEAD", "build_page", "quiet_gradio", "theme"]
 
@@ -120,6 +121,8 @@ def _about_tab(models: Path) -> None:
     gr.Markdown("## How often it is right")
     _html(about_tab.about_html(facts))
     gr.Markdown(deployed_line(models))
+    gr.Markdown("### How sure it may be")
+    _html(about_tab.words_html(read_worth(models)))
     gr.Markdown("### By emotion")
     _html(about_tab.recalls_html(facts))
     gr.Markdown(f"## Limits\n\n{about_tab.limits_markdown(facts)}")

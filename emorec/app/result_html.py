@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from emorec.confidence import word_for
 from emorec.emotions import COMMON7
 from emorec.errors import printable
 from emorec.result import ClipResult
@@ -47,13 +48,12 @@ def words_for(result: ClipResult) -> str:
     Example:
         >>> posterior = np.array([0, 0, 0, 0.95, 0, 0, 0.05], np.float32)
         >>> words_for(ClipResult("a", "ok", {"voice": posterior, "fused": posterior}))
-        'Almost certainly happy, next surprise. The voice says happy.'
+        'Very likely happy, next surprise. The voice says happy.'
     """
     fused = result.posteriors["fused"]
     first, second = (COMMON7[i] for i in np.argsort(fused)[::-1][:2])
-    confidence = float(fused.max())
-    levels = ((0.9, "Almost certainly"), (0.7, "Very likely"), (0.5, "Probably"))
-    sure = next((words for least, words in levels if confidence >= least), "Unsure, perhaps")
+    word = word_for(float(fused.max()))
+    sure = "Unsure, perhaps" if word == "unsure" else word.capitalize()
     says = {stream: result.verdict(stream) for stream in STREAMS if result.verdict(stream)}
     agree = len(set(says.values())) == 1
     if agree and len(says) > 1:
@@ -211,7 +211,7 @@ def results_table_html(results: Sequence[ClipResult]) -> str:
 def _table_row(result: ClipResult) -> str:
     cells = [result.verdict(stream) or "–" for stream in STREAMS]
     color = EMOTION_COLORS.get(result.emotion, "transparent")
-    sure = "" if result.confidence is None else f"{result.confidence:.0%}"
+    sure = f"{result.confidence:.0%}, {result.confidence_word}" if result.emotion else ""
     says = [] if result.emotion else [f"{result.reason}; {result.remedy}"]
     notes = html.escape("; ".join([*says, *result.notes]))
     return (

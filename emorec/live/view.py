@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from emorec.confidence import word_for
 from emorec.emotions import COMMON7
 from emorec.live.engine import LiveCounts, LiveEngine, LiveVerdict
 from emorec.streams.windows import STREAMS
@@ -74,7 +75,7 @@ def sentence(verdict: LiveVerdict) -> str:
 
     >>> happy = np.array([0.1, 0, 0, 0.9, 0, 0, 0], np.float32)
     >>> sentence(LiveVerdict(12.0, {"voice": happy, "fused": happy}, notes=["no picture"]))
-    'happy 90 %  (voice happy 90 %)  no picture'
+    'happy 90 %, very likely  (voice happy 90 %)  no picture'
     """
     if "fused" not in verdict.probabilities:
         return "  ".join(["no verdict", "; ".join(verdict.notes)]).rstrip()
@@ -84,7 +85,7 @@ def sentence(verdict: LiveVerdict) -> str:
         if stream in verdict.probabilities:
             name, probability = strongest(verdict.probabilities[stream])
             parts.append(f"{stream} {name} {100 * probability:.0f} %")
-    text = f"{emotion} {100 * confidence:.0f} %  ({', '.join(parts)})"
+    text = f"{emotion} {100 * confidence:.0f} %, {word_for(confidence)}  ({', '.join(parts)})"
     return "  ".join([text, "; ".join(verdict.notes)]).rstrip()
 
 
@@ -123,7 +124,8 @@ def _headline(verdict: LiveVerdict) -> Text:
     emotion, confidence = strongest(verdict.probabilities["fused"])
     color = EMOTION_COLORS[emotion]
     line.append(f" {emotion} ", style=f"bold {readable_on(color)} on {color}")
-    return line.append(f"  {100 * confidence:.0f} %", style="bold")
+    line.append(f"  {100 * confidence:.0f} %", style="bold")
+    return line.append(f", {word_for(confidence)}")
 
 
 def _bars(verdict: LiveVerdict, width: int) -> Table:

@@ -17,6 +17,7 @@ import numpy as np
 from emorec import files
 from emorec.evaluation.deployed import deployed_line
 from emorec.evaluation.evidence import Evidence, ResultsError, load_evidence, measured
+from emorec.evaluation.left_out import write_worth
 from emorec.evaluation.model_card import BEGIN, END, NOTICE, results_content
 from emorec.paths import REPOSITORY
 from emorec.publish import methods
@@ -129,6 +130,7 @@ def rebuild_texts(root: Path = REPOSITORY) -> list[Evidence]:
     models = root / "Models"
     mend_metrics(load_evidence(models))
     found = load_evidence(models)
+    write_worth(models)
     for evidence in found:
         card = evidence.folder / "MODEL_CARD.md"
         if card.exists() and not evidence.key:

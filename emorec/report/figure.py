@@ -83,6 +83,8 @@ def _draw_title(figure: Figure, result: ClipResult, name: str) -> None:
         color=readable_on(color),
         bbox={"boxstyle": "round,pad=0.45", "facecolor": color, "edgecolor": "none"},
     )
+    word = result.confidence_word
+    figure.text(_RIGHT, 1 - 0.78 * inch, word, size=10, ha="right", color=_SOFT)
     facts = [f"{result.duration_s:.1f} s"]
     if result.truth:
         facts.append(f"acted: {result.truth}")

@@ -145,7 +145,8 @@ class Overlay:
         """Draw what stays: the verdict, names, empty bars, the course over time, notes."""
         layout, base = self.layout, self._base
         px, small_px = layout.text_px, layout.small_px
-        self._write(base, "Verdict on the whole clip", layout.caption, _SOFT, small_px)
+        caption = f"The whole clip: {self._result.confidence_word}"
+        self._write(base, caption, layout.caption, _SOFT, small_px)
         self._draw_verdict()
         self._write(base, "Now", layout.now, _SOFT, small_px)
         for name, place in zip(COMMON7, layout.names, strict=True):

@@ -41,8 +41,9 @@ _LONGEST_STEM_BYTES = 200
 def table_row(result: ClipResult) -> dict:
     """Return what the CSV file says of one clip: column name -> value.
 
-    Columns: file, status, emotion, confidence, each stream's own verdict, the fused
-    probability of each emotion, duration_s, notes, reason, remedy.
+    Columns: file, status, emotion, confidence (0 to 1), confidence_word (see
+    `emorec.confidence`), each stream's own verdict, the fused probability of each emotion,
+    duration_s, notes, reason, remedy.
     """
     fused = result.posteriors.get("fused")
     return {
@@ -50,6 +51,7 @@ def table_row(result: ClipResult) -> dict:
         "status": result.status,
         "emotion": result.emotion,
         "confidence": result.confidence,
+        "confidence_word": result.confidence_word,
         **{stream: result.verdict(stream) for stream in STREAMS},
         **{
             f"p_{name}": None if fused is None else float(fused[i])
@@ -93,7 +95,7 @@ def print_table(results: Sequence[ClipResult]) -> None:
         table.add_row(
             Text(printable(result.path)),
             result.emotion or Text(result.status, style="red"),
-            "" if result.confidence is None else f"{result.confidence:.0%}",
+            f"{result.confidence:.0%}, {result.confidence_word}" if result.emotion else "",
             *(result.verdict(stream) or "-" for stream in STREAMS),
             Text("; ".join([*says, *result.notes])),
         )

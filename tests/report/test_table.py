@@ -49,6 +49,7 @@ def test_the_table_sets_verdict_and_truth_side_by_side():
     first, second = table.to_dict("records")
     assert (first["truth"], first["emotion"], first["voice"]) == ("happy", "happy", "sad")
     assert first["confidence"] == pytest.approx(0.7)
+    assert first["confidence_word"] == "probably"
     assert first["p_happy"] == pytest.approx(0.7)
     assert second["status"] == "failed"
     assert second["reason"] == "the file is empty"
@@ -89,7 +90,7 @@ def test_the_printed_table_takes_odd_names(capsys):
     table_report.print_table([made_result(ALL, "two\nlines [red]\x1b[2J.mp4")])
     shown = capsys.readouterr().out
     assert "two\\nlines [red]\\x1b[2J.mp4" in shown
-    assert "70%" in shown
+    assert "70%, probably" in shown
 
 
 def texts(figure) -> set[str]:
@@ -103,7 +104,14 @@ def texts(figure) -> set[str]:
 def test_the_picture_names_clip_verdict_and_streams(tmp_path):
     figure = figure_report.plot_clip(made_result(ALL))
     shown = texts(figure)
-    assert {"01-01-03-02-01-01-02.mp4", "happy  70%", "Voice", "Face", "Geometry"} <= shown
+    assert {
+        "01-01-03-02-01-01-02.mp4",
+        "happy  70%",
+        "probably",
+        "Voice",
+        "Face",
+        "Geometry",
+    } <= shown
     assert "time [s]" in shown
     assert any("acted: happy" in text and "no face from 1.0" in text for text in shown)
     assert sum(text == "1.0 s  happy" for axes in figure.axes for text in [axes.get_xlabel()]) == 3
