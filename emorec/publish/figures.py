@@ -18,6 +18,7 @@ from emorec.evaluation import plots
 from emorec.evaluation import scores as evaluation
 from emorec.evaluation.literature import REFERENCE_CONFUSION, reported_for
 from emorec.files import write_atomically
+from emorec.publish.strangers import draw_strangers, end_to_end
 from emorec.publish.tables import on_reference_split
 
 DOTS_PER_INCH = 100
@@ -112,6 +113,9 @@ def draw_groups(by_label: dict, size: str) -> Figure:
 def figures(found: Sequence) -> Iterator[tuple[str, Figure]]:
     """Yield the name and the figure of each plot."""
     described = [evidence for evidence in found if evidence.has_card]
+    whole = end_to_end(found)
+    if whole is not None:
+        yield "strangers", draw_strangers(whole)
     yield "results_overview", draw_overview(described)
     for evidence in described:
         yield f"model_{evidence.name}", draw_model(evidence)

@@ -25,6 +25,7 @@ from emorec.publish.corpora_tables import rebuild_corpora
 from emorec.publish.figures import rebuild_plots
 from emorec.publish.model_folders import folders_page
 from emorec.publish.notebook_table import count_in_words, notebook_table, read_notebooks
+from emorec.publish.strangers import end_to_end, strangers_page
 from emorec.publish.tables import accuracy_table, one_actor_line, reference_split_table
 
 _TOLERANCE = 1e-6
@@ -136,6 +137,9 @@ def rebuild_texts(root: Path = REPOSITORY) -> list[Evidence]:
         if card.exists() and not evidence.key:
             further = {e.key: e.metrics for e in found if e.folder == evidence.folder and e.key}
             write_region(card, results_content(evidence.metrics, further))
+    whole = end_to_end(found)
+    if whole is not None:
+        write_region(root / "README.md", strangers_page(whole), marks("strangers"))
     write_region(root / "README.md", readme_content(found, models))
     times_ms = methods.read_times(root / "Other" / "model_times.json")
     table = methods.methods_table(found, times_ms)

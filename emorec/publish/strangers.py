@@ -1,0 +1,66 @@
+"""What a stranger's clip gets: the README's first figure, as a table and as a plot."""
+
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
+
+from emorec.analysis import strangers
+from emorec.evaluation.evidence import Evidence
+
+__all__ = ["draw_strangers", "end_to_end", "strangers_page"]
+
+
+def end_to_end(found: Sequence[Evidence]) -> Evidence | None:
+    """Return the evidence of the whole recogniser on corpora left out; None without it."""
+    return next((e for e in found if e.place.endswith("strangers/end_to_end")), None)
+
+
+def strangers_page(evidence: Evidence) -> str:
+    """Return the figure in words and a row for each corpus, in Markdown."""
+    gate = evidence.metrics["gate"]
+    value, low, high = strangers.mean_interval(evidence.predictions)["accuracy"]
+    lines = [
+        f"**Of a stranger's clips, {100 * value:.1f} % are named rightly** among seven emotions "
+        f"(95 % interval {100 * low:.1f} – {100 * high:.1f}; mean of {gate['corpora']} corpora; "
+        "guessing 14.3 %). "
+        f"The recogniser is {100 * gate['mean_confidence']:.0f} % sure on average.",
+        "",
+        "| corpus, left out of everything | clips | read from | right % (95 %) | mean recall % "
+        "| says it is sure % | calibration error, points |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    left_out = evidence.metrics["left_out"]
+    for key, label in strangers.CORPORA.items():
+        if key not in left_out["fused"]:
+            continue
+        entry = left_out["fused"][key]
+        scores = {name: 100 * share for name, share in entry["scores"].items()}
+        bounds = (100 * bound for bound in entry["intervals_95"]["accuracy"])
+        cells = (
+            label,
+            f"{entry['clips']:,}",
+            "voice and face" if key in left_out["face"] else "voice",
+            f"**{scores['accuracy']:.1f}** ({{:.1f}} – {{:.1f}})".format(*bounds),
+            f"{scores['unweighted_average_recall']:.1f}",
+            f"{100 * entry['mean_confidence']:.0f}",
+            f"{scores['expected_calibration_error']:.1f}",
+        )
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def draw_strangers(evidence: Evidence) -> Figure:
+    """Draw each corpus with its interval, and the voice before and now where both were judged."""
+    comparisons = evidence.folder.parents[1]
+    has_before = (comparisons / "speech_corpora" / "cross_corpus").exists()
+    size = (13, 5.4) if has_before else (7, 5.4)
+    figure, axes = plt.subplots(1, 1 + has_before, figsize=size, layout="constrained", squeeze=False)
+    title = "The whole recogniser, seven emotions,\neach corpus left out of all that was fitted"
+    strangers.plot_corpora(axes[0, 0], evidence.metrics["left_out"], title)
+    if has_before:
+        title = "The voice alone, five emotions,\nthe 2D CNN before and the encoder now"
+        table = strangers.against_2d_cnn(comparisons)
+        strangers.plot_against_2d_cnn(axes[0, 1], table, title)
+    figure.suptitle("What a stranger's clip gets")
+    return figure
