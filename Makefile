@@ -9,7 +9,9 @@ COMPILE := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.1
 	--quiet --custom-compile-command "make lock" $(NEWER)
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 # In the order of what reads whose results.
-TRAIN := voice face geometry fusion
+TRAIN := voice_encoder face geometry fusion
+# What can be chosen instead of what ships.
+CHOSEN := voice
 # One file a question; a folder of them trains by its `train`.
 EXPERIMENTS := $(sort $(patsubst emorec/experiments/%.py,%,$(filter-out %/__init__.py,$(wildcard emorec/experiments/*.py))))
 
@@ -63,7 +65,7 @@ slides: results ## The slides again: Other/Project_Slides.pdf
 
 train: $(TRAIN:%=train-%) ## Train again what ships (hours on two cores); a cut run resumes
 
-train-%: $(READY) ## Train one of them: voice, face, geometry, fusion
+train-%: $(READY) ## Train one: voice_encoder, face, geometry, fusion; voice is the 2D CNN
 	$(BIN)/python -m emorec.training.$*
 
 experiments: ## List what was trained for comparison; make experiment-NAME trains one

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ from emorec.emotions import COMMON7
 from emorec.evaluation import plots
 from emorec.evaluation import scores as evaluation
 from emorec.evaluation.evidence import read_predictions
-from emorec.paths import COMPARISONS
+from emorec.paths import COMPARISONS, MODELS
 
 FOLDER = COMPARISONS / "strangers"
 CORPORA = {
@@ -148,8 +149,13 @@ def sureness_table(predictions: pd.DataFrame) -> pd.DataFrame:
     )
     grouped = clips.groupby("corpus", sort=False)
     sure = clips[clips["mean confidence"] > 70].groupby("corpus", sort=False)
-    more = {"above 70 %": 100 * sure.size() / grouped.size(), "right of those": sure["right"].mean()}
-    return grouped.mean().assign(**more).reindex([n for n in CORPORA.values() if n in grouped.groups])
+    more = {
+        "above 70 %": 100 * sure.size() / grouped.size(),
+        "right of those": sure["right"].mean(),
+    }
+    return (
+        grouped.mean().assign(**more).reindex([n for n in CORPORA.values() if n in grouped.groups])
+    )
 
 
 def by_distance(folder: Path = FOLDER) -> pd.DataFrame:
@@ -169,6 +175,20 @@ def by_distance(folder: Path = FOLDER) -> pd.DataFrame:
     shares = clips["right"].groupby([corpus, np.array(parts)[place]], sort=False).mean().unstack()
     beyond = (place == 3).astype(int)
     return shares[parts].assign(**{"clips beyond": pd.Series(beyond).groupby(corpus).sum()})
+
+
+def before(models: Path = MODELS) -> dict[str, float]:
+    """Return in percent how often the 2D CNN, the voice before, is right on corpora new to it.
+
+    It was trained on RAVDESS and CREMA-D; all seven classes are open.
+    """
+    savee = read_predictions(
+        models / "alternatives" / "voice_long", "predictions_savee_shipped.csv"
+    )
+    javased = pd.read_csv(models / "fusion" / "audiovisual.csv")
+    javased = javased.rename(columns=lambda name: name.removeprefix("voice."))
+    tables = {"savee": savee, "javased": javased}
+    return {name: _right(table, list(COMMON7)) for name, table in tables.items()}
 
 
 def against_2d_cnn(folder: Path = COMPARISONS) -> pd.DataFrame:
@@ -208,7 +228,12 @@ def _right(table: pd.DataFrame, classes: list[str]) -> float:
     return float(100 * (table[classes].idxmax(axis=1) == table["truth"]).mean())
 
 
-def plot_corpora(axes: Axes, left_out: Mapping[str, Mapping[str, dict]], title: str) -> None:
+def plot_corpora(
+    axes: Axes,
+    left_out: Mapping[str, Mapping[str, dict]],
+    title: str,
+    previous: Mapping[str, float] = MappingProxyType({}),
+) -> None:
     """Draw how often each stream is right on each corpus, with 95 % intervals over speakers.
 
     Args:
@@ -217,6 +242,7 @@ def plot_corpora(axes: Axes, left_out: Mapping[str, Mapping[str, dict]], title: 
             has, its voice is the fused verdict and is not drawn beside it; the geometry, which is
             left out of nearly all foreign clips, is nowhere.
         title: Heading.
+        previous: Corpus -> percent of `before`, where it is to be drawn.
     """
     corpora = [name for name in CORPORA if name in left_out["fused"]]
     for shift, stream in enumerate(_DOTS):
@@ -231,12 +257,19 @@ def plot_corpora(axes: Axes, left_out: Mapping[str, Mapping[str, dict]], title: 
             value, places, xerr=abs(bounds - value), fmt=marker, color=colour, capsize=3,
             ms=8 if stream == "fused" else 5, label=_LABELS[stream],
         )  # fmt: skip
+    if previous:
+        axes.plot(
+            list(previous.values()), [corpora.index(name) - 0.17 for name in previous], "kX",
+            label="the 2D CNN, the voice before",
+        )  # fmt: skip
     sizes = [f"{CORPORA[name]}\n{left_out['fused'][name]['clips']:,} clips" for name in corpora]
     axes.set_yticks(range(len(corpora)), sizes)
     mean = 100 * np.mean([left_out["fused"][n]["scores"]["accuracy"] for n in corpora])
     axes.axvline(mean, color=_DOTS["fused"][1], linestyle="--", lw=1, label=f"mean {mean:.1f} %")
     axes.axvline(100 / 7, color="grey", linestyle=":", label="guessing among seven")
-    axes.set(xlim=(0, 100), ylim=(len(corpora) + 1.2, -0.5), xlabel="clips that are right (%), 95 %")
+    axes.set(
+        xlim=(0, 100), ylim=(len(corpora) + 1.4, -0.5), xlabel="clips that are right (%), 95 %"
+    )
     axes.set_title(title)
     axes.grid(axis="x", alpha=0.3)
     axes.legend(loc="lower right", fontsize="small")

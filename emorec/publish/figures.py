@@ -115,7 +115,7 @@ def figures(found: Sequence) -> Iterator[tuple[str, Figure]]:
     described = [evidence for evidence in found if evidence.has_card]
     whole = end_to_end(found)
     if whole is not None:
-        yield "strangers", draw_strangers(whole)
+        yield "strangers", draw_strangers(whole, whole.folder.parents[2])
     yield "results_overview", draw_overview(described)
     for evidence in described:
         yield f"model_{evidence.name}", draw_model(evidence)

@@ -1,6 +1,7 @@
 """What a stranger's clip gets: the README's first figure, as a table and as a plot."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
@@ -50,17 +51,12 @@ def strangers_page(evidence: Evidence) -> str:
     return "\n".join(lines)
 
 
-def draw_strangers(evidence: Evidence) -> Figure:
-    """Draw each corpus with its interval, and the voice before and now where both were judged."""
-    comparisons = evidence.folder.parents[1]
-    has_before = (comparisons / "speech_corpora" / "cross_corpus").exists()
-    size = (13, 5.4) if has_before else (7, 5.4)
-    figure, axes = plt.subplots(1, 1 + has_before, figsize=size, layout="constrained", squeeze=False)
-    title = "The whole recogniser, seven emotions,\neach corpus left out of all that was fitted"
-    strangers.plot_corpora(axes[0, 0], evidence.metrics["left_out"], title)
-    if has_before:
-        title = "The voice alone, five emotions,\nthe 2D CNN before and the encoder now"
-        table = strangers.against_2d_cnn(comparisons)
-        strangers.plot_against_2d_cnn(axes[0, 1], table, title)
-    figure.suptitle("What a stranger's clip gets")
+def draw_strangers(evidence: Evidence, models: Path) -> Figure:
+    """Draw how often the recogniser is right on each corpus, and the voice before."""
+    figure, axes = plt.subplots(figsize=(9, 5.6), layout="constrained")
+    previous = strangers.before(models)
+    title = (
+        "What a stranger's clip gets: one of seven emotions, each corpus left out of all fitting"
+    )
+    strangers.plot_corpora(axes, evidence.metrics["left_out"], title, previous)
     return figure

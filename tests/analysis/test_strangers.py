@@ -65,3 +65,10 @@ def test_before_and_now_are_judged_on_the_same_clips():
     table = strangers.against_2d_cnn()
     assert list(table["clips"]) == [352, 1351, 180, 160]
     assert (table["encoder"] > table["2D CNN, best"]).all()
+
+
+def test_the_voice_before_is_that_of_its_evidence():
+    assert {name: round(value, 1) for name, value in strangers.before().items()} == {
+        "savee": 39.2,
+        "javased": 39.1,
+    }
