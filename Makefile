@@ -8,9 +8,10 @@ APP_READY := $(VENV)/app-ready
 COMPILE := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
 	--quiet --custom-compile-command "make lock" $(NEWER)
 export TF_CPP_MIN_LOG_LEVEL ?= 3
-# In the order of what reads whose results. What the voice encoder is worth on strangers, and from
-# where on it says that a voice is far, are read from experiment-strangers_voice and -_distance.
+# In the order of what reads whose results.
 TRAIN := voice_encoder face geometry fusion
+# What can be chosen instead of what ships.
+CHOSEN := voice
 # One file a question; a folder of them trains by its `train`.
 EXPERIMENTS := $(sort $(patsubst emorec/experiments/%.py,%,$(filter-out %/__init__.py,$(wildcard emorec/experiments/*.py))))
 
@@ -64,7 +65,7 @@ slides: results ## The slides again: Other/Project_Slides.pdf
 
 train: $(TRAIN:%=train-%) ## Train again what ships (hours on two cores); a cut run resumes
 
-train-%: $(READY) ## Train one of them: voice_encoder, face, geometry, fusion; or voice, the 2D CNN
+train-%: $(READY) ## Train one: voice_encoder, face, geometry, fusion; voice is the 2D CNN
 	$(BIN)/python -m emorec.training.$*
 
 experiments: ## List what was trained for comparison; make experiment-NAME trains one

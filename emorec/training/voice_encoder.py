@@ -46,11 +46,11 @@ CARD = CardText(
     ),
     data=(
         "The encoder heard 680,000 hours of speech and no emotion labels (Radford et al. 2022). "
-        "The layer is trained on RAVDESS, CREMA-D (actors 1001-1071), SAVEE (two speakers), JavaSED, "
-        "nEMO and EMOVO together: four languages, 120 speakers, on clips and on copies "
+        "The layer is trained on RAVDESS, CREMA-D (actors 1001-1071), SAVEE (two speakers), "
+        "JavaSED, nEMO and EMOVO together: four languages, 120 speakers, on clips and on copies "
         "as another room, line or microphone would have given them. A corpus counts with the "
-        "square root of its number of speakers, and its classes alike; of emotions that a corpus lacks it "
-        "teaches nothing. Strong L2 and smoothed labels hold it."
+        "square root of its number of speakers, and its classes alike; of emotions that a corpus "
+        "lacks it teaches nothing. Strong L2 and smoothed labels hold it."
     ),
     limits=(
         "The scores here are those of RAVDESS, where the same layer was trained on the other 20 "
