@@ -271,7 +271,8 @@ def write_model_spec(
         engines: What can run it, where that is not every engine.
         far: The distance beyond which a note says that an input is unlike the training data.
     """
-    content = {"stream": stream, "classes": list(classes), "output": output, "inputs": inputs}
+    content: dict[str, object] = {"stream": stream, "classes": list(classes), "output": output}
+    content["inputs"] = inputs
     if engines:
         content["engines"] = list(engines)
     if math.isfinite(far):

@@ -98,7 +98,7 @@ def predictions_of(table: pd.DataFrame, stream: str) -> pd.DataFrame:
         table: From `read`, with `fold`.
         stream: One of `STREAMS`.
     """
-    posterior = table[[f"{stream}.{name}" for name in COMMON7]].to_numpy(float)
+    posterior = table[[f"{stream}.{name}" for name in COMMON7]].to_numpy(float, copy=True)
     silent = ~np.isfinite(posterior).all(1)
     # No verdict: all the mass on a class that is not the true one.
     wrong = np.eye(len(COMMON7))[

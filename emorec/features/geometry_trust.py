@@ -104,8 +104,10 @@ class TypicalShapes:
         """Read what `to_json` returned; None for None: of such a network nothing is known."""
         if content is None:
             return None
-        arrays = (np.array(content[k], float) for k in ("mean", "directions", "deviations"))
-        return cls(*arrays, float(content["rest"]), float(content["limit"]))
+        mean, directions, deviations = (
+            np.array(content[key], float) for key in ("mean", "directions", "deviations")
+        )
+        return cls(mean, directions, deviations, float(content["rest"]), float(content["limit"]))
 
 
 def fit_typical_shapes(

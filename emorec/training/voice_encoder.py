@@ -45,18 +45,19 @@ CARD = CardText(
         "far the sound lies from what the layer learned from."
     ),
     data=(
-        "The encoder heard 680,000 hours of speech and no emotion labels (Radford et al. 2022). The "
-        "layer is trained on RAVDESS, CREMA-D (actors 1001-1071), SAVEE (two speakers), JavaSED, "
-        "nEMO and EMOVO together: four languages, 120 speakers, on clips and on copies "
-        "as another room, line or microphone would have given them. A corpus counts with the square "
-        "root of its number of speakers, and its classes alike; of emotions that a corpus lacks it "
-        "teaches nothing. Strong L2 and smoothed labels hold it."
+        "The encoder heard 680,000 hours of speech and no emotion labels (Radford et al. 2022). "
+        "The layer is trained on RAVDESS, CREMA-D (actors 1001-1071), SAVEE (two speakers), "
+        "JavaSED, nEMO and EMOVO together: four languages, 120 speakers, on clips and on copies "
+        "as another room, line or microphone would have given them. A corpus counts with the "
+        "square root of its number of speakers, and its classes alike; of emotions that a corpus "
+        "lacks it teaches nothing. Strong L2 and smoothed labels hold it."
     ),
     limits=(
         "The scores here are those of RAVDESS, where the same layer was trained on the other 20 "
         "actors alone. What a stranger may expect is less: with whole corpora left out it is right "
         "in half of the clips (see the table below).",
-        "All emotions are acted, most of them in studios; nothing is known of emotion that is felt.",
+        "All emotions are acted, most of them in studios; nothing is known of emotion that is "
+        "felt.",
         "A probability is a statement about how such acting is labelled, not about what a person "
         "feels. It is not fit for decisions about people.",
     ),

@@ -10,11 +10,11 @@ import pytest
 from matplotlib.image import imread
 
 from emorec import files as files_emorec
+from emorec.emotions import COMMON7
 from emorec.evaluation import deployed, literature, model_card
 from emorec.evaluation import evidence as evidence_evaluation
 from emorec.evaluation import scores as evaluation
 from emorec.evaluation.evidence import ResultsError, load_evidence, of_seeds
-from emorec.emotions import COMMON7
 from emorec.evaluation.model_card import BEGIN, END
 from emorec.evaluation.scores import prediction_table
 from emorec.paths import MODELS, REPOSITORY
