@@ -7,6 +7,7 @@ import importlib.util
 from pathlib import Path
 
 __all__ = [
+    "CalibrationError",
     "CorpusMissingError",
     "DataError",
     "EmorecError",
@@ -48,6 +49,10 @@ class EmorecError(Exception):
 
     def __str__(self) -> str:
         return printable(f"{self.what}: {self.reason}. Remedy: {self.remedy}.")
+
+
+class CalibrationError(EmorecError, ValueError):
+    """Clips from which nothing can be learned of a person."""
 
 
 class MediaError(EmorecError):

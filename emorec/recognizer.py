@@ -10,14 +10,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from types import MappingProxyType
 
 import numpy as np
 
-from emorec.calibration import personal_biases, without_bias
+from emorec.calibration import Speaker, get_to_know, without_bias
 from emorec.emotions import COMMON7, fold
 from emorec.engines import Network, find_voice_model, load_network
-from emorec.errors import MediaError, ModelError
+from emorec.errors import CalibrationError, MediaError, ModelError
 from emorec.faces.landmarks import LandmarkPredictor
 from emorec.fusion import LogLinearFusion
 from emorec.media.grey import FrameBatch
@@ -37,6 +36,7 @@ MODEL_FOLDERS = {"voice": "voice_encoder", "face": "face_cnn", "geometry": "geom
 """Which model of the models' folder serves which stream."""
 
 TIMELINE_HOP_S = 0.5
+ANYBODY = Speaker()
 
 STREAM_CLASSES: dict[str, type[VoiceStream | FaceStream | GeometryStream]] = {
     "voice": VoiceStream,
@@ -58,12 +58,13 @@ class Recognizer:
         fusion: Joins what the streams say.
         landmarks: Finds the landmarks that the geometry stream follows.
         origin: What `load` was told, for worker processes.
-        biases: Stream -> the speaker's bias (classes of the fusion,); see `calibrate`.
+        speaker: Whose clips are judged, see `calibrate`; by default anybody's.
         notes: What a reader of every result should know.
 
     Attributes:
         networks: Stream name -> its network.
         landmarks: The landmark predictor.
+        speaker: What is known of the person whose clips are judged.
     """
 
     def __init__(
@@ -72,12 +73,12 @@ class Recognizer:
         fusion: LogLinearFusion,
         landmarks: LandmarkPredictor,
         origin: tuple[str, ...],
-        biases: Mapping[str, np.ndarray] = MappingProxyType({}),
+        speaker: Speaker = ANYBODY,
         notes: Sequence[str] = (),
     ):
         self.networks = networks
         self._notes = list(notes)
-        self._biases = dict(biases)
+        self.speaker = speaker
         self._fusion = fusion
         self._origin = origin
         self.landmarks = landmarks
@@ -128,7 +129,9 @@ class Recognizer:
         """Get to know a speaker from a few clips; no label is needed.
 
         What each stream says of this person whatever happens is taken out of what it says
-        later. Eight clips of mixed emotions serve best; see notebook 12 for what they gain.
+        later. Eight clips of mixed emotions serve well; see notebook 12 for what they gain on
+        corpora that nothing was trained on. Clips of one emotion do harm; where the clips look
+        alike, a note on every result says so.
 
         Args:
             paths: Clips of one person, and of no other.
@@ -138,20 +141,33 @@ class Recognizer:
 
         Raises:
             MediaError: When a clip cannot be read.
-            ValueError: When there is neither a voice nor a face in any clip.
+            CalibrationError: When there is neither a voice nor a face in any clip.
 
         Example:
             >>> Recognizer.load().calibrate(["a.mp4", "b.mp4"])  # doctest: +SKIP
         """
-        plain = self._for_speaker({})
-        found = [plain.classify(path) for path in paths]
-        biases = personal_biases([clip.posteriors for clip in found], self._fusion.usual)
-        if not biases:
-            raise ValueError(
-                f"there is neither a voice nor a face in any of {len(found)} clips. Remedy: "
-                "calibrate on clips in which the person speaks or is seen from the front."
-            )
-        return self._for_speaker(biases)
+        plain = self._for_speaker(ANYBODY)
+        return self.calibrated_on([plain.classify(path) for path in paths])
+
+    def calibrated_on(self, results: Sequence[ClipResult]) -> Recognizer:
+        """Get to know a speaker from clips that were read before, by a recogniser of anybody's.
+
+        Args:
+            results: Of one person's clips; see `calibrate`.
+
+        Raises:
+            CalibrationError: When there is neither a voice nor a face in any clip, or the fusion
+                does not tell what is said of people at large.
+        """
+        if not self._fusion.usual:
+            reason = "it does not tell what is said of people at large"
+            raise CalibrationError("the fusion of this voice model", reason, _FIT_AGAIN)
+        speaker = get_to_know([clip.posteriors for clip in results], self._fusion.usual)
+        if not speaker.biases:
+            reason = f"there is neither a voice nor a face in any of {len(results)} clips"
+            remedy = "calibrate on clips in which the person speaks or is seen from the front"
+            raise CalibrationError("calibration", reason, remedy)
+        return self._for_speaker(speaker)
 
     def classify(
         self, path: str | Path, watch: Callable[[float], None] | None = None
@@ -186,7 +202,8 @@ class Recognizer:
         said = {"voice": voice.finish(), **seen}
         found = {s: self._personal_findings(s, f) for s, f in said.items() if f}
         origin = [SYNTHETIC_COMMENT] if reader.info.is_synthetic else []
-        notes = [*origin, *self._notes, *reader.notes, *voice.notes, *picture.notes]
+        told = (*self._notes, *self.speaker.notes)
+        notes = [*origin, *told, *reader.notes, *voice.notes, *picture.notes]
         duration_s = max(voice.end_s, picture.end_s)
         if not found:
             return ClipResult(
@@ -226,8 +243,8 @@ class Recognizer:
             return
         from joblib import Parallel, delayed
 
-        biases = self._biases
-        work = (delayed(_classify_in_worker)(self._origin, biases, str(path)) for path in paths)
+        speaker = self.speaker
+        work = (delayed(_classify_in_worker)(self._origin, speaker, str(path)) for path in paths)
         yield from Parallel(n_jobs=n_jobs, return_as="generator")(work)
 
     def classify_safely(
@@ -260,10 +277,10 @@ class Recognizer:
         }
         return self._joined(personal) if personal else {}
 
-    def _for_speaker(self, biases: Mapping[str, np.ndarray]) -> Recognizer:
-        """Return a recogniser with the same networks that knows these biases."""
+    def _for_speaker(self, speaker: Speaker) -> Recognizer:
+        """Return a recogniser with the same networks that knows this person."""
         parts = self.networks, self._fusion, self.landmarks, self._origin
-        return Recognizer(*parts, biases, self._notes)
+        return Recognizer(*parts, speaker, self._notes)
 
     def _personal_findings(self, stream: str, findings: Findings) -> Findings:
         """Apply `_personal` to all that a stream found."""
@@ -278,7 +295,7 @@ class Recognizer:
         """Fold to the classes of the fusion, calibrate, and take a known speaker's bias out."""
         folded = fold(posteriors, classes, self._fusion.classes)
         calibrated = self._fusion.calibrated({stream: folded})[stream]
-        bias = self._biases.get(stream)
+        bias = self.speaker.biases.get(stream)
         return calibrated if bias is None else without_bias(calibrated, bias)
 
     def _joined(self, posteriors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -381,7 +398,5 @@ def _worker_recognizer(*origin: str) -> Recognizer:
     return Recognizer.load(*origin)
 
 
-def _classify_in_worker(
-    origin: tuple[str, ...], biases: dict[str, np.ndarray], path: str
-) -> ClipResult:
-    return _worker_recognizer(*origin)._for_speaker(biases).classify_safely(path)
+def _classify_in_worker(origin: tuple[str, ...], speaker: Speaker, path: str) -> ClipResult:
+    return _worker_recognizer(*origin)._for_speaker(speaker).classify_safely(path)

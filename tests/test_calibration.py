@@ -66,6 +66,39 @@ def test_a_stream_that_no_clip_has_gets_no_bias():
     assert list(calibration.personal_biases(clips, usual)) == ["voice"]
 
 
+def test_spread_is_none_for_one_verdict_and_grows_with_how_clips_differ():
+    rng = np.random.default_rng(2)
+    one = softmax(3 * np.eye(7)[np.zeros(8, int)] + 0.3 * rng.normal(size=(8, 7)))
+    mixed = softmax(3 * np.eye(7)[np.arange(8) % 7] + 0.3 * rng.normal(size=(8, 7)))
+    assert 0 <= calibration.spread(one) < calibration.ALIKE_NATS < calibration.spread(mixed)
+    assert calibration.spread(np.stack([one[0]] * 3)) == pytest.approx(0, abs=1e-12)
+    assert calibration.spread(np.eye(7)[:2]) == pytest.approx(2 * np.log(2))
+
+
+def test_spread_of_few_clips_is_little_less_than_that_of_many():
+    rng = np.random.default_rng(3)
+    many = softmax(2 * rng.normal(size=(4000, 7)))
+    by_count = [
+        np.mean([calibration.spread(part) for part in many.reshape(-1, n, 7)]) for n in (2, 8, 40)
+    ]
+    assert by_count == sorted(by_count)
+    assert by_count[0] > 0.75 * by_count[2]
+
+
+def test_clips_that_look_alike_and_a_single_one_are_warned_of():
+    usual = {"voice": np.log(np.full(2, 0.5))}
+    alike, other = np.array([0.8, 0.2]), np.array([0.1, 0.9])
+
+    def known(*posteriors):
+        return calibration.get_to_know([{"voice": p, "fused": p} for p in posteriors], usual)
+
+    assert "3 clips that look alike" in known(alike, alike, alike).notes[0]
+    assert "one clip" in known(alike).notes[0]
+    assert known(alike, other, alike, other).notes == ()
+    nobody = calibration.get_to_know([{}], usual)
+    assert (nobody.biases, nobody.notes) == ({}, ())
+
+
 def test_the_study_finds_a_gain_where_speakers_differ_and_none_where_they_do_not():
     tables = {"biased": made_up_speakers(1.0), "alike": made_up_speakers(0.0)}
     found = speaker_calibration.study_shipped(tables, counts=(0, 8), draws=5, resamples=200)
@@ -85,11 +118,22 @@ def test_calibrating_changes_every_stream_and_leaves_the_recogniser():
         assert personal.posteriors[stream].sum() == pytest.approx(1, abs=1e-5)
 
 
+def test_a_second_calibration_forgets_the_first():
+    recognizer = Recognizer.load(MODELS)
+    alike, mixed = recognizer.calibrate(EXAMPLES[:1] * 4), recognizer.calibrate(EXAMPLES)
+    again = alike.calibrate(EXAMPLES)
+    assert "look alike" in alike.speaker.notes[0]
+    assert again.speaker.notes == mixed.speaker.notes == recognizer.speaker.notes == ()
+    for stream, bias in mixed.speaker.biases.items():
+        np.testing.assert_allclose(again.speaker.biases[stream], bias)
+
+
 def test_jobs_know_the_speaker_too():
     calibrated = Recognizer.load(MODELS).calibrate(EXAMPLES[:1])
     alone = calibrated.classify(EXAMPLES[2]).posteriors["fused"]
     (beside,) = calibrated.classify_many([EXAMPLES[2]], n_jobs=2)
     np.testing.assert_allclose(beside.posteriors["fused"], alone, atol=1e-6)
+    assert calibrated.speaker.notes[0] in beside.notes
 
 
 def test_clips_with_neither_voice_nor_face_are_refused(tmp_path):

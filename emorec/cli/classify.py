@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from emorec.cli import common
-from emorec.errors import EmorecError, MediaError, OutputError
+from emorec.errors import CalibrationError, EmorecError, MediaError, OutputError, printable
 
 if TYPE_CHECKING:
     from emorec.recognizer import Recognizer
@@ -19,13 +19,15 @@ EXAMPLES = """examples:
   emorec classify clip.mp4
   emorec classify recordings/ 'more/**/*.wav' --csv results.csv
   emorec classify recordings/ --voice-model Models/alternatives/voice_long
+  emorec classify interview.mp4 --calibrate other-clips-of-the-same-person/
   emorec classify recordings/ --jobs 4 --json results.json --timeline timelines/ --plots plots/
   emorec classify -- -a-name-that-begins-with-a-dash.mp4
 
 exit status:
   0  every clip got a verdict
   1  some clips got none; the table says why
-  2  wrong usage, a model that cannot be loaded, or an output that cannot be written
+  2  wrong usage, a model that cannot be loaded, an output that cannot be written, or a person of
+     whom no clip can be read
 """
 
 
@@ -45,6 +47,7 @@ def add_to(commands) -> None:
     add("--timeline", type=Path, metavar="FOLDER", help="write one CSV over time per clip")
     add("--plots", type=Path, metavar="FOLDER", help="write one picture per clip")
     add("--jobs", type=_jobs, default=1, metavar="N", help="clips at once; -1: one a core (1)")
+    add("--calibrate", metavar="FOLDER", help="clips of the one person who is to be judged")
     common.add_models(classify)
     classify.set_defaults(run=run)
 
@@ -62,8 +65,13 @@ def run(options: argparse.Namespace) -> int:
         # Loading costs most of the start, and a run without a single clip needs no model.
         is_work = any(isinstance(clip, Path) for clip in clips)
         recognizer = common.load_recognizer(options) if is_work else None
+        if recognizer and options.calibrate:
+            recognizer = _calibrated(recognizer, options.calibrate, options.jobs)
     except EmorecError as error:
         return common.refuse(error)
+    except KeyboardInterrupt:
+        common.say("interrupted before the first clip")
+        return common.EXIT_INTERRUPTED
     results = _results(recognizer, clips, options.jobs)
     done: list[ClipResult] = []
     try:
@@ -101,6 +109,34 @@ def _results(recognizer: Recognizer | None, clips: list, n_jobs: int) -> Iterato
             yield ClipResult.failed(clip.path, clip.reason, clip.remedy)
         else:
             yield next(classified)
+
+
+def _calibrated(recognizer: Recognizer, folder: str, n_jobs: int) -> Recognizer:
+    """Get to know the person whose clips lie in a folder; say which of them cannot be read.
+
+    Raises:
+        MediaError: When there is no clip in the folder.
+        CalibrationError: When no clip can be read, or none has a voice or a face.
+    """
+    from emorec.media.find import find_clips
+
+    clips = find_clips([folder])
+    if len(clips) == 1 and isinstance(clips[0], MediaError):
+        raise clips[0]
+    results = _results(recognizer, clips, n_jobs)
+    with common.progress_bar() as progress:
+        found = list(progress.track(results, total=len(clips), description="Calibrating"))
+    readable = [result for result in found if result.status != "failed"]
+    for result in found:
+        if result.status == "failed":
+            path = printable(result.path)
+            common.say(f"not calibrated on {path}: {result.reason}. Remedy: {result.remedy}.")
+    if not readable:
+        raise CalibrationError(folder, "none of its clips can be read", "name another folder")
+    personal = recognizer.calibrated_on(readable)
+    for note in personal.speaker.notes:
+        common.say(note)
+    return personal
 
 
 def _refuse_to_overwrite(clips: list, outputs: tuple[Path | None, ...]) -> None:
