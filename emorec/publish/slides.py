@@ -234,7 +234,7 @@ def strangers(story: Story) -> Figure:
         "Settings were chosen with these corpora in view.",
         "What follows is within a corpus, and higher.",
     )
-    _write(figure, points, left=0.6, width=38)
+    _write(figure, points, left=0.6, width=33)
     return figure
 
 
