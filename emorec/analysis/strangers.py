@@ -1,4 +1,4 @@
-"""What a stranger's clip gets: the committed verdicts on corpora that were left out of everything."""
+"""What a stranger's clip gets: the committed verdicts on corpora that were left out."""
 
 import json
 from collections.abc import Mapping
@@ -57,7 +57,7 @@ def by_emotion(predictions: pd.DataFrame) -> pd.DataFrame:
     """Return each emotion's recall (columns) on each corpus (rows), NaN where it has none."""
     right = predictions[list(COMMON7)].idxmax(axis=1) == predictions["truth"]
     shares = right.groupby([predictions["fold"], predictions["truth"]]).mean().unstack()
-    labels = {number: label for number, label in enumerate(CORPORA.values(), 1)}
+    labels = dict(enumerate(CORPORA.values(), 1))
     return shares.reindex(columns=COMMON7).rename(index=labels)
 
 

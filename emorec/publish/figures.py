@@ -66,7 +66,7 @@ def draw_overview(found: Sequence) -> Figure:
     axes.plot([], [], "s", ms=5, color=plots.COLOURS[1], label="other systems, their own protocols")
     axes.set_yticks(range(len(found)), labels)
     axes.set(xlim=(0, 100), ylim=(len(found) - 0.5, -0.5), xlabel="accuracy (%)")
-    axes.set_title("Accuracy on held-out clips (their number in brackets)")
+    axes.set_title("Within a corpus: accuracy on held-out clips (their number in brackets)")
     axes.grid(axis="x", alpha=0.3)
     axes.legend(loc="lower left", fontsize="small")
     return figure

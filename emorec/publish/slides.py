@@ -136,7 +136,7 @@ def data(story: Story) -> Figure:
     axes = figure.add_axes((0.05, 0.36, 0.9, 0.48))
     _table(axes, head, rows, (0.18, 0.25, 0.25, 0.1, 0.22))
     points = (
-        "All emotion is acted, or posed, and labelled by others. 120 voices, most of them American.",
+        "All emotion is acted, or posed, and labelled by others. 120 voices, mostly American.",
         "No person stands on both sides of a split; code checks that. FER-2013 names no persons.",
     )
     _write(figure, points, top=0.28)
@@ -234,7 +234,7 @@ def strangers(story: Story) -> Figure:
         "Settings were chosen with these corpora in view.",
         "What follows is within a corpus, and higher.",
     )
-    _write(figure, points, left=0.6, width=38)
+    _write(figure, points, left=0.6, width=33)
     return figure
 
 
