@@ -56,9 +56,7 @@ def models_without(corpus: str, heard: Heard, folder: Path) -> Path:
     for name in ("face_cnn", "geometry"):
         shutil.copytree(MODELS / name, folder / name, dirs_exist_ok=True)
     others = heard.of((heard.table["corpus"] != corpus).to_numpy())
-    network = with_head(
-        build_encoder(encoder_weights()), fit_head(others), fit_familiarity(others)
-    )
+    network = with_head(build_encoder(encoder_weights()), fit_head(others), fit_familiarity(others))
     ship(folder / "voice_encoder", network, far_limit())
     fusion = fit_shipped(load_groups(load_ravdess()), corpus)
     (folder / "fusion").mkdir(exist_ok=True)

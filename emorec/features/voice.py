@@ -70,7 +70,7 @@ REFERENCE_LOG_MEL = LogMelSetting(48_000, 1024, 512, 128, 50, 24_000)
 """The two-stream reference project's setting: three seconds give 128 x 282."""
 
 VOICE = LogMelSetting(16_000, 1024, 256, 96, 50, 8_000)
-"""Our voice network's setting: three seconds give 96 x 188. Every microphone, telephone
+"""The 2D CNN's setting: three seconds give 96 x 188. Every microphone, telephone
 codec and web video reaches 8 kHz, so that a new recording looks like the training's."""
 
 

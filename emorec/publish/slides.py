@@ -21,7 +21,6 @@ from matplotlib.image import imread
 from emorec.analysis import bias
 from emorec.analysis.strangers import mean_interval
 from emorec.evaluation import plots
-from emorec.evaluation.deployed import deployed_line
 from emorec.evaluation.evidence import load_evidence
 from emorec.evaluation.literature import reported_for
 from emorec.files import write_atomically
@@ -227,8 +226,7 @@ def strangers(story: Story) -> Figure:
     _show(figure, story.root / "Plots" / "strangers.png", (0.02, 0.16, 0.56, 0.68))
     gate = whole.metrics["gate"]
     points = (
-        "Six corpora, each left out of everything that was fitted, read from their files.",
-        "Mean of the six; guessing among seven emotions finds 14 %. All acted.",
+        "Six corpora of acted emotion, each left out of all fitting; their mean. Guessing: 14 %.",
         f"It says {100 * gate['mean_confidence']:.0f} % on average; by corpus confidence is off by "
         f"{100 * gate['mean_expected_calibration_error']:.0f} points.",
         "Settings were chosen with these corpora in view.",
@@ -346,9 +344,6 @@ def limits(story: Story) -> Figure:
     """What not to believe."""
     figure = _page("Limits")
     points = ["Emotions are acted, by few people, who say two English sentences in a studio."]
-    strangers = deployed_line(story.root / "Models")
-    if strangers:
-        points.append(strangers)
     points += [
         "Accuracy differs between people by tens of points.",
         "A probability tells how such acting was labelled. It does not tell what a person feels.",

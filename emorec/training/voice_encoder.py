@@ -17,10 +17,10 @@ import numpy as np
 from keras import layers, ops
 
 from emorec.emotions import COMMON7
+from emorec.engines import DISTANCE, write_model_spec
 from emorec.evaluation import evidence
 from emorec.evaluation.deployed import CORPORA_NAMES
 from emorec.evaluation.model_card import CardText, write_card
-from emorec.engines import DISTANCE, write_model_spec
 from emorec.features.whisper_mel import WHISPER
 from emorec.files import write_atomically
 from emorec.networks.whisper_encoder import HalfDense, build_encoder, encoder_weights
@@ -76,9 +76,7 @@ def fit_head(heard: Heard, classes: tuple[str, ...] = COMMON7) -> LinearHead:
     return fit_logistic(every.statistics, every.table, classes)
 
 
-def with_head(
-    encoder: keras.Model, head: LinearHead, familiarity: Familiarity
-) -> keras.Model:
+def with_head(encoder: keras.Model, head: LinearHead, familiarity: Familiarity) -> keras.Model:
     """Return encoder and head as one network.
 
     Args:
