@@ -1,7 +1,7 @@
 """What a verdict's confidence is worth, in words.
 
 The limits are set by corpora that were left out of all training. Of verdicts that were said with
-80 % or more about four in five were right, from 50 % on three in five, below two in five; what
+80 % or more three in four were right, from 50 % on three in five, below two in five; what
 exactly each word was worth stands in `Models/fusion/confidence.json`, which
 `emorec.evaluation.left_out` computes, and the page's About tab tells it.
 """
