@@ -1,14 +1,14 @@
 """What a verdict's confidence is worth, in words.
 
 The limits are set by corpora that were left out of all training. Of verdicts that were said with
-80 % or more about four in five were right, from 50 % on three in five, below two in five; what
+85 % or more four in five were right, from 50 % on three in five, below two in five; what
 exactly each word was worth stands in `Models/fusion/confidence.json`, which
 `emorec.evaluation.left_out` computes, and the page's About tab tells it.
 """
 
 __all__ = ["PROBABLY", "VERY_LIKELY", "WORDS", "word_for"]
 
-VERY_LIKELY = 0.8
+VERY_LIKELY = 0.85
 """Smallest confidence that is called "very likely"."""
 
 PROBABLY = 0.5

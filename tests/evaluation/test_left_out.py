@@ -27,8 +27,8 @@ def verdicts(rows) -> pd.DataFrame:
 
 
 def test_words_hold_from_their_limit_on_as_percent_is_shown():
-    assert [word_for(v) for v in (1.0, VERY_LIKELY, 0.796)] == ["very likely"] * 3
-    assert [word_for(v) for v in (0.79, PROBABLY)] == ["probably"] * 2
+    assert [word_for(v) for v in (1.0, VERY_LIKELY, 0.846)] == ["very likely"] * 3
+    assert [word_for(v) for v in (0.84, PROBABLY)] == ["probably"] * 2
     assert [word_for(v) for v in (0.49, 1 / 7, 0.0)] == ["unsure"] * 3
 
 
