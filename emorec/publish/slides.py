@@ -228,7 +228,7 @@ def strangers(story: Story) -> Figure:
     gate = whole.metrics["gate"]
     points = (
         "Six corpora, each left out of everything that was fitted, read from their files.",
-        "Mean of the six; guessing among seven emotions finds 14 %. All acted.",
+        "Mean of the six; guessing finds 14 %.",
         f"It says {100 * gate['mean_confidence']:.0f} % on average; by corpus confidence is off by "
         f"{100 * gate['mean_expected_calibration_error']:.0f} points.",
         "Settings were chosen with these corpora in view.",
