@@ -226,7 +226,8 @@ def strangers(story: Story) -> Figure:
     _show(figure, story.root / "Plots" / "strangers.png", (0.02, 0.16, 0.56, 0.68))
     gate = whole.metrics["gate"]
     points = (
-        "Six corpora of acted emotion, each left out of all fitting; their mean. Guessing: 14 %.",
+        "Six corpora, each left out of everything that was fitted, read from their files.",
+        "Mean of the six; guessing finds 14 %.",
         f"It says {100 * gate['mean_confidence']:.0f} % on average; by corpus confidence is off by "
         f"{100 * gate['mean_expected_calibration_error']:.0f} points.",
         "Settings were chosen with these corpora in view.",
@@ -343,8 +344,8 @@ def errors(story: Story) -> Figure:
 def limits(story: Story) -> Figure:
     """What not to believe."""
     figure = _page("Limits")
-    points = ["Emotions are acted, by few people, who say two English sentences in a studio."]
-    points += [
+    points = [
+        "Emotions are acted, most of them in studios. On felt emotion nothing was measured.",
         "Accuracy differs between people by tens of points.",
         "A probability tells how such acting was labelled. It does not tell what a person feels.",
         "Not fit for decisions about people. Weights trained on RAVDESS: non-commercial.",
