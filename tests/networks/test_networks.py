@@ -52,7 +52,12 @@ def test_shipped_network_and_onnx_answer_as_the_trained_one(build, shape, tmp_pa
 
 
 def test_shipped_networks_load_without_the_package():
-    models = [str(path) for path in sorted(MODELS.glob("**/model.keras"))]
+    # But for the voice encoder, whose blocks are layers of its own.
+    models = [
+        str(path)
+        for path in sorted(MODELS.glob("**/model.keras"))
+        if path.parent.name != "voice_encoder"
+    ]
     code = (
         "import sys, keras\n"
         "for path in sys.argv[1:]: keras.saving.load_model(path, compile=False, safe_mode=True)\n"
