@@ -5,6 +5,7 @@ per class, which hold a posterior. It is what `predictions.csv` beside each mode
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -54,30 +55,51 @@ def confusion(predictions: pd.DataFrame) -> pd.DataFrame:
 
 def expected_calibration_error(truth: np.ndarray, posterior: np.ndarray, bins: int = 15) -> float:
     """Mean gap between confidence and accuracy over equal-width bins (Guo et al. 2017)."""
-    confidence = posterior.max(1)
-    correct = posterior.argmax(1) == truth
+    return _gap(posterior.max(1), posterior.argmax(1) == truth, bins)
+
+
+def _gap(confidence: np.ndarray, is_right: np.ndarray, bins: int) -> float:
     bin_of = np.minimum((confidence * bins).astype(int), bins - 1)
-    gaps = np.bincount(bin_of, correct, bins) - np.bincount(bin_of, confidence, bins)
-    return float(np.abs(gaps).sum() / len(truth))
+    gaps = np.bincount(bin_of, is_right, bins) - np.bincount(bin_of, confidence, bins)
+    return float(np.abs(gaps).sum() / len(confidence))
 
 
-def _scores(truth: np.ndarray, posterior: np.ndarray) -> dict[str, float]:
-    classes = posterior.shape[1]
-    verdict = posterior.argmax(1)
-    counts = np.bincount(truth * classes + verdict, minlength=classes**2)
-    counts = counts.reshape(classes, classes)
-    hits, true_n, said_n = np.diag(counts), counts.sum(1), counts.sum(0)
-    present = true_n > 0
-    recall = hits[present] / true_n[present]
-    f1 = 2 * hits[present] / np.maximum(true_n[present] + said_n[present], 1)
-    rank_of_truth = (posterior > posterior[np.arange(len(truth)), truth, None]).sum(1)
-    return {
-        "accuracy": float((verdict == truth).mean()),
-        "unweighted_average_recall": float(recall.mean()),
-        "top3_accuracy": float((rank_of_truth < 3).mean()),
-        "macro_f1": float(f1.mean()),
-        "expected_calibration_error": expected_calibration_error(truth, posterior),
-    }
+_BINS = 15
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """What the scores need to know of each clip; computed once for all bootstrap samples."""
+
+    classes: int
+    cell: np.ndarray  # truth * classes + verdict
+    is_right: np.ndarray
+    is_among_three: np.ndarray
+    confidence: np.ndarray
+
+    @classmethod
+    def of(cls, truth: np.ndarray, posterior: np.ndarray) -> "_Judged":
+        classes, verdict = posterior.shape[1], posterior.argmax(1)
+        rank_of_truth = (posterior > posterior[np.arange(len(truth)), truth, None]).sum(1)
+        cell = truth * classes + verdict
+        return cls(classes, cell, verdict == truth, rank_of_truth < 3, posterior.max(1))
+
+    def scores(self, rows: np.ndarray | slice = slice(None)) -> dict[str, float]:
+        """Score the clips that `rows` picks."""
+        counts = np.bincount(self.cell[rows], minlength=self.classes**2)
+        counts = counts.reshape(self.classes, self.classes)
+        hits, true_n, said_n = np.diag(counts), counts.sum(1), counts.sum(0)
+        present = true_n > 0
+        recall = hits[present] / true_n[present]
+        f1 = 2 * hits[present] / np.maximum(true_n[present] + said_n[present], 1)
+        is_right = self.is_right[rows]
+        return {
+            "accuracy": float(is_right.mean()),
+            "unweighted_average_recall": float(recall.mean()),
+            "top3_accuracy": float(self.is_among_three[rows].mean()),
+            "macro_f1": float(f1.mean()),
+            "expected_calibration_error": _gap(self.confidence[rows], is_right, _BINS),
+        }
 
 
 def scores(predictions: pd.DataFrame) -> dict[str, float]:
@@ -89,7 +111,7 @@ def scores(predictions: pd.DataFrame) -> dict[str, float]:
         >>> scores(table)["accuracy"]
         1.0
     """
-    return _scores(*_codes(predictions))
+    return _Judged.of(*_codes(predictions)).scores()
 
 
 def resampled_units(units: int, resamples: int = 1000, seed: int = 0) -> np.ndarray:
@@ -122,15 +144,15 @@ def intervals(
         unit: Column whose values are drawn with replacement; `clip_id` where a corpus
             names no speakers.
     """
-    truth, posterior = _codes(predictions)
+    judged = _Judged.of(*_codes(predictions))
     rows_of = list(predictions.reset_index(drop=True).groupby(unit).indices.values())
-    one_each = len(rows_of) == len(truth)
+    one_each = len(rows_of) == len(predictions)
     row_of = np.concatenate(rows_of)
     samples = []
     for drawn in resampled_units(len(rows_of), resamples, seed):
         # Thousands of units of one row each are picked at once, for speed.
         rows = row_of[drawn] if one_each else np.concatenate([rows_of[i] for i in drawn])
-        samples.append(_scores(truth[rows], posterior[rows]))
+        samples.append(judged.scores(rows))
     bounds = pd.DataFrame(samples).quantile([0.025, 0.975])
     return {name: [float(v) for v in bounds[name]] for name in bounds}
 
