@@ -16,9 +16,6 @@ CHOSEN := voice
 EXPERIMENTS := $(sort $(patsubst emorec/experiments/%.py,%,$(filter-out %/__init__.py,$(wildcard emorec/experiments/*.py))))
 
 .DEFAULT_GOAL := help
-# For two processes on two cores: threads of both would wait for each other.
-ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1
-
 .PHONY: help demo app app-ready test lint notebooks bench results slides train experiments examples demo-video lock wheel clean
 
 help: ## List the targets
@@ -45,7 +42,7 @@ demo: $(READY) ## Read the clips in DEMO/Examples; results go to DEMO/Results
 	$(BIN)/python -m emorec.publish.demo_notebook
 
 test: lint $(READY) ## Lint, unit tests, and every notebook in quick mode
-	$(ONE_THREAD) $(BIN)/python -m pytest -n 2 --dist loadfile --durations=10
+	$(BIN)/python -m pytest -n 2 --dist loadfile --durations=10
 	$(MAKE) notebooks
 
 lint: $(READY) ## Check style, formatting, imports between wings, and types
@@ -55,7 +52,7 @@ lint: $(READY) ## Check style, formatting, imports between wings, and types
 	$(BIN)/mypy
 
 notebooks: $(READY) ## Run every notebook in quick mode
-	EMOREC_QUICK=1 $(ONE_THREAD) $(BIN)/python -m pytest -n 2 --nbmake --nbmake-timeout=300 --durations=0 --ignore=DEMO/Results notebooks DEMO
+	EMOREC_QUICK=1 $(BIN)/python -m pytest -n 2 --nbmake --nbmake-timeout=300 --durations=0 --ignore=DEMO/Results notebooks DEMO
 
 bench: $(READY) ## Measure speed and memory into Other/benchmark.json
 	$(BIN)/python -m emorec.benchmarks.clip
