@@ -18,7 +18,7 @@ import pandas as pd
 from emorec import calibration
 from emorec.emotions import COMMON7
 from emorec.evaluation import scores as evaluation
-from emorec.evaluation.left_out import left_out_voice
+from emorec.evaluation.left_out import CORPORA_NAMES, left_out_voice
 from emorec.files import write_table
 from emorec.paths import MODELS
 
@@ -28,7 +28,7 @@ CLIP_COUNTS = (0, 1, 2, 4, 8, 16)
 MIXED, ONE_EMOTION, IT_AGAIN = "any", "one emotion", "one emotion, judged on it"
 """What is drawn: clips of any emotion, or of one; and whether it alone is judged."""
 DRAWS = 40
-CORPORA = ("RAVDESS", "CREMA-D", "SAVEE", "JavaSED", "nEMO", "EMOVO")
+CORPORA = tuple(CORPORA_NAMES.values())
 """By the fold of the left-out predictions, from 1 on."""
 
 Draw = Callable[[np.ndarray, int, np.random.Generator], tuple[np.ndarray, np.ndarray] | None]

@@ -13,17 +13,12 @@ from emorec.emotions import COMMON7
 from emorec.evaluation import plots
 from emorec.evaluation import scores as evaluation
 from emorec.evaluation.evidence import read_predictions
+from emorec.evaluation.left_out import CORPORA_NAMES
 from emorec.paths import COMPARISONS, MODELS
 
 FOLDER = COMPARISONS / "strangers"
-CORPORA = {
-    "ravdess": "RAVDESS, English",
-    "crema_d": "CREMA-D, English",
-    "savee": "SAVEE, English",
-    "javased": "JavaSED, Javanese",
-    "nemo": "nEMO, Polish",
-    "emovo": "EMOVO, Italian",
-}
+_LANGUAGES = {"javased": "Javanese", "nemo": "Polish", "emovo": "Italian"}
+CORPORA = {key: f"{name}, {_LANGUAGES.get(key, 'English')}" for key, name in CORPORA_NAMES.items()}
 """Key -> name and language, in the order of the folds, which count from 1."""
 
 _DOTS = {

@@ -3,14 +3,7 @@
 import json
 from pathlib import Path
 
-CORPORA_NAMES = {
-    "ravdess": "RAVDESS",
-    "crema_d": "CREMA-D",
-    "savee": "SAVEE",
-    "javased": "JavaSED",
-    "nemo": "nEMO",
-    "emovo": "EMOVO",
-}
+from emorec.evaluation.left_out import CORPORA_NAMES, END_TO_END
 
 
 def read_strangers(models: Path) -> dict:
@@ -23,7 +16,7 @@ def read_strangers(models: Path) -> dict:
         `metrics.json`, with `left_out` (stream -> corpus -> what was measured) and `gate` (means
         of the fused verdict over the corpora).
     """
-    file = models / "comparisons" / "strangers" / "end_to_end" / "metrics.json"
+    file = models / END_TO_END / "metrics.json"
     return json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
 
 

@@ -14,6 +14,16 @@ from emorec.evaluation import evidence
 from emorec.files import write_json
 from emorec.fusion import LogLinearFusion
 
+CORPORA_NAMES = {
+    "ravdess": "RAVDESS",
+    "crema_d": "CREMA-D",
+    "savee": "SAVEE",
+    "javased": "JavaSED",
+    "nemo": "nEMO",
+    "emovo": "EMOVO",
+}
+"""Key -> name of the corpora that are left out in turn; the first is fold 1 of every table."""
+
 END_TO_END = "comparisons/strangers/end_to_end"
 VOICE = "comparisons/strangers/held_logistic"
 WORTH_FILE = "fusion/confidence.json"

@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from emorec.emotions import COMMON7
 from emorec.evaluation import evidence
-from emorec.evaluation.deployed import CORPORA_NAMES
+from emorec.evaluation.left_out import CORPORA_NAMES
 from emorec.evaluation.scores import prediction_table
 from emorec.files import write_atomically, write_table
 from emorec.networks.whisper_encoder import build_encoder, encoder_weights

@@ -59,10 +59,9 @@ def logistic(train: Heard, test: Heard, classes: tuple[str, ...]) -> np.ndarray:
 
 def held(train: Heard, test: Heard, classes: tuple[str, ...]) -> np.ndarray:
     """Masked logistic regression, strongly held, on clips and altered copies: what ships."""
-    from emorec.training.masked_heads import fit_logistic
+    from emorec.training.voice_encoder import fit_head
 
-    heard = train.with_copies()
-    return fit_logistic(heard.statistics, heard.table, classes).predict(test.statistics)
+    return fit_head(train, classes).predict(test.statistics)
 
 
 def of_block(index: int) -> Predict:

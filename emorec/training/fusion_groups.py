@@ -15,19 +15,18 @@ import pandas as pd
 
 from emorec.emotions import COMMON7, RAVDESS8, fold
 from emorec.evaluation import scores as evaluation
+from emorec.evaluation.left_out import CORPORA_NAMES
+from emorec.evaluation.left_out import VOICE as LEFT_OUT_VOICE
 from emorec.fusion import Calibration, LogLinearFusion
 from emorec.paths import MODELS
 from emorec.training.fusion_rules import Group, fit_for_strangers
 
 FOLDER = "comparisons/fusion/no_harm"
-LEFT_OUT_VOICE = "comparisons/strangers/held_logistic"
 AUDIOVISUAL = "fusion/audiovisual.csv"
 """JavaSED by networks that never met it, uncalibrated; the voice is the 2D CNN, for the shipped one
 was trained there."""
 PICTURES, VIDEOS = "actor_05_pictures", "actor_05_videos"
 STILLS = ("cfee", "sfew", "ck_plus")
-SPEECH = {1: "ravdess", 2: "crema_d", 3: "savee", 4: "javased", 5: "nemo", 6: "emovo"}
-"""Fold of the voice's left-out predictions -> corpus."""
 
 _ACTOR_05 = "ravdess-05"
 
@@ -95,7 +94,8 @@ def load_groups(
 def left_out_voice(models: Path = MODELS) -> dict[str, pd.DataFrame]:
     """Return what the voice that ships says of each corpus, trained on the others."""
     table = pd.read_csv(models / LEFT_OUT_VOICE / "predictions.csv", dtype={"clip_id": str})
-    return {SPEECH[int(number)]: part for number, part in table.groupby("fold")}
+    corpora = list(CORPORA_NAMES)
+    return {corpora[int(number) - 1]: part for number, part in table.groupby("fold")}
 
 
 def _ravdess_clips(ravdess: pd.DataFrame, models: Path) -> pd.DataFrame:

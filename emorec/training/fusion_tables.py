@@ -133,17 +133,17 @@ def read_videos(
     landmarks = LandmarkPredictor()
     rows = []
     for clip in clips.itertuples():
-        seen = {}
-        for head, network in heads.items():
-            with ThreadPoolExecutor(1) as beside:
-                networks = {"face": network, "geometry": geometry}
-                picture = PictureStream(networks, landmarks, beside)
-                for piece in ClipReader(clip.path, sample_rate_hz=16_000, frames_per_batch=8):
-                    if isinstance(piece, FrameBatch):
+        with ThreadPoolExecutor(1) as beside:
+            pictures = {
+                head: PictureStream({"face": network, "geometry": geometry}, landmarks, beside)
+                for head, network in heads.items()
+            }
+            for piece in ClipReader(clip.path, sample_rate_hz=16_000, frames_per_batch=8):
+                if isinstance(piece, FrameBatch):
+                    for picture in pictures.values():
                         picture.add(piece)
-                found = picture.finish()[0]["face"]
-            if found is not None:
-                seen[head] = found.pooled
+            found = {head: picture.finish()[0]["face"] for head, picture in pictures.items()}
+        seen = {head: faces.pooled for head, faces in found.items() if faces is not None}
         if seen:
             rows.append(_row(corpus, clip, seen))
     return pd.DataFrame(rows)

@@ -19,7 +19,7 @@ from keras import layers, ops
 from emorec.emotions import COMMON7
 from emorec.engines import DISTANCE, write_model_spec
 from emorec.evaluation import evidence
-from emorec.evaluation.deployed import CORPORA_NAMES
+from emorec.evaluation.left_out import CORPORA_NAMES
 from emorec.evaluation.model_card import CardText, write_card
 from emorec.features.whisper_mel import WHISPER
 from emorec.files import write_atomically

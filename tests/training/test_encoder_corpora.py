@@ -8,6 +8,7 @@ from helpers import made_voice, write_clip
 from onnx import TensorProto, helper, numpy_helper
 
 from emorec.errors import CorpusMissingError
+from emorec.evaluation.left_out import CORPORA_NAMES
 from emorec.features.whisper_mel import WHISPER
 from emorec.networks import whisper_encoder
 from emorec.training import encoder_features, heard
@@ -107,6 +108,10 @@ def test_a_copy_differs_from_its_clip_and_is_the_same_each_time():
     np.testing.assert_array_equal(first, again)
     for other in (encoder_features.as_copy(2)(sound), encoder_features.plainly(sound)):
         assert other.shape != first.shape or not np.allclose(other, first, atol=0.01)
+
+
+def test_the_corpora_are_those_of_the_tables_in_the_same_order():
+    assert list(heard.LOADERS) == list(CORPORA_NAMES)
 
 
 def test_a_corpus_that_is_absent_is_named_and_left_out(untrained, clips, monkeypatch, capsys):
