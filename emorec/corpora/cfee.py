@@ -45,7 +45,7 @@ def load_pictures(table: pd.DataFrame) -> np.ndarray:
     Raises:
         ValueError: If one cannot be read or has another size.
     """
-    return read_pictures(table["path"], SIZE_PX)
+    return read_pictures(table["path"], (SIZE_PX, SIZE_PX))
 
 
 CORPUS = Corpus(

@@ -86,7 +86,7 @@ def load_pictures(table: pd.DataFrame) -> np.ndarray:
     Raises:
         ValueError: If one cannot be read or has another size.
     """
-    return read_pictures(table["path"], SIZE_PX)
+    return read_pictures(table["path"], (SIZE_PX, SIZE_PX))
 
 
 def load_six() -> tuple[pd.DataFrame, np.ndarray]:

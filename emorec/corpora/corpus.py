@@ -179,8 +179,8 @@ def read_labels(name: str, folder: Path, columns: tuple[str, ...]) -> pd.DataFra
     return table
 
 
-def read_pictures(paths: Iterable[str], size_px: int) -> np.ndarray:
-    """Read pictures of one size, uint8 (n, size_px, size_px), grey.
+def read_pictures(paths: Iterable[str], shape_px: tuple[int, int]) -> np.ndarray:
+    """Read pictures of one height and width, uint8 (n, height, width), grey.
 
     Raises:
         ValueError: If one cannot be read or has another size.
@@ -191,8 +191,9 @@ def read_pictures(paths: Iterable[str], size_px: int) -> np.ndarray:
     paths = list(paths)
     pictures = [cv2.imread(path, cv2.IMREAD_GRAYSCALE) for path in paths]
     for path, picture in zip(paths, pictures, strict=True):
-        if picture is None or picture.shape != (size_px, size_px):
+        if picture is None or picture.shape != shape_px:
             raise ValueError(
-                f"{path}: no picture of {size_px}x{size_px}. Remedy: copy it from the corpus again."
+                f"{path}: no picture of {shape_px[1]}x{shape_px[0]}. "
+                "Remedy: copy it from the corpus again."
             )
     return np.stack(pictures)

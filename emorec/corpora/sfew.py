@@ -14,7 +14,7 @@ from emorec.paths import data_folder
 if TYPE_CHECKING:
     import pandas as pd
 
-SIZE_PX = 96
+WIDTH_PX, HEIGHT_PX = 96, 122
 
 
 def load_picture_table(folder: Path | None = None) -> pd.DataFrame:
@@ -39,12 +39,12 @@ def load_picture_table(folder: Path | None = None) -> pd.DataFrame:
 
 
 def load_pictures(table: pd.DataFrame) -> np.ndarray:
-    """Read the pictures of a table, uint8 (n, 96, 96), grey.
+    """Read the pictures of a table, uint8 (n, 122, 96), grey: from the forehead to the chin.
 
     Raises:
         ValueError: If one cannot be read or has another size.
     """
-    return read_pictures(table["path"], SIZE_PX)
+    return read_pictures(table["path"], (HEIGHT_PX, WIDTH_PX))
 
 
 CORPUS = Corpus(
@@ -57,7 +57,7 @@ CORPUS = Corpus(
     planned_count=958,
     layout="faces/*.jpg",
     example="faces/Train_Angry_Airheads_000519240_00000005.jpg",
-    holds="aligned faces from films (the training part of SFEW 2.0), cut to 96x96, grey",
+    holds="aligned faces from films (the training part of SFEW 2.0), 96x122, grey",
     companions=(
         Companion(file="SFEW/labels.csv", holds="of each face: `file`, `emotion`, `film`"),
     ),
@@ -68,7 +68,7 @@ CORPUS = Corpus(
     how=(
         "SFEW is given out for research by its authors, on a signed agreement:",
         "  https://users.cecs.anu.edu.au/~few_group/AFEW.html",
-        "Put the aligned faces of its training part, 96x96 and grey, into {folder}:",
+        "Put the aligned faces of its training part, 96 wide, 122 high and grey, into {folder}:",
         "{folder}/faces/Train_Angry_Airheads_000519240_00000005.jpg ..., and beside them",
         "labels.csv with the columns file, emotion, film.",
     ),

@@ -8,13 +8,14 @@ from emorec.corpora import cfee, sfew
 from emorec.errors import CorpusMissingError
 
 HEADS = {cfee: "file,label,emotion,person", sfew: "file,emotion,film"}
+SHAPES_PX = {cfee: (96, 96), sfew: (122, 96)}
 
 
 def write_corpus(folder, module, *rows):
     (folder / "faces").mkdir(exist_ok=True)
     (folder / "labels.csv").write_text("\n".join([HEADS[module], *rows]))
     for row in rows:
-        picture = np.full((96, 96), 90, np.uint8)
+        picture = np.full(SHAPES_PX[module], 90, np.uint8)
         cv2.imwrite(str(folder / "faces" / row.split(",")[0]), picture)
 
 
@@ -32,6 +33,7 @@ def test_sfew_stays_together_by_film(tmp_path):
     table = sfew.load_picture_table(tmp_path)
     assert table["speaker"].tolist() == ["sfew-Airheads"] * 2
     assert table["clip_id"].tolist() == ["a_1", "b_1"]
+    assert sfew.load_pictures(table).shape == (2, 122, 96)
 
 
 def test_a_picture_that_is_not_there_is_left_out(tmp_path):
@@ -60,5 +62,5 @@ def test_a_foreign_table_is_refused(tmp_path):
 def test_a_picture_of_another_size_is_told(tmp_path):
     write_corpus(tmp_path, sfew, "a_1.jpg,angry,Airheads")
     cv2.imwrite(str(tmp_path / "faces" / "a_1.jpg"), np.zeros((40, 96), np.uint8))
-    with pytest.raises(ValueError, match="96x96"):
+    with pytest.raises(ValueError, match="96x122"):
         sfew.load_pictures(sfew.load_picture_table(tmp_path))

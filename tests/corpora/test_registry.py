@@ -121,3 +121,10 @@ def test_of_cfee_at_hand_the_compound_ones_have_no_emotion(emorec_data):
     assert table["emotion"].notna().sum() == 604
     pictures = cfee.load_pictures(table[:3])
     assert (pictures.shape, pictures.dtype) == ((3, 96, 96), np.uint8)
+
+
+def test_every_picture_of_sfew_at_hand_is_read(emorec_data):
+    from emorec.corpora import sfew
+
+    pictures = sfew.load_pictures(sfew.load_picture_table(emorec_data / "SFEW"))
+    assert (pictures.shape, pictures.dtype) == ((857, 122, 96), np.uint8)
