@@ -197,7 +197,7 @@ class LiveEngine:
         if self._is_stale(self._frame_arrived_s, now_s):
             notes.append("no picture")
         elif self._seen[1] is None and not self._seen[0] and self._taken:
-            notes.append("no face")
+            notes += self._lack
         if self._is_stale(self._sound_arrived_s, now_s):
             notes.append("no sound")
         elif self._voice.lack:
@@ -273,6 +273,7 @@ class LiveEngine:
                 with self._picture_lock:
                     box = picture.take(time_s, frame)
                     self._seen = picture.posteriors(), box
+                    self._lack = picture.lack
             except Exception as error:  # one odd frame must not end the work on all others
                 self._passed_over += 1
                 self.tell("picture", f"a frame was passed over ({type(error).__name__}: {error})")
