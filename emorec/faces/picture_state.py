@@ -1,6 +1,4 @@
-"""Whether a picture can show a face at all: too small, blank or noise; and whether the face can be
-read well, which takes as many pixels as the network reads.
-"""
+"""Whether a picture can show a face at all, and whether it is large enough to be read well."""
 
 from __future__ import annotations
 
@@ -9,7 +7,6 @@ import numpy as np
 
 __all__ = ["PictureState"]
 
-_SMALLEST_PICTURE_PX = 24  # the cascade's own window
 _LOOK_PX = 128  # of the middle of the picture
 _PAUSE_S = 0.5
 _LEAST_CONTRAST = 2.0  # grey levels
@@ -44,7 +41,7 @@ class PictureState:
             self._widest_px = max(self._widest_px, int(box[2]))
         elif not self._widest_px and time_s >= self._due_s:
             self._due_s = time_s + _PAUSE_S
-            state = _state(frame)
+            state = _state(frame, self._read_px)
             self._seen[state] = self._seen.get(state, 0) + 1
 
     @property
@@ -61,11 +58,11 @@ class PictureState:
         return [f"the face is small, {self._widest_px} pixels wide, and is read coarsely"]
 
 
-def _state(frame: np.ndarray) -> str:
+def _state(frame: np.ndarray, read_px: int) -> str:
     """What is wrong with a picture; empty where nothing is."""
     height, width = frame.shape
-    if min(height, width) < _SMALLEST_PICTURE_PX:
-        return f"is too small for one, {width}x{height} pixels"
+    if min(height, width) < read_px:
+        return f"may be too small for one, {width}x{height} pixels"
     (mean,), (contrast,) = (value.ravel() for value in cv2.meanStdDev(frame))
     if contrast < _LEAST_CONTRAST:
         return "is black" if mean < _BLACK else "is white" if mean > _WHITE else "is blank"

@@ -179,7 +179,9 @@ def _cut(frame: np.ndarray, box: np.ndarray, reach_px: int) -> np.ndarray:
     scale, side = _FACE_PX / box[2], _FACE_PX + 2 * reach_px
     if scale < 0.7:
         frame = cv2.blur(frame, (round(1 / scale),) * 2)
-    matrix = np.array([[scale, 0, reach_px - box[0] * scale], [0, scale, reach_px - box[1] * scale]])
+    matrix = np.array(
+        [[scale, 0, reach_px - box[0] * scale], [0, scale, reach_px - box[1] * scale]]
+    )
     cut = cv2.warpAffine(
         frame, matrix, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )

@@ -103,6 +103,7 @@ class LiveEngine:
         self._frame_arrived_s = self._sound_arrived_s = -np.inf
         # What the two workers last found, replaced as a whole.
         self._seen: tuple[dict[str, np.ndarray], tuple | None] = {}, None
+        self._lack = ["no face"]
         self._heard: dict[str, np.ndarray] = {}
         self._verdict: LiveVerdict | None = None
         self._taken = self._verdicts = 0
