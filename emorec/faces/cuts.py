@@ -33,7 +33,7 @@ _LONGEST_STEP_S = 0.25  # further apart two frames may differ without a cut
 _FACE_PX = 32
 _FACE_MOVES_PX = 3  # from frame to frame, of _FACE_PX
 _FACE_DETAIL_PX = 9
-_SAME_FACE = 0.85  # correlation of the face's details before and after
+_SAME_FACE = 0.9  # correlation of the face's details before and after
 _MOST_CUTS_NAMED = 1
 
 
