@@ -15,23 +15,25 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from emorec.faces.boxes import halved, overlap
+from emorec.faces.boxes import overlap, resized
 from emorec.paths import cascade_path
 
 __all__ = ["HiddenFaces"]
 
 _HALF_OUT, _TURNED_AWAY = "half out of the picture", "turned away"
 _SHORTEST_GAP_S, _MOST_GAPS = 0.2, 4  # what the notes mention
-_SEARCHED_PX = 90  # the picture is halved as long as its shorter side stays at least this long
-_SMALLEST_SHARE = 0.27  # of the shorter side
-_SCALE_FACTOR, _MIN_NEIGHBORS = 1.2, 5
+_SEARCHED_PX = 72  # the picture's shorter side is brought to this length
+_SMALLEST_FACE_PX = 24
+_SCALE_FACTOR, _MIN_NEIGHBORS = 1.2, 4
 _BORDER_SHARE = 0.4  # of the shorter side
 _LEAST_OUTSIDE = 0.1  # of a face's width or height, beyond the picture
 _SAME_FACE_OVERLAP = 0.3
 _LEAST_SIGHTINGS = 3
-# Seconds into a gap, and the pause between two looks up to then.
+# Seconds into a gap, and the pause between two looks up to then: after a face, and where none has
+# been seen yet, for a faceless clip must not cost too much.
 _PAUSES_S = ((2.0, 0.2), (np.inf, 1.0))
-_LONGEST_BETWEEN_S = 2.5
+_FACELESS_PAUSES_S = ((4.0, 0.8), (np.inf, 1.5))
+_LONGEST_BETWEEN_S = 3.5
 _NEAR_EDGE_S = 1.0  # so close to a stretch's end, the face was there up to it
 
 
@@ -54,6 +56,7 @@ class HiddenFaces:
         self._gap_s: float | None = None
         self._due_s = -np.inf
         self._looks = 0
+        self._pauses_s = _FACELESS_PAUSES_S
 
     def look(self, time_s: float, frame: np.ndarray, has_face: bool) -> None:
         """Take the next frame.
@@ -64,19 +67,20 @@ class HiddenFaces:
             has_face: Whether a face is followed in it; then there is nothing to look for.
         """
         if has_face:
-            self._gap_s = None
+            self._gap_s, self._pauses_s = None, _PAUSES_S
             return
         if self._gap_s is None:
             self._gap_s = self._due_s = time_s
         if time_s < self._due_s or min(frame.shape) < _SEARCHED_PX:
             return
         into_s = time_s - self._gap_s
-        self._due_s = time_s + next(pause_s for most_s, pause_s in _PAUSES_S if into_s < most_s)
+        self._due_s = time_s + next(pause for most_s, pause in self._pauses_s if into_s < most_s)
         kind, find = ((_HALF_OUT, _half_out), (_TURNED_AWAY, _turned_away))[self._looks % 2]
         self._looks += 1
-        reduced = halved(frame, _SEARCHED_PX)
-        for box in find(reduced) * (frame.shape[0] // reduced.shape[0]):
-            self._see(time_s, kind, box)
+        scale = _SEARCHED_PX / min(frame.shape)
+        height, width = (round(side * scale) for side in frame.shape)
+        for box in find(resized(frame, width, height)):
+            self._see(time_s, kind, box / scale)
 
     def notes(self, gaps: Sequence[Sequence[float]], *, is_ever_seen: bool) -> list[str]:
         """Say in plain words where there was no face, and where one that could not be read.
@@ -149,12 +153,11 @@ def _turned_away(picture: np.ndarray) -> np.ndarray:
 def _found(
     cascade: cv2.CascadeClassifier, picture: np.ndarray, shape: tuple[int, ...]
 ) -> np.ndarray:
-    least_px = round(_SMALLEST_SHARE * min(shape))
     found = cascade.detectMultiScale(
         picture,
         scaleFactor=_SCALE_FACTOR,
         minNeighbors=_MIN_NEIGHBORS,
-        minSize=(least_px, least_px),
+        minSize=(_SMALLEST_FACE_PX, _SMALLEST_FACE_PX),
         maxSize=(min(shape), min(shape)),
     )
     return np.asarray(found, np.int32).reshape(-1, 4)
