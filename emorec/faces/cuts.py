@@ -23,13 +23,18 @@ _FINE = 3  # pixels that are read for each of its pixels, across and down
 _LOWEST_CONTRAST = 4.0  # standard deviation of grey levels, below which a picture is blank
 _USUAL_CONTRAST = 20.0  # darker pictures are brought up to it before they are compared
 _MOST_GAIN = 4.0
-# Chosen on 239 takes, of whose changes none reached both without a cut, and on joined takes: at 99
-# % of the joints between two people and 98 % of those within one person's takes both are reached.
-# _LEAST_CHANGE = 3.0  # grey levels, mean of the small picture _LEAST_STEP = 2.5  # times the
-# changes just before and after _CHANGE_OF_REST = 0.5  # grey levels: codecs' noise _FRAMES_BEFORE =
-# 6 _LONGEST_STEP_S = 0.25  # further apart two frames may differ without a cut _FACE_PX = 32
-# _FACE_MOVES_PX = 3  # from frame to frame, of _FACE_PX _FACE_DETAIL_PX = 9 _SAME_FACE = 0.9  #
-# correlation of the face's details before and after _MOST_CUTS_NAMED = 1
+# Of 239 clips none has a cut found where there is none. Of joined and compressed takes, 49 of 50
+# cuts to another person are found, and 45 of 50 to another take of the same one.
+_LEAST_CHANGE = 3.0  # grey levels, mean of the small picture
+_LEAST_STEP = 2.5  # times the changes just before and after
+_CHANGE_OF_REST = 0.5  # grey levels: codecs' noise
+_FRAMES_BEFORE = 6
+_LONGEST_STEP_S = 0.25  # further apart two frames may differ without a cut
+_FACE_PX = 32
+_FACE_MOVES_PX = 3  # from frame to frame, of _FACE_PX
+_FACE_DETAIL_PX = 9
+_SAME_FACE = 0.9  # correlation of the face's details before and after
+_MOST_CUTS_NAMED = 1
 
 
 class Passage(Enum):
