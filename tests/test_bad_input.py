@@ -19,7 +19,10 @@ from made_models import make_models, write_network
 
 from emorec.avatar import EXPRESSIONS, Pose, draw_face, make_actor
 from emorec.cli import main
+from emorec.live.engine import LiveEngine
+from emorec.media.reader import read_frames
 from emorec.recognizer import MODEL_FOLDERS, Recognizer
+from emorec.report.video import annotate
 
 WIDTH, HEIGHT = 640, 360
 STREAMS = ("voice", "face", "geometry")
@@ -70,6 +73,13 @@ def make_clips(folder: Path) -> Path:
     write_clip(
         folder / "partly.mp4", np.concatenate([blank_frames(40)[..., None].repeat(3, 3), face])
     )
+    random = np.random.default_rng(0)
+    write_clip(folder / "random.mp4", random.integers(0, 256, (10, 180, 320), dtype=np.uint8))
+    write_clip(folder / "black.mp4", np.zeros((10, 180, 320), np.uint8))
+    write_clip(folder / "tiny.mp4", resized(face[:10], 40, 30))
+    close = face[:, 20:300, 190:450]
+    write_clip(folder / "small_face.mp4", resized(close, 46, 46))
+    write_clip(folder / "filling.mp4", resized(close[:, 40:260, 40:220], 360, 360))
     write_clip(folder / "two_faces.mp4", two_faces(40), voice)
     write_clip(folder / "short_sound.wav", None, made_voice(0.2), audio_codec="pcm_s16le")
     write_clip(folder / "one_frame.mp4", face[:1], None)
@@ -136,7 +146,10 @@ def test_what_cannot_be_read_fails_with_reason_and_remedy(outcome, name, reason)
 @pytest.mark.parametrize(
     ("name", "note"),
     [
-        ("neither.mp4", "no face"),
+        ("neither.mp4", "no face: the picture is blank"),
+        ("random.mp4", "no face: the picture is noise"),
+        ("black.mp4", "no face: the picture is black"),
+        ("tiny.mp4", "no face: the picture may be too small for one, 40x30 pixels"),
         ("short_sound.wav", "too short"),
         ("silence.wav", "silent"),
         ("noise.wav", "there is sound, and no speech in it"),
@@ -161,6 +174,8 @@ def test_without_voice_and_face_there_is_no_verdict(outcome, name, note):
         ("no_face.mp4", ("voice",), "no face"),
         ("partly.mp4", ("face", "geometry"), "no face from 0.0 to"),
         ("two_faces.mp4", STREAMS, "2 faces"),
+        ("small_face.mp4", ("face", "geometry"), "the face is small, 32 pixels wide"),
+        ("filling.mp4", ("face", "geometry"), ""),
         ("one_frame.mp4", ("face",), "the face does not move: no geometry"),
         ("silence.mp4", ("face", "geometry"), "silent"),
         ("noise.mp4", ("face", "geometry"), "there is sound, and no speech in it"),
@@ -194,6 +209,23 @@ def test_quiet_noise_beside_a_silent_face_leaves_the_verdict_as_it_is(outcome):
     alone, beside_noise = outcome[1]["picture_only.mp4"], outcome[1]["noise.mp4"]
     for key in (key for key in alone if key.startswith("p_")):
         assert float(beside_noise[key]) == pytest.approx(float(alone[key]), abs=1e-5)
+
+
+@pytest.mark.parametrize("name", ["random.mp4", "black.mp4", "tiny.mp4", "neither.mp4"])
+def test_where_there_is_no_verdict_no_video_is_made_and_live_says_why(
+    clips, models, outcome, tmp_path, name
+):
+    recognizer = Recognizer.load(models)
+    out = tmp_path / "out.mp4"
+    assert annotate(clips / name, out, recognizer).emotion is None
+    assert not out.exists()
+    lack = next(n for n in outcome[1][name]["notes"].split("; ") if n.startswith("no face"))
+    with LiveEngine(recognizer) as engine:
+        for batch in read_frames(clips / name):
+            for time_s, frame in zip(batch.times_s.tolist(), batch.frames, strict=True):
+                engine.push_frame(frame, time_s)
+                assert engine.drain()
+        assert lack in engine.notes
 
 
 def test_some_clips_without_a_verdict_make_exit_code_1(outcome):

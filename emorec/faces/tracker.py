@@ -15,17 +15,18 @@ import numpy as np
 
 from emorec.faces.boxes import crop_face, cut_out, overlap
 from emorec.faces.detector import FAST, FaceDetector, HaarSetting
+from emorec.faces.hidden import HiddenFaces
+from emorec.faces.stillness import LivingFirst
 
 __all__ = ["FaceTracker"]
 
-_CLEARLY_LARGER = 1.25  # than the followed face's size
 _RIVAL_PAUSE_S = 0.2
 _LASTING_SIGHTINGS = 3  # in a row, before another face counts
 _TEMPLATE_PX = 32
 _MATCH_MARGIN = 0.25  # of the box size: how far a face moves from frame to frame at most
 _LOWEST_MATCH = 0.6  # correlation with the last picture of the face
 _SAME_FACE_OVERLAP = 0.3
-_SHORTEST_GAP_S, _MOST_GAPS = 0.2, 4  # what the notes mention
+_MOST_RIVALS_WATCHED = 4
 # Up to so many searches in vain, the pause between two; a faceless clip must not cost too much.
 _SURVEY_PAUSES_S = ((3, 0.0), (20, 0.1), (np.inf, 0.5))
 
@@ -65,6 +66,14 @@ class FaceTracker:
         self._rivals: list[_Rival] = []
         self._empty_surveys = 0
         self._had_face = True
+        self._hidden, self._living = HiddenFaces(), LivingFirst()
+        self._left_picture = False
+
+    def begin_anew(self) -> None:
+        """Look for the face anew, after a cut; what the notes tell stays."""
+        self._box, self._rivals = None, []
+        self._surveyed_s, self._empty_surveys = -np.inf, 0
+        self._living.begin_anew()
 
     def update(self, time_s: float, frame: np.ndarray) -> np.ndarray | None:
         """Take the next frame.
@@ -86,6 +95,7 @@ class FaceTracker:
         if time_s >= self._surveyed_s + self._survey_interval_s():
             self._survey(time_s, frame)
         self._keep_account(time_s)
+        self._hidden.look(time_s, frame, self._box is not None)
         return None if self._box is None else np.rint(self._box).astype(np.int32)
 
     def look(self, frame: np.ndarray) -> np.ndarray | None:
@@ -107,17 +117,15 @@ class FaceTracker:
     @property
     def notes(self) -> list[str]:
         """What a reader of the result should know, in plain words."""
-        if not self.most_faces:
-            return ["no face was found"] if self.gaps else []
-        long_gaps = [gap for gap in self.gaps if gap[1] - gap[0] >= _SHORTEST_GAP_S]
-        notes = [
-            f"no face from {start:.1f} to {end:.1f} s" for start, end in long_gaps[:_MOST_GAPS]
-        ]
-        if len(long_gaps) > _MOST_GAPS:
-            notes.append(f"{len(long_gaps) - _MOST_GAPS} more stretches without a face")
+        notes = self._hidden.notes(self.gaps, is_ever_seen=bool(self.most_faces))
         if self.most_faces > 1:
             notes.append(f"{self.most_faces} faces; the largest was followed")
-        return notes
+        return [*notes, *self._living.notes]
+
+    def has_left_a_picture(self) -> bool:
+        """Tell, once, that a picture's face was followed until now and never a living one."""
+        left, self._left_picture = self._left_picture, False
+        return left
 
     def _match(self, frame: np.ndarray) -> np.ndarray | None:
         """Find the x, y of the box where the face's last picture fits best, None if nowhere."""
@@ -156,19 +164,28 @@ class FaceTracker:
         self._surveyed_s = time_s
         if self._box is None:
             self._rivals = []
-            boxes = self._detector.detect(frame)
+            boxes = self._living.without_pictures(self._detector.detect(frame))
             self._empty_surveys = 0 if len(boxes) else self._empty_surveys + 1
             if len(boxes):
                 self._adopt(time_s, frame, boxes[0])
+                self._rivals = [_Rival(box, 1) for box in boxes[1:]]
+                self._living.expect(time_s, frame, boxes[: 1 + _MOST_RIVALS_WATCHED])
             return
-        boxes = self._detector.detect_rivals(frame, self._box)
+        # The speaker beside a large picture may be much smaller than it.
+        if self._living.watch(time_s, frame, self._box):
+            boxes = self._detector.detect(frame)
+        else:
+            boxes = self._detector.detect_rivals(frame, self._box)
         others = [box for box in boxes if overlap(box, self._box) < _SAME_FACE_OVERLAP]
         self._rivals = [self._recognised(box) for box in others]
         lasting = [rival for rival in self._rivals if rival.sightings >= _LASTING_SIGHTINGS]
         self.most_faces = max(self.most_faces, 1 + len(lasting))
-        if lasting and lasting[0].box[2] > _CLEARLY_LARGER * self._box[2]:
+        others = [rival.box for rival in lasting[:_MOST_RIVALS_WATCHED]]
+        better = self._living.choose(time_s, frame, self._box, others)
+        if better is not None:
+            self._left_picture = not self._living.has_followed_living
             self._box = None
-            self._adopt(time_s, frame, lasting[0].box)
+            self._adopt(time_s, frame, better)
             self._rivals = []
 
     def _recognised(self, box: np.ndarray) -> _Rival:

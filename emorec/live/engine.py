@@ -103,6 +103,7 @@ class LiveEngine:
         self._frame_arrived_s = self._sound_arrived_s = -np.inf
         # What the two workers last found, replaced as a whole.
         self._seen: tuple[dict[str, np.ndarray], tuple | None] = {}, None
+        self._lack = ["no face"]
         self._heard: dict[str, np.ndarray] = {}
         self._verdict: LiveVerdict | None = None
         self._taken = self._verdicts = 0
@@ -197,7 +198,7 @@ class LiveEngine:
         if self._is_stale(self._frame_arrived_s, now_s):
             notes.append("no picture")
         elif self._seen[1] is None and not self._seen[0] and self._taken:
-            notes.append("no face")
+            notes += self._lack
         if self._is_stale(self._sound_arrived_s, now_s):
             notes.append("no sound")
         elif self._voice.lack:
@@ -273,6 +274,7 @@ class LiveEngine:
                 with self._picture_lock:
                     box = picture.take(time_s, frame)
                     self._seen = picture.posteriors(), box
+                    self._lack = picture.lack
             except Exception as error:  # one odd frame must not end the work on all others
                 self._passed_over += 1
                 self.tell("picture", f"a frame was passed over ({type(error).__name__}: {error})")

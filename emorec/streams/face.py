@@ -165,6 +165,10 @@ class LiveFace:
     def restart(self) -> None:
         """Begin anew in time; what was pooled stays."""
         self._shown, self._pooled = Pace(SHOWN_FACES_PER_S), Pace(FACES_PER_S)
+        self.forget()
+
+    def forget(self) -> None:
+        """Let go of the moment, after a cut; what was pooled stays."""
         self._recent.clear()
 
     def add(self, time_s: float, frame: np.ndarray, box: np.ndarray) -> None:

@@ -101,6 +101,12 @@ class GeometryStream:
         if time_s - self._track_s[0] >= _TRACK_CHUNK_S:
             self._predict()
 
+    def restart(self) -> None:
+        """Begin a new track, which no window of the old one reaches into."""
+        if self._track_s:
+            self._predict()
+        self._track_s, self._track = [], []
+
     def finish(self) -> Findings | None:
         """Read what is left; None where no face was seen for long enough, or see `notes`."""
         if self._track_s:

@@ -6,16 +6,16 @@ looks more often, for the moment alone.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import Executor
 
 import cv2
 import numpy as np
 
 from emorec.engines import Network
+from emorec.faces.follower import FaceFollower, Seen
 from emorec.faces.landmarks import LandmarkPredictor
 from emorec.faces.track import FaceTrackRecorder
-from emorec.faces.tracker import FaceTracker
 from emorec.features.geometry import FRAME_RATE_HZ
 from emorec.media.grey import FrameBatch
 from emorec.media.pacing import FALLBACK_FRAME_RATE_HZ, Pace
@@ -54,26 +54,25 @@ class PictureStream:
     ):
         self.end_s, self.track = 0.0, FaceTrackRecorder()
         self._frame_s = 1 / (frame_rate_hz or FALLBACK_FRAME_RATE_HZ)
-        self._tracker, self._pace = FaceTracker(), Pace(FRAME_RATE_HZ)
-        self._face = FaceStream(networks["face"], beside)
-        self._geometry = GeometryStream(networks["geometry"], landmarks)
+        self._begin_streams = lambda: (
+            FaceStream(networks["face"], beside),
+            GeometryStream(networks["geometry"], landmarks),
+        )
+        self._face, self._geometry = self._begin_streams()
+        self._follower = FaceFollower(networks["face"].input_shape[0])
+        self._pace = Pace(FRAME_RATE_HZ)
         self._has_face = False
 
     def add(self, batch: FrameBatch) -> None:
         """Take the next frames."""
         for time_s, frame in zip(batch.times_s.tolist(), batch.frames, strict=True):
             self.end_s = time_s + self._frame_s
-            if not self._pace.is_due(time_s):
-                continue
-            box = self._tracker.update(time_s, frame)
-            self.track.add(time_s, box, frame.shape)
-            if box is not None:
-                self._has_face = True
-                self._face.add(time_s, frame, box)
-                self._geometry.add(time_s, frame, box)
+            if self._pace.is_due(time_s):
+                self._read(self._follower.take(time_s, frame))
 
     def finish(self) -> tuple[dict[str, Findings | None], list[FaceUsed]]:
         """Read what is left: findings by stream, None where no face was seen; faces used."""
+        self._read(self._follower.finish())
         face, faces_used = self._face.finish()
         return {"face": face, "geometry": self._geometry.finish()}, faces_used
 
@@ -82,7 +81,21 @@ class PictureStream:
         """What a reader of the result should know."""
         if not self.end_s:
             return ["no picture"]
-        return [*self._tracker.notes, *self._geometry.notes] if self._has_face else ["no face"]
+        if not self._has_face:
+            return self._follower.lack
+        return [*self._follower.notes, *self._geometry.notes]
+
+    def _read(self, frames: Iterable[Seen]) -> None:
+        for seen in frames:
+            self.track.add(seen.time_s, seen.box, seen.frame.shape)
+            if seen.was_picture:
+                self._face, self._geometry = self._begin_streams()
+            elif seen.is_anew:
+                self._geometry.restart()
+            if seen.box is not None:
+                self._has_face = True
+                self._face.add(seen.time_s, seen.frame, seen.box)
+                self._geometry.add(seen.time_s, seen.frame, seen.box)
 
 
 class LivePicture:
@@ -100,9 +113,13 @@ class LivePicture:
 
     def __init__(self, networks: Mapping[str, Network], landmarks: LandmarkPredictor):
         self.end_s = -np.inf
-        self._face = LiveFace(networks["face"])
-        self._geometry = LiveGeometry(networks["geometry"], landmarks)
-        self._tracker, self._pace = FaceTracker(), Pace(FRAME_RATE_HZ)
+        self._begin_streams = lambda: (
+            LiveFace(networks["face"]),
+            LiveGeometry(networks["geometry"], landmarks),
+        )
+        self._face, self._geometry = self._begin_streams()
+        self._begin_following = lambda: FaceFollower(networks["face"].input_shape[0])
+        self._follower, self._pace = self._begin_following(), Pace(FRAME_RATE_HZ)
         self._shape: tuple[int, ...] | None = None
 
     def take(self, time_s: float, frame: np.ndarray) -> tuple[int, int, int] | None:
@@ -137,19 +154,25 @@ class LivePicture:
 
     def pooled(self) -> dict[str, np.ndarray]:
         """Return what they say of all that was seen, as `PictureStream` does of a clip."""
+        self._read(self._follower.finish())
         return _present(self._face.pooled(), self._geometry.pooled())
 
     @property
     def notes(self) -> list[str]:
         """What is to be said of the whole picture."""
         if self._face.pooled() is None:
-            return ["no face"]
-        return [*self._tracker.notes, *self._geometry.notes]
+            return self.lack
+        return [*self._follower.notes, *self._geometry.notes]
+
+    @property
+    def lack(self) -> list[str]:
+        """Why there is no face now, for all that is known."""
+        return self._follower.lack if self._face.pooled() is None else ["no face"]
 
     def _begin(self, shape: tuple[int, ...]) -> None:
         """Look for the face anew; what was pooled stays."""
         if self._shape is not None:
-            self._tracker, self._pace = FaceTracker(), Pace(FRAME_RATE_HZ)
+            self._follower, self._pace = self._begin_following(), Pace(FRAME_RATE_HZ)
             self._face.restart()
             self._geometry.restart()
         self._shape = shape
@@ -157,12 +180,23 @@ class LivePicture:
     def _follow(self, time_s: float, frame: np.ndarray) -> np.ndarray | None:
         """Find the face; on the frames that a clip's verdict would rest on, have it read."""
         if not self._pace.is_due(time_s):
-            return self._tracker.look(frame)
-        box = self._tracker.update(time_s, frame)
-        if box is not None:
-            self._face.add(time_s, frame, box)
-            self._geometry.add(time_s, frame, box)
-        return box
+            return self._follower.look(frame)
+        known = self._read(self._follower.take(time_s, frame))
+        return known.box if known is not None else self._follower.look(frame)
+
+    def _read(self, frames: Iterable[Seen]) -> Seen | None:
+        """Have the face read where there is one; return the last of the frames."""
+        seen = None
+        for seen in frames:
+            if seen.was_picture:
+                self._face, self._geometry = self._begin_streams()
+            elif seen.is_anew:
+                self._face.forget()
+                self._geometry.restart()
+            if seen.box is not None:
+                self._face.add(seen.time_s, seen.frame, seen.box)
+                self._geometry.add(seen.time_s, seen.frame, seen.box)
+        return seen
 
 
 def _present(face: np.ndarray | None, geometry: np.ndarray | None) -> dict[str, np.ndarray]:

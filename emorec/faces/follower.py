@@ -1,0 +1,93 @@
+"""A face followed through a film: anew after each cut, and never a poster's for a living one.
+
+The parts are each their own: `FaceTracker` follows within a shot, `CutFinder` tells shots apart,
+`PictureState` says why there is no face at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from emorec.faces.cuts import CutFinder, Passage
+from emorec.faces.picture_state import PictureState
+from emorec.faces.tracker import FaceTracker
+
+__all__ = ["FaceFollower", "Seen"]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What was found in a frame.
+
+    Attributes:
+        time_s: Time of the frame.
+        frame: (height, width) uint8, grey.
+        box: x, y, width, height of the face in pixels, None for no face.
+        is_anew: Whether another shot or another face begins here.
+        was_picture: Whether all faces up to here were a still one's, which is not to be read.
+    """
+
+    time_s: float
+    frame: np.ndarray
+    box: np.ndarray | None
+    is_anew: bool = False
+    was_picture: bool = False
+
+
+class FaceFollower:
+    """Follows one face through all shots of a film.
+
+    Args:
+        read_px: Side of a face's picture as the network reads it.
+    """
+
+    def __init__(self, read_px: int):
+        self._tracker, self._cuts = FaceTracker(), CutFinder()
+        self._state = PictureState(read_px)
+        self._held: tuple[float, np.ndarray] | None = None
+        self._box: np.ndarray | None = None
+
+    def take(self, time_s: float, frame: np.ndarray) -> Iterator[Seen]:
+        """Take the next frame; yield what is known now: of none, of it, or of the last one too.
+
+        Where a frame may follow a cut, the next one tells.
+        """
+        passage = self._cuts.take(time_s, frame, self._box)
+        if passage is Passage.UNDECIDED and self._tracker.most_faces:
+            self._held = (time_s, frame)
+            return
+        if self._held is not None:
+            held, self._held = self._held, None
+            if passage is Passage.CUT:
+                self._tracker.begin_anew()
+            yield self._follow(*held, passage is Passage.CUT)
+        yield self._follow(time_s, frame, False)
+
+    def finish(self) -> Iterator[Seen]:
+        """Yield what is known of a last frame that no other followed."""
+        if self._held is not None:
+            held, self._held = self._held, None
+            yield self._follow(*held, False)
+
+    def look(self, frame: np.ndarray) -> np.ndarray | None:
+        """Tell where the face is, as `FaceTracker.look` does."""
+        return self._tracker.look(frame)
+
+    @property
+    def lack(self) -> list[str]:
+        """Why no face is there to be read at all, in plain words."""
+        return [self._state.lack, *self._tracker.notes[1:]]
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader of the result should know, in plain words."""
+        return [*self._cuts.notes, *self._tracker.notes, *self._state.notes]
+
+    def _follow(self, time_s: float, frame: np.ndarray, is_cut: bool) -> Seen:
+        self._box = self._tracker.update(time_s, frame)
+        self._state.see(time_s, frame, self._box)
+        was_picture = self._tracker.has_left_a_picture()
+        return Seen(time_s, frame, self._box, is_cut or was_picture, was_picture)
