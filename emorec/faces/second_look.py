@@ -17,14 +17,18 @@ from emorec.faces.blazeface import BlazeFace, Candidate
 from emorec.faces.boxes import overlap
 from emorec.faces.upright import Upright, turn_upright
 
-__all__ = ["Found", "SecondLook"]
+__all__ = ["Found", "SecondLook", "turned"]
 
-_LEAST_SCORE = 0.3
+_LEAST_SCORE, _LEAST_SCORE_AGAIN = 0.3, 0.5
 _MOST_CANDIDATES, _MOST_TURNS = 2, 3
 _LARGEST_ROLL_LEFT_DEG = 15.0
 _LEAST_OVERLAP = 0.3
 _HOG_SIDE_PX, _LEAST_HOG_SCORE = 200, -1.0
-_ANY_ROLL_DEG = 1e-3  # cut the face out even where there is nothing to turn
+# Looks in vain, and from then on the pause to the next one: a faceless clip must not cost too much.
+_PAUSES_S = ((2, 0.0), (3, 0.25), (4, 0.5), (6, 1.0), (np.inf, 2.0))
+# An upright face has a logit of 2.4 in the middle, a hanging one 0.8.
+_UPRIGHT_LOGIT, _LEAST_UPENDED_DEG = 1.5, 60.0
+_SURE_EVIDENCE = 1.0  # of one look; with less another one has to agree
 
 
 @dataclass(frozen=True)
@@ -49,11 +53,45 @@ class SecondLook:
 
     Args:
         least_evidence: Of the closest look, for a face to be taken for one; see `Found`.
+
+    Attributes:
+        looks: How often a whole frame was looked at.
     """
 
-    def __init__(self, least_evidence: float = 1.0):
+    def __init__(self, least_evidence: float = 0.25):
         self.least_evidence = least_evidence
+        self.looks = 0
         self._finder = BlazeFace()
+        self._in_vain, self._next_s = 0, -np.inf
+        self._doubtful: Found | None = None
+
+    def restart(self) -> None:
+        """Look again at once: there was a face until now."""
+        self._in_vain, self._next_s = 0, -np.inf
+
+    def find_at(self, time_s: float, frame: np.ndarray) -> Found | None:
+        """Search a frame in which the cascade saw nobody, unless too many were searched in vain.
+
+        Args:
+            time_s: Its time.
+            frame: (height, width) uint8, grey.
+
+        Returns:
+            A face that is there beyond doubt, or was seen there by the look before too; or None.
+        """
+        if time_s < self._next_s:
+            return None
+        found = self.find(frame, is_upside_down=self._in_vain % 2 == 1)
+        self.looks, before, self._doubtful = self.looks + 1, self._doubtful, found
+        if found is not None:
+            is_seen_twice = before is not None and overlap(found.box, before.box) > _LEAST_OVERLAP
+            if found.evidence >= _SURE_EVIDENCE or is_seen_twice:
+                self.restart()
+                return found
+        self._in_vain += 1
+        pause_s = next(pause_s for most, pause_s in _PAUSES_S if self._in_vain < most)
+        self._next_s = time_s + (0.0 if found is not None and before is None else pause_s)
+        return None
 
     def find(self, frame: np.ndarray, is_upside_down: bool = False) -> Found | None:
         """Search a whole frame.
@@ -79,19 +117,36 @@ class SecondLook:
             roll_deg: About how far it is turned.
         """
         for _ in range(_MOST_TURNS):
-            upright = turn_upright(frame, box, roll_deg or _ANY_ROLL_DEG)
+            upright = turn_upright(frame, box, roll_deg)
             seen = self._nearest(upright) or self._nearest(upright, is_upside_down=True)
             if seen is None:
                 return None
             if abs(seen.roll_deg) <= _LARGEST_ROLL_LEFT_DEG:
                 return self._judged(upright, seen, roll_deg)
-            box, roll_deg = upright.in_picture(seen.haar_box), _turned(roll_deg, seen.roll_deg)
+            box, roll_deg = upright.in_picture(seen.haar_box), turned(roll_deg, seen.roll_deg)
         return None
 
-    def roll_left(self, upright: Upright) -> float | None:
-        """Tell how far a face that was turned upright is still turned; None when it is not seen."""
+    def find_again(self, upright: Upright) -> Candidate | None:
+        """Find a face that is followed and was turned upright; its roll is what is left of it."""
         seen = self._nearest(upright)
-        return None if seen is None else seen.roll_deg
+        return seen if seen is not None and seen.score >= _LEAST_SCORE_AGAIN else None
+
+    def righted(self, frame: np.ndarray, box: np.ndarray) -> Found | None:
+        """Tell whether the cascade took a hanging or lying head for an upright one.
+
+        Args:
+            frame: (height, width) uint8, grey.
+            box: x, y, width, height of the cascade's face.
+
+        Returns:
+            The face as it really is turned; None where it is upright, for all that is seen.
+        """
+        seen = self._nearest(turn_upright(frame, box, 0.0))
+        if seen is not None and _logit(seen) >= _UPRIGHT_LOGIT:
+            return None
+        found = self.look_closer(frame, box, 0.0)
+        is_sure = found is not None and found.evidence >= _SURE_EVIDENCE
+        return found if is_sure and abs(found.roll_deg) > _LEAST_UPENDED_DEG else None
 
     def _judged(self, upright: Upright, seen: Candidate, roll_deg: float) -> Found | None:
         """Tell head from chin, and a face from what only looks like one, by both detectors."""
@@ -103,7 +158,7 @@ class SecondLook:
                 seen, sure = hanging, sure_hanging
         if sure < self.least_evidence:
             return None
-        return Found(upright.in_picture(seen.haar_box), _turned(roll_deg, seen.roll_deg), sure)
+        return Found(upright.in_picture(seen.haar_box), turned(roll_deg, seen.roll_deg), sure)
 
     def _nearest(self, upright: Upright, is_upside_down: bool = False) -> Candidate | None:
         """The surest face that is where one is expected."""
@@ -111,8 +166,12 @@ class SecondLook:
         return next((one for one in seen if overlap(one.box, upright.box) >= _LEAST_OVERLAP), None)
 
 
-def _turned(roll_deg: float, by_deg: float) -> float:
-    """The sum of two angles, -180 to 180."""
+def turned(roll_deg: float, by_deg: float) -> float:
+    """Return the sum of two angles, -180 to 180.
+
+    >>> turned(170.0, 30.0)
+    -160.0
+    """
     return (roll_deg + by_deg + 180) % 360 - 180
 
 

@@ -12,7 +12,9 @@ from emorec.faces.boxes import halved
 __all__ = ["Sighting", "Upright", "turn_upright"]
 
 _REACH = 1.0  # of the box's side, from its centre to each border of the upright picture
-_LARGEST_FACE_PX = 224  # larger ones are reduced before they are turned
+# A larger face is reduced before it is turned; a smaller one is enlarged, since landmarks come in
+# whole pixels.
+_LARGEST_FACE_PX, _SMALLEST_FACE_PX = 224, 96
 
 
 @dataclass(frozen=True)
@@ -64,41 +66,61 @@ class Sighting:
         frame: (height, width) uint8, grey, in which the face stands upright: the picture itself
             where the roll is 0.
         upright_box: (4,) int32, the face in pixels of `frame`.
-        to_level: (2, 3), from pixels of `frame` to those of the whole picture turned by the roll
-            that the face was first seen with; None where they are the same. Landmarks move evenly
-            there.
-        to_picture: (2, 3), from pixels of `frame` to the picture's; None where they are the same.
+        to_picture: (2, 3) float64, from pixels of `frame` to the picture's; None where they are
+            the same.
+        first_roll_deg: How far the head was turned when it was first seen.
     """
 
     box: np.ndarray
     roll_deg: float
     frame: np.ndarray
     upright_box: np.ndarray
-    to_level: np.ndarray | None = None
     to_picture: np.ndarray | None = None
+    first_roll_deg: float = 0.0
 
-    def levelled(self, points: np.ndarray) -> np.ndarray:
-        """Bring points (n, 2) of `frame` to where they move evenly from frame to frame."""
-        return _moved(points, self.to_level)
+    @classmethod
+    def of(cls, upright: Upright, roll_deg: float | None, first_roll_deg: float) -> Sighting:
+        """Tell of a face in a picture that was turned by `roll_deg`, None for not at all."""
+        return cls(
+            box=np.rint(upright.in_picture(upright.box)).astype(np.int32),
+            roll_deg=roll_deg or 0.0,
+            frame=upright.frame,
+            upright_box=np.rint(upright.box).astype(np.int32),
+            to_picture=upright.to_picture,
+            first_roll_deg=first_roll_deg,
+        )
 
     def in_picture(self, points: np.ndarray) -> np.ndarray:
-        """Tell where in the picture points (n, 2) of `frame` are."""
+        """Tell where in the picture points (n, 2) of `frame` are, in their own type."""
         return _moved(points, self.to_picture)
 
+    def levelled(self, points: np.ndarray) -> np.ndarray:
+        """Tell where points (n, 2) of `frame` are in the picture turned by the first roll.
 
-def turn_upright(picture: np.ndarray, box: np.ndarray, roll_deg: float) -> Upright:
+        There they move evenly from frame to frame, and the face is upright but for what it was
+        turned by since.
+        """
+        points = self.in_picture(points)
+        if self.first_roll_deg == 0:
+            return points
+        turn = np.radians(-self.first_roll_deg)
+        cosine, sine = np.cos(turn), np.sin(turn)
+        return _moved(points, np.array([[cosine, -sine, 0], [sine, cosine, 0]]))
+
+
+def turn_upright(picture: np.ndarray, box: np.ndarray, roll_deg: float | None) -> Upright:
     """Show a face upright, with about half its size around it.
 
     Args:
         picture: (height, width) uint8, grey.
         box: x, y, width, height of the face in pixels of it.
-        roll_deg: How far the head is turned clockwise; 0 gives the picture as it is.
+        roll_deg: How far the head is turned clockwise; None gives the picture as it is.
 
     Returns:
         The upright face; beyond the picture its border is repeated.
     """
     box = np.asarray(box, float)
-    if roll_deg == 0:
+    if roll_deg is None:
         return Upright(picture, box)
     side = max(box[2], 1.0)
     centre = box[:2] + box[2:] / 2
@@ -111,7 +133,7 @@ def turn_upright(picture: np.ndarray, box: np.ndarray, roll_deg: float) -> Uprig
     if side > 2 * _LARGEST_FACE_PX:
         small = halved(part, int(min(part.shape) * _LARGEST_FACE_PX / side))
     halving = part.shape[0] // small.shape[0]
-    scale = min(1.0, _LARGEST_FACE_PX / side)
+    scale = float(np.clip(side, _SMALLEST_FACE_PX, _LARGEST_FACE_PX)) / side
     size = max(round(2 * _REACH * side * scale), 1)
     # From pixels of the upright picture to those of the picture, then of the reduced part.
     turn = np.radians(roll_deg)

@@ -16,6 +16,7 @@ from emorec.engines import Network
 from emorec.faces.landmarks import LandmarkPredictor
 from emorec.faces.track import FaceTrackRecorder
 from emorec.faces.tracker import FaceTracker
+from emorec.faces.upright import Sighting
 from emorec.features.geometry import FRAME_RATE_HZ
 from emorec.media.grey import FrameBatch
 from emorec.media.pacing import FALLBACK_FRAME_RATE_HZ, Pace
@@ -65,12 +66,12 @@ class PictureStream:
             self.end_s = time_s + self._frame_s
             if not self._pace.is_due(time_s):
                 continue
-            box = self._tracker.update(time_s, frame)
-            self.track.add(time_s, box, frame.shape)
-            if box is not None:
+            sighting = self._tracker.update(time_s, frame)
+            self.track.add(time_s, sighting and sighting.box, frame.shape)
+            if sighting is not None:
                 self._has_face = True
-                self._face.add(time_s, frame, box)
-                self._geometry.add(time_s, frame, box)
+                self._face.add(time_s, sighting)
+                self._geometry.add(time_s, sighting)
 
     def finish(self) -> tuple[dict[str, Findings | None], list[FaceUsed]]:
         """Read what is left: findings by stream, None where no face was seen; faces used."""
@@ -125,10 +126,10 @@ class LivePicture:
         if frame.shape != self._shape or time_s < self.end_s:
             self._begin(frame.shape)
         self.end_s = time_s
-        box = self._follow(time_s, frame)
-        if box is None:
+        sighting = self._follow(time_s, frame)
+        if sighting is None:
             return None
-        x, y, width, _ = (round(float(value) * scale) for value in box)
+        x, y, width, _ = (round(float(value) * scale) for value in sighting.box)
         return x, y, width
 
     def posteriors(self) -> dict[str, np.ndarray]:
@@ -154,15 +155,15 @@ class LivePicture:
             self._geometry.restart()
         self._shape = shape
 
-    def _follow(self, time_s: float, frame: np.ndarray) -> np.ndarray | None:
+    def _follow(self, time_s: float, frame: np.ndarray) -> Sighting | None:
         """Find the face; on the frames that a clip's verdict would rest on, have it read."""
         if not self._pace.is_due(time_s):
             return self._tracker.look(frame)
-        box = self._tracker.update(time_s, frame)
-        if box is not None:
-            self._face.add(time_s, frame, box)
-            self._geometry.add(time_s, frame, box)
-        return box
+        sighting = self._tracker.update(time_s, frame)
+        if sighting is not None:
+            self._face.add(time_s, sighting)
+            self._geometry.add(time_s, sighting)
+        return sighting
 
 
 def _present(face: np.ndarray | None, geometry: np.ndarray | None) -> dict[str, np.ndarray]:
