@@ -38,7 +38,7 @@ _LEAST_TURN_DEG = 5.0  # what is left of a roll, for the picture to be turned an
 _SAME_BOX_OVERLAP = 0.5
 _SAME_STRETCH_DEG = 45.0  # a face that comes back turned by more is measured anew
 _RELOOK_S = 1.0  # from one look at how far a face is turned to the next
-_NOTED_ROLL_DEG = 30  # a note names the nearest multiple
+_ROLL_STEP_DEG, _LEAST_NOTED_ROLL_DEG = 15, 30
 
 
 class FaceTracker:
@@ -52,6 +52,7 @@ class FaceTracker:
         redetect_s: Time from one detection to the next.
         survey_s: Time from one search of the whole frame to the next.
         hold_s: How long the face is followed by matching alone when the cascade misses it.
+        second_look: Finds whom the cascade does not see; by default one of the tracker's own.
 
     Attributes:
         gaps: [start_s, end_s] of each stretch without a face.
@@ -65,6 +66,7 @@ class FaceTracker:
         redetect_s: float = 0.25,
         survey_s: float = 1.0,
         hold_s: float = 1.0,
+        second_look: SecondLook | None = None,
     ):
         self.redetect_s, self.survey_s, self.hold_s = redetect_s, survey_s, hold_s
         self.gaps: list[list[float]] = []
@@ -76,7 +78,7 @@ class FaceTracker:
         self._rivals: list[_Rival] = []
         self._empty_surveys = 0
         self._had_face = True
-        self._second = SecondLook()
+        self._second = second_look or SecondLook()
         # How far the followed face is turned; None where the cascade sees it in the picture as it
         # is. And how far it was when it was found.
         self._roll_deg: float | None = None
@@ -129,7 +131,7 @@ class FaceTracker:
         if self.most_faces > 1:
             notes.append(f"{self.most_faces} faces; the largest was followed")
         ((roll_deg, _),) = self._rolls.most_common(1)
-        if roll_deg:
+        if abs(roll_deg) >= _LEAST_NOTED_ROLL_DEG:
             notes.append(f"the face is turned by about {abs(roll_deg)} degrees; it was turned back")
         return notes
 
@@ -270,7 +272,7 @@ class FaceTracker:
             self.gaps[-1][1] = time_s
         if has_face:
             self.most_faces = max(self.most_faces, 1)
-            self._rolls[_NOTED_ROLL_DEG * round((self._roll_deg or 0.0) / _NOTED_ROLL_DEG)] += 1
+            self._rolls[_ROLL_STEP_DEG * round((self._roll_deg or 0.0) / _ROLL_STEP_DEG)] += 1
         self._had_face = has_face
 
 
