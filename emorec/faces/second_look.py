@@ -7,7 +7,7 @@ more, closely: only what is an upright face there too is one.
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import dlib
@@ -58,16 +58,16 @@ class SecondLook:
         looks: How often a whole frame was looked at.
     """
 
-    def __init__(self, least_evidence: float = 0.25):
+    def __init__(self, least_evidence: float = 0.5):
         self.least_evidence = least_evidence
         self.looks = 0
         self._finder = BlazeFace()
-        self._in_vain, self._next_s = 0, -np.inf
+        self._in_vain, self._next_s, self._is_middle_next = 0, -np.inf, False
         self._doubtful: Found | None = None
 
     def restart(self) -> None:
         """Look again at once: there was a face until now."""
-        self._in_vain, self._next_s = 0, -np.inf
+        self._in_vain, self._next_s, self._is_middle_next = 0, -np.inf, False
 
     def find_at(self, time_s: float, frame: np.ndarray) -> Found | None:
         """Search a frame in which the cascade saw nobody, unless too many were searched in vain.
@@ -81,32 +81,41 @@ class SecondLook:
         """
         if time_s < self._next_s:
             return None
-        found = self.find(frame, is_upside_down=self._in_vain % 2 == 1)
+        found = self._find_middle(frame) if self._is_middle_next else self.find(frame)
         self.looks, before, self._doubtful = self.looks + 1, self._doubtful, found
         if found is not None:
             is_seen_twice = before is not None and overlap(found.box, before.box) > _LEAST_OVERLAP
             if found.evidence >= _SURE_EVIDENCE or is_seen_twice:
                 self.restart()
                 return found
+        else:
+            self._is_middle_next = not self._is_middle_next
         self._in_vain += 1
         pause_s = next(pause_s for most, pause_s in _PAUSES_S if self._in_vain < most)
         self._next_s = time_s + (0.0 if found is not None and before is None else pause_s)
         return None
 
-    def find(self, frame: np.ndarray, is_upside_down: bool = False) -> Found | None:
+    def find(self, frame: np.ndarray) -> Found | None:
         """Search a whole frame.
 
         Args:
             frame: (height, width) uint8, grey.
-            is_upside_down: See the frame turned by half a turn.
 
         Returns:
             The largest of the surest faces, or None.
         """
-        candidates = self._finder.find(frame, _LEAST_SCORE, is_upside_down)[:_MOST_CANDIDATES]
+        candidates = self._finder.find(frame, _LEAST_SCORE)[:_MOST_CANDIDATES]
         looked_at = [self.look_closer(frame, one.box, one.roll_deg) for one in candidates]
         found = [one for one in looked_at if one is not None]
         return max(found, key=lambda one: one.box[2], default=None)
+
+    def _find_middle(self, frame: np.ndarray) -> Found | None:
+        """Search the middle quarter of a frame, in which a face may be half as large."""
+        height, width = frame.shape
+        top, left = height // 4, width // 4
+        middle = frame[top : top + (height + 1) // 2, left : left + (width + 1) // 2]
+        found = self.find(middle)
+        return found and replace(found, box=found.box + np.array([left, top, 0, 0]))
 
     def look_closer(self, frame: np.ndarray, box: np.ndarray, roll_deg: float) -> Found | None:
         """Turn what may be a face upright, until it is; tell where exactly it is, if it is one.

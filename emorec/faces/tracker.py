@@ -82,7 +82,7 @@ class FaceTracker:
         # How far the followed face is turned; None where the cascade sees it in the picture as it
         # is. And how far it was when it was found.
         self._roll_deg: float | None = None
-        self._first_roll_deg = 0.0
+        self._first_roll_deg: float | None = None
         self._relooked_s = -np.inf
         self._rolls: Counter[int] = Counter()
 
@@ -141,7 +141,7 @@ class FaceTracker:
 
     def _sighting(self, upright: Upright) -> Sighting:
         """What is told of the followed face."""
-        return Sighting.of(upright, self._roll_deg, self._first_roll_deg)
+        return Sighting.of(upright, self._roll_deg, self._first_roll_deg or 0.0)
 
     def _matched(self, frame: np.ndarray) -> tuple[Upright, bool]:
         """The followed face upright, moved to where its last picture fits, and whether it does."""
@@ -239,6 +239,7 @@ class FaceTracker:
     def _adopt_plain(self, time_s: float, frame: np.ndarray, box: np.ndarray) -> None:
         """Take over what the cascade found in the picture as it is."""
         self._roll_deg = None
+        self._first_roll_deg = self._first_roll_deg or 0.0
         self._adopt(time_s, Upright(frame, box))
 
     def _adopt_turned(
@@ -250,7 +251,10 @@ class FaceTracker:
             if near is not None:
                 self._adopt_plain(time_s, frame, near)
                 return
-        if self._box is None and abs(turned(roll_deg, -self._first_roll_deg)) > _SAME_STRETCH_DEG:
+        first_deg = self._first_roll_deg
+        if first_deg is None or (
+            self._box is None and abs(turned(roll_deg, -first_deg)) > _SAME_STRETCH_DEG
+        ):
             self._first_roll_deg = roll_deg
         self._roll_deg, self._relooked_s = roll_deg, time_s
         upright = turn_upright(frame, box, roll_deg)
