@@ -17,8 +17,9 @@ import numpy as np
 from emorec.analysis.degradation import darken
 from emorec.faces.landmarks import LandmarkPredictor
 from emorec.faces.tracker import FaceTracker
-from emorec.media.pacing import FALLBACK_FRAME_RATE_HZ
-from emorec.media.reader import ClipReader, read_frames
+from emorec.features.geometry import FRAME_RATE_HZ
+from emorec.media.pacing import Pace
+from emorec.media.reader import read_frames
 
 __all__ = ["CHANGES", "Change", "KnownClip", "faceless_frames", "made_frames", "write_frames"]
 
@@ -37,14 +38,13 @@ class KnownClip:
 
     Attributes:
         path: Where it lies.
-        frame_rate_hz: Its mean frame rate.
-        frames: Its frames, (height, width) uint8, grey, with the face.
+        frames: Its frames with the face, (height, width) uint8, grey, as many a second as the
+            recogniser looks at.
         boxes: (n, 4) float64, the face in each.
         points: (n, 68, 2) float32, its landmarks.
     """
 
     path: str
-    frame_rate_hz: float
     frames: list[np.ndarray]
     boxes: np.ndarray
     points: np.ndarray
@@ -56,15 +56,14 @@ class KnownClip:
         Raises:
             MediaError: When the clip cannot be read.
         """
-        predictor, kept = LandmarkPredictor(), []
-        rate_hz = ClipReader(path).info.frame_rate_hz or FALLBACK_FRAME_RATE_HZ
+        predictor, pace, kept = LandmarkPredictor(), Pace(FRAME_RATE_HZ), []
         for batch in read_frames(path):
             for time_s, frame in zip(batch.times_s.tolist(), batch.frames, strict=True):
-                sighting = tracker.update(time_s, frame)
+                sighting = tracker.update(time_s, frame) if pace.is_due(time_s) else None
                 if sighting is not None:
                     kept.append((frame.copy(), sighting.box, predictor.follow(sighting)))
         frames, boxes, points = zip(*kept, strict=True)
-        return cls(str(path), rate_hz, list(frames), np.array(boxes, float), np.stack(points))
+        return cls(str(path), list(frames), np.array(boxes, float), np.stack(points))
 
     @property
     def height(self) -> int:
@@ -164,13 +163,13 @@ def made_frames(clip: KnownClip, change: Change) -> Iterator[np.ndarray]:
         yield change.tone(moved)
 
 
-def write_frames(path: Path, frames: Iterator[np.ndarray], frame_rate_hz: float) -> None:
-    """Write grey frames of even sides as a silent H.264 video."""
+def write_frames(path: Path, frames: Iterator[np.ndarray]) -> None:
+    """Write grey frames of even sides as a silent H.264 video of `FRAME_RATE_HZ`."""
     with av.open(str(path), "w") as container:
         stream = None
         for number, frame in enumerate(frames):
             if stream is None:
-                rate = Fraction(frame_rate_hz).limit_denominator(1001)
+                rate = Fraction(FRAME_RATE_HZ)
                 stream = container.add_stream("libx264", rate=rate, options=_CODING)
                 stream.height, stream.width = frame.shape
                 stream.pix_fmt = "yuv420p"

@@ -35,14 +35,20 @@ from emorec.faces.tracker import FaceTracker
 from emorec.faces.upright import Sighting
 from emorec.features.geometry import FRAME_RATE_HZ
 from emorec.files import write_json, write_table
-from emorec.media.pacing import Pace
 from emorec.media.reader import read_frames
 from emorec.paths import COMPARISONS, data_folder
 from emorec.recognizer import Recognizer
 from emorec.streams.face import FaceStream
 from emorec.streams.geometry import GeometryStream
 
-__all__ = ["CascadeAlone", "measure_clip", "measure_faceless", "measure_films", "summed_up"]
+__all__ = [
+    "CascadeAlone",
+    "measure_clip",
+    "measure_faceless",
+    "measure_films",
+    "read_evidence",
+    "summed_up",
+]
 
 COMMAND = "python -m emorec.analysis.held_faces"
 FOLDER = COMPARISONS / "held_faces"
@@ -128,7 +134,7 @@ def measure_clip(
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(1) as beside:
         for change in changes:
             path = Path(folder) / "made.mp4"
-            write_frames(path, made_frames(clip, change), clip.frame_rate_hz)
+            write_frames(path, made_frames(clip, change))
             readings = {
                 way: _Reading(
                     tracker,
@@ -146,18 +152,17 @@ def measure_clip(
 
 
 def _read(path: Path, clip: KnownClip, change: Change, readings: Mapping[str, _Reading]) -> None:
-    """Show a made clip's frames to all readings, as often as the recogniser looks."""
+    """Show a made clip's frames to all readings."""
     matrix, _ = change.matrix(clip)
-    scale, pace, number = float(np.hypot(*matrix[:, 0])), Pace(FRAME_RATE_HZ), 0
+    scale, number = float(np.hypot(*matrix[:, 0])), 0
     for batch in read_frames(path):
         for time_s, frame in zip(batch.times_s.tolist(), batch.frames, strict=True):
-            if pace.is_due(time_s):
-                box = clip.boxes[number]
-                centre = matrix[:, :2] @ (box[:2] + box[2:] / 2) + matrix[:, 2]
-                true_box = np.concatenate([centre - scale * box[2:] / 2, scale * box[2:]])
-                points = clip.points[number] @ matrix[:, :2].T + matrix[:, 2]
-                for reading in readings.values():
-                    reading.take(time_s, frame, true_box, points)
+            box = clip.boxes[number]
+            centre = matrix[:, :2] @ (box[:2] + box[2:] / 2) + matrix[:, 2]
+            true_box = np.concatenate([centre - scale * box[2:] / 2, scale * box[2:]])
+            points = clip.points[number] @ matrix[:, :2].T + matrix[:, 2]
+            for reading in readings.values():
+                reading.take(time_s, frame, true_box, points)
             number += 1
 
 
@@ -223,6 +228,12 @@ def summed_up(rows: pd.DataFrame) -> pd.DataFrame:
     means = measured.groupby(["change", "way"], sort=False)[names].mean().unstack("way")
     ways = pd.MultiIndex.from_product([names, ["before", "after"]])
     return means.reindex(columns=ways, index=list(dict.fromkeys(rows["change"])))
+
+
+def read_evidence(folder: Path = FOLDER) -> pd.DataFrame:
+    """Read the committed measurements, summed up as by `summed_up`."""
+    rows = pd.read_csv(Path(folder) / "clips.csv", keep_default_na=False, na_values=[""])
+    return summed_up(rows)
 
 
 def real_clips() -> list[Path]:

@@ -31,7 +31,9 @@ _LOWEST_MATCH = 0.6  # correlation with the last picture of the face
 _SAME_FACE_OVERLAP = 0.3
 _SHORTEST_GAP_S, _MOST_GAPS = 0.2, 4  # what the notes mention
 # Up to so many searches in vain, the pause between two; a faceless clip must not cost too much.
-_SURVEY_PAUSES_S = ((3, 0.0), (20, 0.1), (np.inf, 0.5))
+_SURVEY_PAUSES_S = ((3, 0.0), (20, 0.1), (np.inf, 1.0))
+# Of every 16th pixel, on the mean: with less the cascade need not look again.
+_LEAST_CHANGE, _CHANGE_STEP_PX = 1.0, 16
 # Up to this roll, and from this size on, the cascade's own view of the picture is left as it is.
 _LARGEST_ROLL_DEG, _SMALLEST_PLAIN_PX = 15.0, 64
 _LEAST_TURN_DEG = 5.0  # what is left of a roll, for the picture to be turned anew
@@ -77,6 +79,7 @@ class FaceTracker:
         self._confirmed_s = self._tried_s = self._surveyed_s = -np.inf
         self._rivals: list[_Rival] = []
         self._empty_surveys = 0
+        self._searched: np.ndarray | None = None  # of a frame that was searched
         self._had_face = True
         self._second = second_look or SecondLook()
         # How far the followed face is turned; None where the cascade sees it in the picture as it
@@ -205,7 +208,7 @@ class FaceTracker:
         self._surveyed_s = time_s
         if self._box is None:
             self._rivals = []
-            boxes = self._detector.detect(frame)
+            boxes = self._detector.detect(frame) if self._is_new(frame) else np.zeros((0, 4), int)
             self._empty_surveys = 0 if len(boxes) else self._empty_surveys + 1
             if len(boxes):
                 found = self._second.righted(frame, boxes[0])
@@ -224,6 +227,16 @@ class FaceTracker:
         if lasting and lasting[0].box[2] > _CLEARLY_LARGER * self._box[2]:
             self._adopt_plain(time_s, frame, lasting[0].box)
             self._rivals = []
+
+    def _is_new(self, frame: np.ndarray) -> bool:
+        """Tell whether a frame differs from the last one that was searched in vain."""
+        view = frame[::_CHANGE_STEP_PX, ::_CHANGE_STEP_PX].astype(np.float32)
+        searched = self._searched
+        is_like = searched is not None and searched.shape == view.shape
+        if self._empty_surveys and is_like and np.abs(view - searched).mean() < _LEAST_CHANGE:
+            return False
+        self._searched = view
+        return True
 
     def _recognised(self, box: np.ndarray) -> _Rival:
         """The rival that this box shows, with the times it was seen before."""
