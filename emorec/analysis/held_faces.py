@@ -269,7 +269,7 @@ def main() -> None:
     ]
     write_table(FOLDER / "clips.csv", clips.round(4))
     write_table(FOLDER / "faceless.csv", faceless.round(4))
-    metrics = {
+    summary = {
         "title": "Faces as people hold them, by the cascade alone and with the second look",
         "command": COMMAND,
         "clips": len(paths),
@@ -280,7 +280,7 @@ def main() -> None:
             for change, row in table.iterrows()
         },
     }
-    write_json(FOLDER / "metrics.json", metrics)
+    write_json(FOLDER / "summary.json", summary)
     print(table.round(3).to_string())
 
 
