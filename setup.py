@@ -17,7 +17,7 @@ ROOT = Path(__file__).parent
 MODELS = ("voice_encoder", "face_cnn", "geometry", "fusion")
 # What the recogniser loads, and what the page's About tab tells.
 MODEL_FILES = ("*.onnx", "*.json", "MODEL_CARD.md", "predictions.csv")
-CASCADE = "haarcascade_frontalface_default.xml"
+DETECTORS = ("haarcascade_frontalface_default.xml", "blazeface.onnx")
 LANDMARKS = "shape_predictor_68_face_landmarks.dat"
 
 
@@ -33,7 +33,7 @@ def shipped_files() -> list[tuple[Path, str]]:
     return [
         *found,
         (ROOT / "LICENSE.md", "LICENSE.md"),
-        (ROOT / "Other" / CASCADE, f"Other/{CASCADE}"),
+        *((ROOT / "Other" / name, f"Other/{name}") for name in DETECTORS),
         (landmark_file(), f"Other/{LANDMARKS}"),
     ]
 

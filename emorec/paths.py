@@ -8,12 +8,14 @@ from pathlib import Path
 
 __all__ = [
     "ALTERNATIVES",
+    "BLAZEFACE_NAME",
     "CASCADE_NAME",
     "COMPARISONS",
     "LANDMARKS_NAME",
     "MODELS",
     "REPOSITORY",
     "SHIPPED",
+    "blazeface_path",
     "cascade_path",
     "data_folder",
     "default_models_folder",
@@ -35,6 +37,7 @@ COMPARISONS = MODELS / "comparisons"
 SHIPPED = Path(__file__).resolve().parent / "shipped"
 """What the wheel carries beside the code: models, cascade, landmark file; setup.py fills it."""
 
+BLAZEFACE_NAME = "blazeface.onnx"
 CASCADE_NAME = "haarcascade_frontalface_default.xml"
 LANDMARKS_NAME = "shape_predictor_68_face_landmarks.dat"
 
@@ -56,6 +59,11 @@ def default_models_folder() -> Path:
 def cascade_path() -> Path:
     """Return the Haar cascade: the repository's, else the installed package's."""
     return (REPOSITORY if _is_repository() else SHIPPED) / "Other" / CASCADE_NAME
+
+
+def blazeface_path() -> Path:
+    """Return the weights of BlazeFace: the repository's, else the installed package's."""
+    return (REPOSITORY if _is_repository() else SHIPPED) / "Other" / BLAZEFACE_NAME
 
 
 def landmarks_path() -> Path:

@@ -15,6 +15,7 @@ from emorec import MediaError, ModelError, Recognizer
 from emorec.emotions import COMMON7, RAVDESS8
 from emorec.engines import load_network
 from emorec.faces.landmarks import LandmarkPredictor
+from emorec.faces.upright import Sighting
 from emorec.features import geometry as geometry_features
 from emorec.features.voice import VOICE
 from emorec.media.pacing import read_ahead
@@ -178,7 +179,7 @@ def test_a_long_track_of_landmarks_is_judged_piece_by_piece(recognizer, example)
     box = np.array([440, 160, 400, 400])
     stream = GeometryStream(recognizer.networks["geometry"], LandmarkPredictor())
     for time_s in np.arange(0, 70, 1 / geometry_features.FRAME_RATE_HZ):
-        stream.add(float(time_s), next(frames), box)
+        stream.add(float(time_s), Sighting(box, 0.0, next(frames), box))
     times_s = stream.finish().times_s
     assert times_s[0] == pytest.approx(1.5, abs=0.1)
     assert times_s[-1] == pytest.approx(68.5, abs=0.2)

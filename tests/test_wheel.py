@@ -122,11 +122,14 @@ import sys
 from pathlib import Path
 import emorec
 from emorec.app.about_tab import cards, licence_markdown
-from emorec.paths import cascade_path, data_folder, default_models_folder, landmarks_path
+from emorec.paths import (
+    blazeface_path, cascade_path, data_folder, default_models_folder, landmarks_path,
+)
 
 models = default_models_folder()
 here = Path(emorec.__file__).parent
-assert all(here in path.parents for path in (models, cascade_path(), landmarks_path()))
+carried = models, blazeface_path(), cascade_path(), landmarks_path()
+assert all(path.exists() and here in path.parents for path in carried)
 assert data_folder() == Path("Datasets")
 assert [card.stream for card in cards(models)] == ["voice", "face", "geometry", "fused"]
 assert "Weights" in licence_markdown(models.parent)

@@ -189,10 +189,10 @@ def _of_clip(path: str, every: int) -> list[Sample]:
     for batch in read_frames(path):
         for time_s, frame in zip(batch.times_s, batch.frames, strict=True):
             start_s = time.thread_time()
-            box = tracker.update(time_s, frame)
+            sighting = tracker.update(time_s, frame)
             spent_s += time.thread_time() - start_s
             if number % every == every // 2:
-                kept.append((frame.copy(), box))
+                kept.append((frame.copy(), sighting and sighting.box))
             number += 1
     tracker_ms = 1000 * spent_s / max(number, 1)
     known = [(frame, find_landmarks(frame), box) for frame, box in kept]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-__all__ = ["crop_face", "cut_out", "halved", "overlap", "resized", "widened"]
+__all__ = ["crop_face", "cut_out", "halved", "overlap", "peak_offset", "resized", "widened"]
 
 
 def crop_face(frame: np.ndarray, box: np.ndarray, size_px: int) -> np.ndarray:
@@ -116,3 +116,12 @@ def widened(
     side = box[2] * np.sqrt(pixel_aspect)
     x, y = (box[0] + box[2] / 2) * pixel_aspect - side / 2, box[1] + (box[3] - side) / 2
     return shown, np.rint([x, y, side, side]).astype(np.int32)
+
+
+def peak_offset(scores: np.ndarray, index: int) -> float:
+    """Where between samples a peak lies, by the parabola through three of them."""
+    if not 0 < index < len(scores) - 1:
+        return 0.0
+    before, peak, after = (float(score) for score in scores[index - 1 : index + 2])
+    curvature = before - 2 * peak + after
+    return 0.5 * (before - after) / curvature if curvature < 0 else 0.0

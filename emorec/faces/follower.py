@@ -14,6 +14,7 @@ import numpy as np
 from emorec.faces.cuts import CutFinder, Passage
 from emorec.faces.picture_state import PictureState
 from emorec.faces.tracker import FaceTracker
+from emorec.faces.upright import Sighting
 
 __all__ = ["FaceFollower", "Seen"]
 
@@ -24,15 +25,15 @@ class Seen:
 
     Attributes:
         time_s: Time of the frame.
-        frame: (height, width) uint8, grey.
-        box: x, y, width, height of the face in pixels, None for no face.
+        shape: Height and width of the frame.
+        sighting: The face, None for no face.
         is_anew: Whether another shot or another face begins here.
         was_picture: Whether all faces up to here were a still one's, which is not to be read.
     """
 
     time_s: float
-    frame: np.ndarray
-    box: np.ndarray | None
+    shape: tuple[int, ...]
+    sighting: Sighting | None
     is_anew: bool = False
     was_picture: bool = False
 
@@ -72,7 +73,7 @@ class FaceFollower:
             held, self._held = self._held, None
             yield self._follow(*held, False)
 
-    def look(self, frame: np.ndarray) -> np.ndarray | None:
+    def look(self, frame: np.ndarray) -> Sighting | None:
         """Tell where the face is, as `FaceTracker.look` does."""
         return self._tracker.look(frame)
 
@@ -87,7 +88,8 @@ class FaceFollower:
         return [*self._cuts.notes, *self._tracker.notes, *self._state.notes]
 
     def _follow(self, time_s: float, frame: np.ndarray, is_cut: bool) -> Seen:
-        self._box = self._tracker.update(time_s, frame)
+        sighting = self._tracker.update(time_s, frame)
+        self._box = None if sighting is None else sighting.box
         self._state.see(time_s, frame, self._box)
         was_picture = self._tracker.has_left_a_picture()
-        return Seen(time_s, frame, self._box, is_cut or was_picture, was_picture)
+        return Seen(time_s, frame.shape, sighting, is_cut or was_picture, was_picture)

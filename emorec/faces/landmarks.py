@@ -10,6 +10,7 @@ from __future__ import annotations
 import dlib
 import numpy as np
 
+from emorec.faces.upright import Sighting
 from emorec.paths import landmarks_path
 
 __all__ = ["LandmarkPredictor", "from_haar_box", "to_haar_box"]
@@ -42,6 +43,15 @@ class LandmarkPredictor:
         """
         shape = self._predictor(frame, from_haar_box(box))
         return np.array([(point.x, point.y) for point in shape.parts()], np.float32)
+
+    def follow(self, sighting: Sighting) -> np.ndarray:
+        """Find the landmarks of the followed face, where they move evenly from frame to frame.
+
+        Returns:
+            (68, 2) float32: x, y as `Sighting.levelled` tells: in pixels of the picture, where the
+            face is not turned.
+        """
+        return sighting.levelled(self.predict(sighting.frame, sighting.upright_box))
 
 
 def from_haar_box(box: np.ndarray) -> dlib.rectangle:

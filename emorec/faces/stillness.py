@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from emorec.faces.boxes import overlap
+from emorec.faces.boxes import overlap, peak_offset
 
 __all__ = ["LivingFirst"]
 
@@ -169,7 +169,10 @@ class _Watched:
             scores = cv2.matchTemplate(around, self._picture, cv2.TM_CCOEFF_NORMED)
             _, score, _, (column, row) = cv2.minMaxLoc(scores)
             best = max(best, score)
-            offset_px = column + _peak(scores[row], column), row + _peak(scores[:, column], row)
+            offset_px = (
+                column + peak_offset(scores[row], column),
+                row + peak_offset(scores[:, column], row),
+            )
             place[:2] += (np.array(offset_px) - reach_px) * self._size / _FACE_PX
         return 1 - best
 
@@ -186,12 +189,3 @@ def _cut(frame: np.ndarray, box: np.ndarray, reach_px: int) -> np.ndarray:
         frame, matrix, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
     return cv2.GaussianBlur(cut, (0, 0), 1)
-
-
-def _peak(scores: np.ndarray, index: int) -> float:
-    """Where between samples a peak lies, by the parabola through three of them."""
-    if not 0 < index < len(scores) - 1:
-        return 0.0
-    before, peak, after = (float(score) for score in scores[index - 1 : index + 2])
-    curvature = before - 2 * peak + after
-    return 0.5 * (before - after) / curvature if curvature < 0 else 0.0

@@ -67,7 +67,7 @@ def _comparison_table(found: list[Evidence], models: Path, notebooks: list[Noteb
         for evidence in own:
             by_module.setdefault(_module(evidence.metrics["command"]), []).append(evidence)
         # A question that leaves trials and no predictions names its folder after its module.
-        for module, models_of in (by_module or {f"experiments.{folder.name}": []}).items():
+        for module, models_of in (by_module or {_named_after(folder.name): []}).items():
             links = [f"[{e.folder.name}]({e.place}/)" for e in models_of]
             cells = (
                 f"[`{place}`]({place}/)",
@@ -78,6 +78,12 @@ def _comparison_table(found: list[Evidence], models: Path, notebooks: list[Noteb
             )
             rows.append(f"| {' | '.join(cells)} |")
     return "\n".join(rows)
+
+
+def _named_after(name: str) -> str:
+    """Return the experiment or the analysis of a folder's name."""
+    is_analysis = (REPOSITORY / "emorec" / "analysis" / f"{name}.py").exists()
+    return f"{'analysis' if is_analysis else 'experiments'}.{name}"
 
 
 def _module(command: str) -> str:

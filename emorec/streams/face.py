@@ -12,6 +12,7 @@ import numpy as np
 from emorec.emotions import COMMON7, fold
 from emorec.engines import Network
 from emorec.faces.boxes import crop_face
+from emorec.faces.upright import Sighting
 from emorec.features.face import standardize_faces
 from emorec.media.pacing import Pace
 from emorec.streams.windows import Findings, within
@@ -82,18 +83,18 @@ class FaceStream:
         self._posteriors: list[np.ndarray] = []
         self._pictures: list[FaceUsed] = []
 
-    def add(self, time_s: float, frame: np.ndarray, box: np.ndarray) -> None:
+    def add(self, time_s: float, sighting: Sighting) -> None:
         """Take a frame with a face; about `FACES_PER_S` of them are looked at.
 
         Args:
             time_s: Its time.
-            frame: (height, width) uint8, grey.
-            box: x, y, width, height of the face.
+            sighting: The face in it.
         """
         if not self._pace.is_due(time_s):
             return
-        crop = crop_face(frame, box, self._size_px)
-        self._pending.append((time_s, crop, crop_face(frame, box, _PICTURE_PX)))
+        face = sighting.frame, sighting.upright_box
+        crops = crop_face(*face, self._size_px), crop_face(*face, _PICTURE_PX)
+        self._pending.append((time_s, *crops))
         if len(self._pending) == _FACES_PER_BATCH:
             self._predict()
 
@@ -171,12 +172,12 @@ class LiveFace:
         """Let go of the moment, after a cut; what was pooled stays."""
         self._recent.clear()
 
-    def add(self, time_s: float, frame: np.ndarray, box: np.ndarray) -> None:
+    def add(self, time_s: float, sighting: Sighting) -> None:
         """Take a frame with a face, as `FaceStream.add` does."""
         is_shown, is_pooled = self._shown.is_due(time_s), self._pooled.is_due(time_s)
         if not (is_shown or is_pooled):
             return
-        crop = crop_face(frame, box, self._network.input_shape[0])
+        crop = crop_face(sighting.frame, sighting.upright_box, self._network.input_shape[0])
         posterior = predict_faces(self._network.predict, crop[np.newaxis])[0]
         self._recent.append((time_s, posterior))
         if is_pooled:

@@ -9,6 +9,7 @@ import numpy as np
 
 from emorec.engines import Network
 from emorec.faces.landmarks import LandmarkPredictor
+from emorec.faces.upright import Sighting
 from emorec.features.geometry import (
     FEATURES,
     FRAME_RATE_HZ,
@@ -87,16 +88,15 @@ class GeometryStream:
         self._times_s: list[np.ndarray] = []
         self._posteriors: list[np.ndarray] = []
 
-    def add(self, time_s: float, frame: np.ndarray, box: np.ndarray) -> None:
+    def add(self, time_s: float, sighting: Sighting) -> None:
         """Take a frame with a face; about `FRAME_RATE_HZ` a second are enough.
 
         Args:
             time_s: Its time.
-            frame: (height, width) uint8, grey.
-            box: x, y, width, height of the face.
+            sighting: The face in it.
         """
         self._track_s.append(time_s)
-        self._track.append(self._predictor.predict(frame, box))
+        self._track.append(self._predictor.follow(sighting))
         self._trust.see(self._track[-1])
         if time_s - self._track_s[0] >= _TRACK_CHUNK_S:
             self._predict()
@@ -167,13 +167,13 @@ class LiveGeometry:
         self._begin()
         self._recent.clear()
 
-    def add(self, time_s: float, frame: np.ndarray, box: np.ndarray) -> None:
+    def add(self, time_s: float, sighting: Sighting) -> None:
         """Take a frame with a face, as `GeometryStream.add` does."""
         if self._origin_s is None:
             self._origin_s = time_s
         before_s, self._seen_s = self._seen_s, time_s
         self._times_s.append(time_s)
-        self._points.append(self._predictor.predict(frame, box))
+        self._points.append(self._predictor.follow(sighting))
         self._trust.see(self._points[-1])
         last = self._last_start()
         for start in self._due(last, before_s):

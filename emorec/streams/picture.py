@@ -16,6 +16,7 @@ from emorec.engines import Network
 from emorec.faces.follower import FaceFollower, Seen
 from emorec.faces.landmarks import LandmarkPredictor
 from emorec.faces.track import FaceTrackRecorder
+from emorec.faces.upright import Sighting
 from emorec.features.geometry import FRAME_RATE_HZ
 from emorec.media.grey import FrameBatch
 from emorec.media.pacing import FALLBACK_FRAME_RATE_HZ, Pace
@@ -87,15 +88,17 @@ class PictureStream:
 
     def _read(self, frames: Iterable[Seen]) -> None:
         for seen in frames:
-            self.track.add(seen.time_s, seen.box, seen.frame.shape)
+            sighting = seen.sighting
+            box = None if sighting is None else sighting.box
+            self.track.add(seen.time_s, box, seen.shape)
             if seen.was_picture:
                 self._face, self._geometry = self._begin_streams()
             elif seen.is_anew:
                 self._geometry.restart()
-            if seen.box is not None:
+            if sighting is not None:
                 self._has_face = True
-                self._face.add(seen.time_s, seen.frame, seen.box)
-                self._geometry.add(seen.time_s, seen.frame, seen.box)
+                self._face.add(seen.time_s, sighting)
+                self._geometry.add(seen.time_s, sighting)
 
 
 class LivePicture:
@@ -142,10 +145,10 @@ class LivePicture:
         if frame.shape != self._shape or time_s < self.end_s:
             self._begin(frame.shape)
         self.end_s = time_s
-        box = self._follow(time_s, frame)
-        if box is None:
+        sighting = self._follow(time_s, frame)
+        if sighting is None:
             return None
-        x, y, width, _ = (round(float(value) * scale) for value in box)
+        x, y, width, _ = (round(float(value) * scale) for value in sighting.box)
         return x, y, width
 
     def posteriors(self) -> dict[str, np.ndarray]:
@@ -177,12 +180,12 @@ class LivePicture:
             self._geometry.restart()
         self._shape = shape
 
-    def _follow(self, time_s: float, frame: np.ndarray) -> np.ndarray | None:
+    def _follow(self, time_s: float, frame: np.ndarray) -> Sighting | None:
         """Find the face; on the frames that a clip's verdict would rest on, have it read."""
         if not self._pace.is_due(time_s):
             return self._follower.look(frame)
         known = self._read(self._follower.take(time_s, frame))
-        return known.box if known is not None else self._follower.look(frame)
+        return known.sighting if known is not None else self._follower.look(frame)
 
     def _read(self, frames: Iterable[Seen]) -> Seen | None:
         """Have the face read where there is one; return the last of the frames."""
@@ -193,9 +196,9 @@ class LivePicture:
             elif seen.is_anew:
                 self._face.forget()
                 self._geometry.restart()
-            if seen.box is not None:
-                self._face.add(seen.time_s, seen.frame, seen.box)
-                self._geometry.add(seen.time_s, seen.frame, seen.box)
+            if seen.sighting is not None:
+                self._face.add(seen.time_s, seen.sighting)
+                self._geometry.add(seen.time_s, seen.sighting)
         return seen
 
 

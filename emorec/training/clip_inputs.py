@@ -16,6 +16,7 @@ from tqdm import tqdm
 from emorec.faces.boxes import crop_face, widened
 from emorec.faces.landmarks import LandmarkPredictor
 from emorec.faces.tracker import FaceTracker
+from emorec.faces.upright import Sighting, turn_upright
 from emorec.features import voice as voice_features
 from emorec.features.face import FACE_SIZE_PX
 from emorec.media.grey import FrameBatch
@@ -62,21 +63,29 @@ def read_clip_inputs(path: str | Path, pixel_aspect: float = 1.0) -> ClipInputs:
             sound.append(piece.samples)
             continue
         for time_s, frame in zip(piece.times_s.tolist(), piece.frames, strict=True):
-            box = tracker.update(time_s, frame)
-            if box is None:
+            sighting = tracker.update(time_s, frame)
+            if sighting is None:
                 continue
             if pixel_aspect != 1:
-                frame, box = widened(frame, box, pixel_aspect)
+                sighting = _in_true_proportions(sighting, frame, pixel_aspect)
             times_s.append(time_s)
-            points.append(predictor.predict(frame, box))
+            points.append(predictor.follow(sighting))
             if pace.is_due(time_s):
-                faces.append(crop_face(frame, box, FACE_SIZE_PX))
+                faces.append(crop_face(sighting.frame, sighting.upright_box, FACE_SIZE_PX))
     return ClipInputs(
         np.concatenate(sound) if sound else np.zeros(0, np.float32),
         np.stack(faces) if faces else np.zeros((0, FACE_SIZE_PX, FACE_SIZE_PX), np.uint8),
         np.array(times_s),
         np.stack(points) if points else np.zeros((0, 68, 2), np.float32),
     )
+
+
+def _in_true_proportions(sighting: Sighting, picture: np.ndarray, pixel_aspect: float) -> Sighting:
+    """The same face in the picture as it is to be shown."""
+    shown, box = widened(picture, sighting.box, pixel_aspect)
+    roll_deg = None if sighting.to_picture is None else sighting.roll_deg
+    upright = turn_upright(shown, box, roll_deg)
+    return Sighting.of(upright, roll_deg, sighting.first_roll_deg)
 
 
 def read_inputs(

@@ -46,7 +46,8 @@ def true_box(size_px: int, left: int, top: int) -> np.ndarray:
 def follow(frames, tracker=None):
     """The tracker after all frames, and its boxes."""
     tracker = tracker or FaceTracker()
-    return tracker, [tracker.update(i * FRAME_S, frame) for i, frame in enumerate(frames)]
+    sightings = [tracker.update(i * FRAME_S, frame) for i, frame in enumerate(frames)]
+    return tracker, [sighting and sighting.box for sighting in sightings]
 
 
 def test_overlap():
@@ -103,10 +104,11 @@ def test_a_moving_face_is_followed():
 
 def test_looking_between_two_updates_changes_nothing():
     tracker, boxes = follow([scene((1, 200, 200, 80))] * 2)
-    moved = tracker.look(scene((1, 200, 212, 75)))
+    moved = tracker.look(scene((1, 200, 212, 75))).box
     np.testing.assert_allclose(moved[:2] - boxes[-1][:2], [12, -5], atol=2)
-    assert tracker.look(EMPTY).tolist() == boxes[-1].tolist()
-    np.testing.assert_array_equal(tracker.update(2 * FRAME_S, scene((1, 200, 200, 80))), boxes[-1])
+    assert tracker.look(EMPTY).box.tolist() == boxes[-1].tolist()
+    again = tracker.update(2 * FRAME_S, scene((1, 200, 200, 80)))
+    np.testing.assert_array_equal(again.box, boxes[-1])
     assert FaceTracker().look(EMPTY) is None
 
 
@@ -165,15 +167,15 @@ def test_following_loses_hardly_a_face_of_the_reference_setting(emorec_data):
         tracker, count = FaceTracker(), 0
         for batch in read_frames(path):
             for time_s, frame in zip(batch.times_s, batch.frames, strict=True):
-                box = tracker.update(time_s, frame)
+                sighting = tracker.update(time_s, frame)
                 count += 1
                 if count % 20:  # the reference is slow: one frame in twenty is compared
                     continue
                 faces = reference.detect(frame)
-                if len(faces) and box is None:
+                if len(faces) and sighting is None:
                     lost += 1
                 elif len(faces):
-                    overlaps.append(overlap(box, faces[0]))
+                    overlaps.append(overlap(sighting.box, faces[0]))
     assert len(overlaps) > 50
     assert lost < 0.01 * (lost + len(overlaps))
     assert np.mean(overlaps) > 0.85
@@ -193,9 +195,9 @@ def test_landmarks_agree_with_the_published_ones(emorec_data):
         tracker, distances_px, number = FaceTracker(), [], 0
         for batch in read_frames(path):
             for time_s, frame in zip(batch.times_s, batch.frames, strict=True):
-                box = tracker.update(time_s, frame)
+                sighting = tracker.update(time_s, frame)
                 if number % 4 == 0:
-                    offset_px = predictor.predict(frame, box) - published[number]
+                    offset_px = predictor.follow(sighting) - published[number]
                     distances_px.append(np.linalg.norm(offset_px, axis=1).mean())
                 number += 1
         assert number == len(published)

@@ -235,7 +235,8 @@ def test_the_face_box_is_the_trackers_own(recognizer, example):
     for batch in read_frames(example):
         for time_s, frame in zip(batch.times_s, batch.frames, strict=True):
             if time_s in track.times_s:
-                boxes.append(tracker.update(time_s, frame) / np.tile(frame.shape[::-1], 2))
+                box = tracker.update(time_s, frame).box
+                boxes.append(box / np.tile(frame.shape[::-1], 2))
     np.testing.assert_allclose(track.boxes, boxes, atol=1e-5)
     assert track.at(result.duration_s + 5) is None
 

@@ -5,6 +5,7 @@ import pytest
 
 from emorec.engines import ModelSpec
 from emorec.faces.landmarks import LandmarkPredictor
+from emorec.faces.upright import Sighting
 from emorec.features.geometry import FEATURES, WINDOW_FRAMES
 from emorec.media.reader import read_frames
 from emorec.posteriors import softmax
@@ -33,7 +34,7 @@ def test_geometry_is_pooled_live_as_in_a_clip_even_where_it_rules_emotions_out(e
     box = np.array([440, 160, 400, 400])
     for i, time_s in enumerate(np.arange(0, seconds, 1 / 15).tolist()):
         for stream in (clip, live):
-            stream.add(time_s, frames[2 * i % len(frames)], box)
+            stream.add(time_s, Sighting(box, 0.0, frames[2 * i % len(frames)], box))
     found = clip.finish()
     assert (found.posteriors < 1e-9).any()
     np.testing.assert_allclose(live.pooled(), found.pooled, atol=1e-4)
