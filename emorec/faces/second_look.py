@@ -30,6 +30,7 @@ _LEAST_AGREEMENT = -0.5
 _PAUSES_S = ((2, 0.0), (3, 0.25), (4, 0.5), (6, 1.0), (np.inf, 2.0))
 # An upright face has a logit of 2.4 in the middle, a hanging one 0.8.
 _UPRIGHT_LOGIT, _LEAST_UPENDED_DEG = 1.5, 60.0
+_SMALLEST_FACE_PX = 20  # a smaller one has too few pixels to be read
 _SURE_EVIDENCE = 1.0  # of one look; with less another one has to agree
 
 
@@ -167,10 +168,11 @@ class SecondLook:
             hog_hanging = _hog_score(upright.frame[::-1, ::-1])
             if _logit(hanging) + hog_hanging > _logit(seen) + hog:
                 seen, hog = hanging, hog_hanging
-        evidence = _logit(seen) + hog
-        if evidence < self.least_evidence or hog < _LEAST_AGREEMENT:
+        evidence, box = _logit(seen) + hog, upright.in_picture(seen.haar_box)
+        is_sure = evidence >= self.least_evidence and hog >= _LEAST_AGREEMENT
+        if not is_sure or box[2] < _SMALLEST_FACE_PX:
             return None
-        return Found(upright.in_picture(seen.haar_box), turned(roll_deg, seen.roll_deg), evidence)
+        return Found(box, turned(roll_deg, seen.roll_deg), evidence)
 
     def _nearest(self, upright: Upright, is_upside_down: bool = False) -> Candidate | None:
         """The surest face that is where one is expected."""
