@@ -66,6 +66,12 @@ class KnownClip:
         return cls(str(path), list(frames), np.array(boxes, float), np.stack(points))
 
     @property
+    def name(self) -> str:
+        """Its corpus and file, which no other clip has."""
+        path = Path(self.path)
+        return f"{path.parent.parent.name}/{path.parent.name}/{path.stem}"
+
+    @property
     def height(self) -> int:
         """Of its frames, in pixels."""
         return self.frames[0].shape[0]
