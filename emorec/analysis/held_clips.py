@@ -20,6 +20,7 @@ from emorec.faces.tracker import FaceTracker
 from emorec.features.geometry import FRAME_RATE_HZ
 from emorec.media.pacing import Pace
 from emorec.media.reader import read_frames
+from emorec.paths import data_folder
 
 __all__ = ["CHANGES", "Change", "KnownClip", "faceless_frames", "made_frames", "write_frames"]
 
@@ -64,6 +65,12 @@ class KnownClip:
                     kept.append((frame.copy(), sighting.box, predictor.follow(sighting)))
         frames, boxes, points = zip(*kept, strict=True)
         return cls(str(path), list(frames), np.array(boxes, float), np.stack(points))
+
+    @property
+    def name(self) -> str:
+        """Its corpus and file, which no other clip has."""
+        path, data = Path(self.path).with_suffix(""), data_folder()
+        return (path.relative_to(data) if path.is_relative_to(data) else path).as_posix()
 
     @property
     def height(self) -> int:
