@@ -14,13 +14,14 @@ def known(example) -> KnownClip:
     return KnownClip.read(example, FaceTracker(second_look=held_faces.CascadeAlone()))
 
 
-def test_what_the_cascade_misses_the_second_look_finds(known, recognizer):
+def test_what_the_cascade_misses_the_second_look_finds(known, recognizer, example):
     chosen = [one for one in CHANGES if one.name in ("as it is", "turned by 90 degrees")]
-    rows = pd.DataFrame(held_faces.measure_clip(known, chosen, recognizer))
+    voice = held_faces.hear(example, recognizer)
+    rows = pd.DataFrame(held_faces.measure_clip(known, chosen, recognizer, voice))
     table = held_faces.summed_up(rows)
     upright, turned = (table.loc[one.name] for one in chosen)
     assert upright["found", "before"] == upright["found", "after"] == 1
-    assert upright["same_verdict", "before"] == 1
+    assert upright["same_verdict", "before"] == upright["same_verdict_with_sound", "before"] == 1
     assert upright["landmark_error", "before"] < 0.05
     assert turned["found", "before"] == 0
     assert turned["found", "after"] > 0.95
