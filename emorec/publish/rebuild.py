@@ -23,6 +23,7 @@ from emorec.paths import REPOSITORY
 from emorec.publish import methods
 from emorec.publish.corpora_tables import rebuild_corpora
 from emorec.publish.figures import rebuild_plots
+from emorec.publish.held_faces import held_faces_page
 from emorec.publish.model_folders import folders_page
 from emorec.publish.notebook_table import count_in_words, notebook_table, read_notebooks
 from emorec.publish.strangers import end_to_end, strangers_page
@@ -140,6 +141,9 @@ def rebuild_texts(root: Path = REPOSITORY) -> list[Evidence]:
     whole = end_to_end(found)
     if whole is not None:
         write_region(root / "README.md", strangers_page(whole), marks("strangers"))
+    study = models / "comparisons" / "held_faces"
+    if study.is_dir():
+        write_region(root / "README.md", held_faces_page(study), marks("held-faces"))
     write_region(root / "README.md", readme_content(found, models))
     times_ms = methods.read_times(root / "Other" / "model_times.json")
     table = methods.methods_table(found, times_ms)
