@@ -17,7 +17,11 @@ ROOT = Path(__file__).parent
 MODELS = ("voice_encoder", "face_cnn", "geometry", "fusion")
 # What the recogniser loads, and what the page's About tab tells.
 MODEL_FILES = ("*.onnx", "*.json", "MODEL_CARD.md", "predictions.csv")
-DETECTORS = ("haarcascade_frontalface_default.xml", "blazeface.onnx")
+DETECTORS = (
+    "haarcascade_frontalface_default.xml",
+    "blazeface.onnx",
+    "blazeface.LICENSE.txt",
+)
 LANDMARKS = "shape_predictor_68_face_landmarks.dat"
 
 
