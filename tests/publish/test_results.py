@@ -70,7 +70,9 @@ def test_committed_metrics_follow_from_the_committed_predictions(committed):
 def test_rebuilding_the_committed_texts_changes_nothing(committed, tmp_path):
     files = [REPOSITORY / "README.md", MODELS / "README.md", methods.TIMES_FILE]
     files += [*(REPOSITORY / "notebooks").glob("*.ipynb"), REPOSITORY / "notebooks" / "README.md"]
-    files += (MODELS / "comparisons").glob("*/*.csv")  # a search's trials: no model, yet a folder
+    # A search's trials, a study's clips: no model, yet a folder.
+    files += (MODELS / "comparisons").glob("*/*.csv")
+    files += (MODELS / "comparisons").glob("*/summary.json")
     for model in {evidence.folder for evidence in committed}:
         files += [f for f in model.iterdir() if f.suffix in {".csv", ".json", ".md", ".onnx"}]
     for file in files:
