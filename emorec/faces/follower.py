@@ -49,6 +49,7 @@ class FaceFollower:
         self._tracker, self._cuts = FaceTracker(), CutFinder()
         self._state = PictureState(read_px)
         self._held: tuple[float, np.ndarray] | None = None
+        self._is_told_early = False  # whether the held frame was asked for before all was known
         self._box: np.ndarray | None = None
 
     def take(self, time_s: float, frame: np.ndarray) -> Iterator[Seen]:
@@ -60,17 +61,21 @@ class FaceFollower:
         if passage is Passage.UNDECIDED and self._tracker.most_faces:
             self._held = (time_s, frame)
             return
+        is_cut = passage is Passage.CUT and (self._held is not None or self._is_told_early)
+        self._is_told_early = False
+        if is_cut:
+            self._tracker.begin_anew()
         if self._held is not None:
             held, self._held = self._held, None
-            if passage is Passage.CUT:
-                self._tracker.begin_anew()
-            yield self._follow(*held, passage is Passage.CUT)
-        yield self._follow(time_s, frame, False)
+            yield self._follow(*held, is_cut)
+            is_cut = False
+        yield self._follow(time_s, frame, is_cut)
 
     def finish(self) -> Iterator[Seen]:
         """Yield what is known of a last frame that no other followed."""
         if self._held is not None:
             held, self._held = self._held, None
+            self._is_told_early = True
             yield self._follow(*held, False)
 
     def look(self, frame: np.ndarray) -> Sighting | None:
@@ -92,4 +97,5 @@ class FaceFollower:
         self._box = None if sighting is None else sighting.box
         self._state.see(time_s, frame, self._box)
         was_picture = self._tracker.has_left_a_picture()
-        return Seen(time_s, frame.shape, sighting, is_cut or was_picture, was_picture)
+        is_anew = self._tracker.has_begun_anew() or is_cut
+        return Seen(time_s, frame.shape, sighting, is_anew, was_picture)

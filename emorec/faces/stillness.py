@@ -9,6 +9,7 @@ all differed by more within two seconds, half of them by more than 0.03.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 
 import cv2
 import numpy as np
@@ -24,6 +25,7 @@ _STILL_S = 1.2  # how long a face has to be seen unchanged to be called still
 _PERIOD_S = 4.0  # then its picture is taken anew
 _FORGOTTEN_S = 3.0
 _SAME_FACE_OVERLAP = 0.3
+_MOST_OF_THE_SAME_PICTURE = 0.03  # one less the correlation, seen again later or after a cut
 _CLEARLY_LARGER = 1.25
 
 
@@ -37,7 +39,7 @@ class LivingFirst:
     def __init__(self):
         self.has_followed_living = False
         self._watched: list[_Watched] = []
-        self._pictures: list[np.ndarray] = []  # boxes of still faces that were passed over
+        self._pictures: list[_Watched] = []  # still faces that were passed over
 
     def watch(self, time_s: float, frame: np.ndarray, box: np.ndarray) -> bool:
         """Look at the followed face; tell whether it is still, so far as is known.
@@ -70,7 +72,7 @@ class LivingFirst:
         if followed.is_still:
             living = [face for face in faces if face.has_moved]
             if living:
-                self._pass_over(followed)
+                self._pass_over(frame, followed)
                 return living[0].box
         for face in faces:
             if face.box[2] <= _CLEARLY_LARGER * box[2]:
@@ -78,12 +80,13 @@ class LivingFirst:
             if not (followed.has_moved and face.is_unchanged):
                 return face.box
             if face.is_still:
-                self._pass_over(face)
+                self._pass_over(frame, face)
         return None
 
-    def without_pictures(self, boxes: np.ndarray) -> np.ndarray:
-        """Return those of some faces (n, 4) that were not passed over."""
-        return np.array([box for box in boxes if not self._is_picture(box)]).reshape(-1, 4)
+    def without_pictures(self, frame: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+        """Return those of a frame's faces (n, 4) that were not passed over."""
+        kept = [box for box in boxes if not self._is_picture(frame, box)]
+        return np.array(kept).reshape(-1, 4)
 
     @property
     def notes(self) -> list[str]:
@@ -113,12 +116,17 @@ class LivingFirst:
             likest.look(time_s, frame, box)
         return likest
 
-    def _pass_over(self, face: _Watched) -> None:
-        if not self._is_picture(face.box):
-            self._pictures.append(face.box)
+    def _pass_over(self, frame: np.ndarray, face: _Watched) -> None:
+        if not self._is_picture(frame, face.box):
+            self._pictures.append(copy(face))
 
-    def _is_picture(self, box: np.ndarray) -> bool:
-        return any(overlap(picture, box) > _SAME_FACE_OVERLAP for picture in self._pictures)
+    def _is_picture(self, frame: np.ndarray, box: np.ndarray) -> bool:
+        """Tell whether a known picture is here: a living face may come to its place."""
+        return any(
+            overlap(picture.box, box) > _SAME_FACE_OVERLAP
+            and picture.difference(frame, box) < _MOST_OF_THE_SAME_PICTURE
+            for picture in self._pictures
+        )
 
 
 class _Watched:
@@ -138,7 +146,7 @@ class _Watched:
         """See the face again."""
         self.box, self.seen_s = np.asarray(box), time_s
         if self._change < _LEAST_OF_A_MOVING:  # else all is known that is asked for
-            self._change = max(self._change, self._difference(frame, self.box))
+            self._change = max(self._change, self.difference(frame, self.box))
         if time_s - self._since_s > _PERIOD_S:
             self._changed_before = self._change
             self._begin(time_s, frame, box)
@@ -159,7 +167,7 @@ class _Watched:
         """Whether it has clearly changed."""
         return max(self._change, self._changed_before or 0.0) >= _LEAST_OF_A_MOVING
 
-    def _difference(self, frame: np.ndarray, box: np.ndarray) -> float:
+    def difference(self, frame: np.ndarray, box: np.ndarray) -> float:
         """One less the correlation of the face with its first picture, where that fits best."""
         centre, size = box[:2] + box[2:] / 2, np.full(2, self._size)
         place = np.concatenate([centre - size / 2, size])

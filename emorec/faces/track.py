@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -22,10 +22,12 @@ class FaceTrack:
         times_s: (n,) float64, seconds from the start of the clip.
         boxes: (n, 4) float32: x, y, width, height as shares of the upright picture's width and
             height; NaN where no face was seen.
+        begins_s: (m,) float64, times from which on another shot or another face is seen.
     """
 
     times_s: np.ndarray
     boxes: np.ndarray
+    begins_s: np.ndarray = field(default_factory=lambda: np.zeros(0))
 
     def at(self, time_s: float) -> np.ndarray | None:
         """Return the box (4,) at any time, None where there was no face.
@@ -45,7 +47,8 @@ class FaceTrack:
             share = float(np.clip((time_s - self.times_s[before]) / between_s, 0, 1))
         nearest = after if share >= 0.5 else before
         box = (1 - share) * self.boxes[before] + share * self.boxes[after]
-        if between_s > _LONGEST_REACH_S or np.isnan(box).any():
+        is_cut = self._shot_at(self.times_s[before]) != self._shot_at(self.times_s[after])
+        if is_cut or between_s > _LONGEST_REACH_S or np.isnan(box).any():
             box = self.boxes[nearest]
         is_far = abs(time_s - self.times_s[nearest]) > _LONGEST_REACH_S
         return None if is_far or np.isnan(box).any() else box
@@ -56,28 +59,47 @@ class FaceTrack:
         reach = len(_SMOOTHING) // 2
         boxes = np.pad(np.where(there[:, np.newaxis], self.boxes, 0), ((reach, reach), (0, 0)))
         counted = np.pad(there.astype(np.float32), reach)[:, np.newaxis]
-        sums = sum(w * boxes[i : i + len(there)] for i, w in enumerate(_SMOOTHING))
-        weights = sum(w * counted[i : i + len(there)] for i, w in enumerate(_SMOOTHING))
+        shots = np.pad(self._shot_at(self.times_s), reach)[:, np.newaxis]
+        sums, weights = np.zeros_like(self.boxes), np.zeros((len(there), 1), np.float32)
+        for i, weight in enumerate(_SMOOTHING):
+            near, here = slice(i, i + len(there)), slice(reach, reach + len(there))
+            shared = weight * counted[near] * (shots[near] == shots[here])
+            sums, weights = sums + shared * boxes[near], weights + shared
         nothing = np.full_like(self.boxes, np.nan)
         is_known = np.broadcast_to(there[:, np.newaxis], self.boxes.shape)
-        return FaceTrack(self.times_s, np.divide(sums, weights, out=nothing, where=is_known))
+        boxes = np.divide(sums, weights, out=nothing, where=is_known)
+        return FaceTrack(self.times_s, boxes, self.begins_s)
+
+    def _shot_at(self, time_s: np.ndarray | float) -> np.ndarray:
+        """Number of the shot, or of the followed face, at each time."""
+        return np.searchsorted(self.begins_s, time_s, side="right")
 
 
 class FaceTrackRecorder:
     """Gathers a `FaceTrack`, 24 bytes for each frame that was looked at."""
 
     def __init__(self):
-        self._times_s, self._boxes = array("d"), array("f")
+        self._times_s, self._boxes, self._begins_s = array("d"), array("f"), array("d")
 
-    def add(self, time_s: float, box: np.ndarray | None, shape: tuple[int, ...]) -> None:
+    def add(
+        self,
+        time_s: float,
+        box: np.ndarray | None,
+        shape: tuple[int, ...],
+        *,
+        is_anew: bool = False,
+    ) -> None:
         """Take what was found in a frame.
 
         Args:
             time_s: Its time.
             box: x, y, width, height in pixels, None for no face.
             shape: Height and width of the frame.
+            is_anew: Whether another shot or another face begins here.
         """
         height, width = shape
+        if is_anew:
+            self._begins_s.append(time_s)
         self._times_s.append(time_s)
         if box is None:
             self._boxes.extend([np.nan] * 4)
@@ -87,4 +109,5 @@ class FaceTrackRecorder:
 
     def finish(self) -> FaceTrack:
         """Return what was gathered."""
-        return FaceTrack(np.array(self._times_s), np.array(self._boxes, np.float32).reshape(-1, 4))
+        boxes = np.array(self._boxes, np.float32).reshape(-1, 4)
+        return FaceTrack(np.array(self._times_s), boxes, np.array(self._begins_s))

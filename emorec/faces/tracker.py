@@ -83,7 +83,7 @@ class FaceTracker:
         self._searched: np.ndarray | None = None  # of a frame that was searched
         self._had_face = True
         self._hidden, self._living = HiddenFaces(), LivingFirst()
-        self._left_picture = False
+        self._left_picture = self._is_another = False
         self._second = second_look or SecondLook()
         # How far the followed face is turned; None where the cascade sees it in the picture as it
         # is. And how far it was when it was found.
@@ -136,7 +136,8 @@ class FaceTracker:
         """What a reader of the result should know, in plain words."""
         notes = self._hidden.notes(self.gaps, is_ever_seen=bool(self.most_faces))
         if self.most_faces > 1:
-            notes.append(f"{self.most_faces} faces; the largest was followed")
+            which = "the largest that moves" if self._living.notes else "the largest"
+            notes.append(f"{self.most_faces} faces; {which} was followed")
         roll_deg = self._usual_roll_deg()
         if abs(roll_deg) >= _LEAST_NOTED_ROLL_DEG:
             notes.append(f"the face is turned by about {abs(roll_deg)} degrees; it was turned back")
@@ -146,6 +147,11 @@ class FaceTracker:
         """Tell, once, that a picture's face was followed until now and never a living one."""
         left, self._left_picture = self._left_picture, False
         return left
+
+    def has_begun_anew(self) -> bool:
+        """Tell, once, that another face is followed now, or the same one turned otherwise."""
+        is_another, self._is_another = self._is_another, False
+        return is_another
 
     def _usual_roll_deg(self) -> int:
         """How far the face is turned most of the time, in whole steps."""
@@ -222,8 +228,9 @@ class FaceTracker:
         if self._box is None:
             self._rivals = []
             boxes = self._searched_for_living(frame)
-            self._empty_surveys = 0 if len(boxes) else self._empty_surveys + 1
             found = self._second_look(time_s, frame, boxes)
+            is_empty = found is None and not len(boxes)
+            self._empty_surveys = self._empty_surveys + 1 if is_empty else 0
             if found is not None:
                 self._adopt_turned(time_s, frame, found.box, found.roll_deg)
             elif len(boxes):
@@ -244,21 +251,23 @@ class FaceTracker:
         better = self._living.choose(time_s, frame, self._box, others)
         if better is not None:
             self._left_picture = not self._living.has_followed_living
+            self._first_roll_deg, self._is_another = None, True
             self._adopt_plain(time_s, frame, better)
             self._rivals = []
 
     def _searched_for_living(self, frame: np.ndarray) -> np.ndarray:
         """What the cascade finds in a frame that is new to it, (n, 4); no known picture's face."""
         boxes = self._detector.detect(frame) if self._is_new(frame) else np.zeros((0, 4), int)
-        return self._living.without_pictures(boxes)
+        return self._living.without_pictures(frame, boxes)
 
     def _second_look(self, time_s: float, frame: np.ndarray, boxes: np.ndarray) -> Found | None:
         """Look where the cascade saw nobody; and whether who it saw hangs or lies."""
         if len(boxes):
             return self._second.righted(frame, boxes[0])
         found = self._second.find_at(time_s, frame)
-        is_living = found is not None and len(self._living.without_pictures(found.box[None]))
-        return found if is_living else None
+        if found is None or not len(self._living.without_pictures(frame, found.box[None])):
+            return None
+        return found
 
     def _is_new(self, frame: np.ndarray) -> bool:
         """Tell whether a frame differs from the last one that was searched in vain."""
@@ -284,7 +293,7 @@ class FaceTracker:
     def _adopt_plain(self, time_s: float, frame: np.ndarray, box: np.ndarray) -> None:
         """Take over what the cascade found in the picture as it is."""
         self._roll_deg = None
-        self._first_roll_deg = self._first_roll_deg or 0.0
+        self._level_at(0.0)
         self._adopt(time_s, Upright(frame, box))
 
     def _adopt_turned(
@@ -296,15 +305,19 @@ class FaceTracker:
             if near is not None:
                 self._adopt_plain(time_s, frame, near)
                 return
-        first_deg = self._first_roll_deg
-        if first_deg is None or (
-            self._box is None and abs(turned(roll_deg, -first_deg)) > _SAME_STRETCH_DEG
-        ):
-            self._first_roll_deg = roll_deg
+        self._level_at(roll_deg)
         self._roll_deg, self._relooked_s = roll_deg, time_s
         upright = turn_upright(frame, box, roll_deg)
         near = self._near(upright)
         self._adopt(time_s, upright if near is None else replace(upright, box=near))
+
+    def _level_at(self, roll_deg: float) -> None:
+        """Level landmarks by the first roll, until the face comes back turned otherwise."""
+        first_deg = self._first_roll_deg
+        if first_deg is None:
+            self._first_roll_deg = roll_deg
+        elif self._box is None and abs(turned(roll_deg, -first_deg)) > _SAME_STRETCH_DEG:
+            self._first_roll_deg, self._is_another = roll_deg, True
 
     def _near(self, upright: Upright) -> np.ndarray | None:
         """The cascade's box of a face that is known, None where it sees none or another."""

@@ -90,7 +90,7 @@ class PictureStream:
         for seen in frames:
             sighting = seen.sighting
             box = None if sighting is None else sighting.box
-            self.track.add(seen.time_s, box, seen.shape)
+            self.track.add(seen.time_s, box, seen.shape, is_anew=seen.is_anew)
             if seen.was_picture:
                 self._face, self._geometry = self._begin_streams()
             elif seen.is_anew:

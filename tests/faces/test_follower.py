@@ -43,6 +43,28 @@ def test_a_cut_to_another_person_is_noticed_at_its_frame(first, second):
     assert all(one.sighting is not None for one in seen)
 
 
+def test_a_cut_is_a_cut_though_its_first_frame_was_asked_for_before_it_was_known():
+    follower, seen = FaceFollower(48), []
+    shot = np.roll(speaking(4, 30), (9, 15), axis=(1, 2))
+    for index, frame in enumerate([*speaking(1, 30), *shot]):
+        seen += follower.take(index * FRAME_S, frame)
+        if index == 30:
+            seen += follower.finish()
+    assert [round(one.time_s / FRAME_S) for one in seen] == list(range(60))
+    assert [number for number, one in enumerate(seen) if one.is_anew] == [31]
+
+
+def test_another_face_that_takes_over_begins_anew():
+    frames = beside(90, (1, 290, True), (2, 200, True))
+    frames[:30, :, :320] = 128
+    _, seen = follow(frames)
+    anew = [number for number, one in enumerate(seen) if one.is_anew]
+    assert len(anew) == 1
+    assert not seen[anew[0]].was_picture
+    assert all(one.sighting.box[0] > 320 for one in seen[: anew[0]])
+    assert all(one.sighting.box[0] < 320 for one in seen[anew[0] :])
+
+
 def test_further_cuts_are_counted():
     shots = [speaking(actor, 15) for actor in (1, 2, 3, 4)]
     follower, _ = follow(np.concatenate(shots))
@@ -101,6 +123,23 @@ def test_a_larger_picture_of_a_face_gives_way_to_one_that_speaks():
     assert anew[0] * FRAME_S < 2.5
     assert seen[anew[0]].was_picture
     assert all(one.sighting.box[0] > 320 for one in seen[anew[0] :])
+    assert "a still face (a picture?) was passed over" in follower.notes
+
+
+def test_the_notes_on_a_picture_do_not_contradict_each_other():
+    follower, _ = follow(beside(60, (1, 290, False), (2, 200, True)))
+    assert follower.notes == [
+        "2 faces; the largest that moves was followed",
+        "a still face (a picture?) was passed over",
+    ]
+
+
+def test_after_a_cut_a_face_may_be_where_a_picture_was():
+    second = np.roll(beside(45, (5, 290, True), (6, 10, False)), (4, 12), axis=(1, 2))
+    second[:, :, 340:] = np.linspace(20, 230, HEIGHT).astype(np.uint8)[:, np.newaxis]
+    follower, seen = follow([*beside(60, (1, 290, False), (2, 200, True)), *second])
+    assert [number for number, one in enumerate(seen) if one.is_anew][-1] == 60
+    assert all(one.sighting is not None for one in seen[60:])
     assert "a still face (a picture?) was passed over" in follower.notes
 
 

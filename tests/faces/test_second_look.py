@@ -75,6 +75,26 @@ def test_a_head_that_turns_slowly_is_followed_all_the_way():
     assert overlap(last.box, turned_face(0)[1]) > 0.6
 
 
+def test_a_turned_face_that_is_often_hidden_comes_back_soon():
+    face, empty = turned_face(90)[0], np.full((480, 640), 128, np.uint8)
+    sightings = follow([face] * 10 + ([empty] * 3 + [face] * 12) * 25, FaceTracker())
+    for begin in range(13, len(sightings), 15):
+        assert any(sightings[begin : begin + 8]), begin
+
+
+@pytest.mark.parametrize(("before_deg", "after_deg"), [(0, 90), (90, 0), (90, -90)])
+def test_a_face_that_comes_back_turned_otherwise_is_levelled_anew(before_deg, after_deg):
+    tracker, empty = FaceTracker(), np.full((480, 640), 128, np.uint8)
+    before, after = turned_face(before_deg)[0], turned_face(after_deg)[0]
+    first = follow([before] * 10 + [empty] * 20, tracker)[0]
+    assert abs(first.first_roll_deg - before_deg) < 10
+    assert not tracker.has_begun_anew()
+    last = [tracker.update(2 + i * FRAME_S, after) for i in range(30)][-1]
+    assert abs(last.first_roll_deg - after_deg) < 10
+    assert tracker.has_begun_anew()
+    assert not tracker.has_begun_anew()
+
+
 def test_landmarks_move_evenly_while_a_turned_face_moves():
     frame, _ = turned_face(90)
     moved = [np.roll(frame, shift, axis=1) for shift in range(0, 60, 3)]

@@ -15,7 +15,7 @@ from helpers import made_frames, made_voice, write_clip
 from emorec import MediaError
 from emorec.cli import main
 from emorec.errors import OutputError
-from emorec.faces.track import FaceTrack
+from emorec.faces.track import FaceTrack, FaceTrackRecorder
 from emorec.faces.tracker import FaceTracker
 from emorec.media.colour import ColourPicture, ColourSpace
 from emorec.media.grey import FrameBatch
@@ -182,6 +182,18 @@ def test_the_drawn_box_jumps_less_and_keeps_its_gaps():
     np.testing.assert_allclose(smooth[[0, 11], 2], [0.3, 0.4], atol=1e-6)
     empty = FaceTrack(np.zeros(0), np.zeros((0, 4), np.float32)).smoothed()
     assert empty.boxes.shape == (0, 4)
+
+
+def test_the_drawn_box_does_not_glide_over_a_cut():
+    recorder = FaceTrackRecorder()
+    for number in range(12):
+        box = np.array([10, 10, 20, 20] if number < 6 else [70, 30, 40, 40])
+        recorder.add(number / 15, box, (100, 100), is_anew=number == 6)
+    track = recorder.finish()
+    smooth = track.smoothed()
+    np.testing.assert_allclose(smooth.boxes, track.boxes)
+    for time_s in np.arange(0, 11 / 15, 0.01):
+        assert np.isclose(smooth.at(time_s)[0], track.boxes[[0, 6], 0]).any()
 
 
 @pytest.mark.parametrize("side", ["bars", "strip"])
