@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
+import signal
 import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,10 +25,12 @@ __all__ = [
     "add_command",
     "add_models",
     "add_models_folder",
+    "ended_like_ctrl_c",
     "load_recognizer",
     "progress_bar",
     "refuse",
     "say",
+    "silence_standard_output",
     "whole_number",
 ]
 
@@ -110,9 +116,35 @@ def progress_bar() -> Progress:
     )
 
 
+@contextlib.contextmanager
+def ended_like_ctrl_c() -> Iterator[None]:
+    """Let what ends a process (SIGTERM, a terminal that closes) end it as Ctrl-C does.
+
+    What is finished is then kept and said. Only the main thread may say so; others go on as usual.
+    """
+    numbers = [getattr(signal, name, None) for name in ("SIGTERM", "SIGHUP")]
+    old: dict[int, object] = {}
+    if threading.current_thread() is threading.main_thread():
+        for number in filter(None, numbers):
+            # Whoever has a signal ignored, as nohup does, wants that.
+            if signal.getsignal(number) is signal.SIG_DFL:
+                old[number] = signal.signal(number, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        for number, handler in old.items():
+            signal.signal(number, handler)
+
+
 def say(text: object) -> None:
     """Print one line to the standard error."""
     print(f"emorec: {text}", file=sys.stderr)
+
+
+def silence_standard_output() -> None:
+    """Let what is still to be printed go nowhere, or Python would complain of it at its end."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def refuse(error: Exception) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import os
 import signal
 import sys
 import time
@@ -96,9 +95,8 @@ def run(options: argparse.Namespace) -> int:
         except OutputError as error:
             return common.refuse(error)
         except BrokenPipeError:
-            # The reader of the pipe has gone, which ends the view as Ctrl-C does. What is left
-            # goes nowhere, or Python would complain of it when it ends.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            # The reader of the pipe has gone, which ends the view as Ctrl-C does.
+            common.silence_standard_output()
         return _say_the_end(engine)
 
 
