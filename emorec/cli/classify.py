@@ -48,16 +48,27 @@ def add_to(commands) -> None:
         examples=EXAMPLES,
     )
     add = classify.add_argument
-    add("paths", nargs="+", metavar="PATH", help="a clip, a folder of clips, or a quoted pattern")
-    add("--csv", type=Path, metavar="FILE", help="write one row per clip, as it is finished")
-    add("--json", type=Path, metavar="FILE", help="write all probabilities")
-    add("--timeline", type=Path, metavar="FOLDER", help="write one CSV over time per clip")
-    add("--plots", type=Path, metavar="FOLDER", help="write one picture per clip")
+    add(
+        "paths",
+        nargs="+",
+        type=common.name,
+        metavar="PATH",
+        help="a clip, a folder of clips, or a quoted pattern",
+    )
+    add("--csv", type=common.path, metavar="FILE", help="write one row per clip, as it is finished")
+    add("--json", type=common.path, metavar="FILE", help="write all probabilities")
+    add("--timeline", type=common.path, metavar="FOLDER", help="write one CSV over time per clip")
+    add("--plots", type=common.path, metavar="FOLDER", help="write one picture per clip")
     earlier = classify.add_mutually_exclusive_group()
     earlier.add_argument("--resume", action="store_true", help="go on with the file of --csv")
     earlier.add_argument("--overwrite", action="store_true", help="write over earlier outputs")
     add("--jobs", type=_jobs, default=1, metavar="N", help="clips at once; -1: one a core (1)")
-    add("--calibrate", metavar="FOLDER", help="clips of the one person who is to be judged")
+    add(
+        "--calibrate",
+        type=common.name,
+        metavar="FOLDER",
+        help="clips of the one person who is to be judged",
+    )
     common.add_models(classify)
     classify.set_defaults(run=run, parser=classify)
 
@@ -108,7 +119,7 @@ def _opened(found: list, options: argparse.Namespace) -> tuple[list, ResultWrite
     old = earlier.read_earlier(options.csv, options.json, table.TABLE_COLUMNS)
     left = set(old.left_of(paths))
     todo = [clip for clip in found if isinstance(clip, MediaError) or clip in left]
-    old = old.without([clip.path if isinstance(clip, MediaError) else clip for clip in todo])
+    old = old.without([clip.what if isinstance(clip, MediaError) else clip for clip in todo])
     there = [file for folder, _ in folders if folder for file in folder.glob("*")]
     writer = table.ResultWriter(*outputs, earlier=old, kept=[*paths, *there])
     if len(left) < len(paths):
@@ -164,7 +175,7 @@ def _results(recognizer: Recognizer | None, clips: list, n_jobs: int) -> Iterato
     classified = recognizer.classify_many(paths, n_jobs) if recognizer else iter(())
     for clip in clips:
         if isinstance(clip, MediaError):
-            yield ClipResult.failed(clip.path, clip.reason, clip.remedy)
+            yield ClipResult.failed(clip.what, clip.reason, clip.remedy)
         else:
             yield next(classified)
 
@@ -187,7 +198,7 @@ def _calibrated(recognizer: Recognizer, folder: str, n_jobs: int) -> Recognizer:
     readable = [result for result in found if result.status != "failed"]
     for result in found:
         if result.status == "failed":
-            path = printable(result.path)
+            path = printable(result.name)
             common.say(f"not calibrated on {path}: {result.reason}. Remedy: {result.remedy}.")
     if not readable:
         raise CalibrationError(folder, "none of its clips can be read", "name another folder")

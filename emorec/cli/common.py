@@ -27,6 +27,8 @@ __all__ = [
     "add_models_folder",
     "ended_like_ctrl_c",
     "load_recognizer",
+    "name",
+    "path",
     "progress_bar",
     "refuse",
     "say",
@@ -43,11 +45,11 @@ EXIT_INTERRUPTED = 130
 
 
 def add_command(
-    commands, name: str, *, help: str, description: str, examples: str
+    commands, command: str, *, help: str, description: str, examples: str
 ) -> argparse.ArgumentParser:
     """Add a command to the parser's `commands`, with its examples below the arguments."""
     return commands.add_parser(
-        name,
+        command,
         help=help,
         description=description,
         epilog=examples,
@@ -66,7 +68,19 @@ def add_models(command: argparse.ArgumentParser) -> None:
 def add_models_folder(command: argparse.ArgumentParser) -> None:
     """Add the argument that names the models' folder."""
     text = "where the models lie (those that come with it)"
-    command.add_argument("--models", type=Path, metavar="FOLDER", help=text)
+    command.add_argument("--models", type=path, metavar="FOLDER", help=text)
+
+
+def name(text: str) -> str:
+    """Return an argument that names something; an empty one would mean the current folder."""
+    if not text:
+        raise argparse.ArgumentTypeError("must not be empty (the current folder is .)")
+    return text
+
+
+def path(text: str) -> Path:
+    """Return the path that an argument is."""
+    return Path(name(text))
 
 
 def whole_number(text: str) -> int:

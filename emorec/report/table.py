@@ -52,7 +52,7 @@ def table_row(result: ClipResult) -> dict:
     """
     fused = result.posteriors.get("fused")
     return {
-        "file": str(result.path),
+        "file": result.name,
         "status": result.status,
         "emotion": result.emotion,
         "confidence": result.confidence,
@@ -102,7 +102,7 @@ def print_table(results: Sequence[ClipResult], file: TextIO | None = None) -> No
     for result in results:
         says = [] if result.emotion else [f"{result.reason} - {result.remedy}"]
         table.add_row(
-            Text(printable(result.path)),
+            Text(printable(result.name)),
             result.emotion or Text(result.status, style="red"),
             f"{result.confidence:.0%}, {result.confidence_word}" if result.emotion else "",
             *(result.verdict(stream) or "-" for stream in STREAMS),
@@ -280,7 +280,7 @@ def _short(value: object) -> object:
 
 def _json_entry(result: ClipResult) -> dict:
     entry = {name: v for name, v in table_row(result).items() if not name.startswith("p_")}
-    entry["file"] = printable(result.path)
+    entry["file"] = printable(result.name)
     entry["notes"] = result.notes
     entry["probabilities"] = {
         stream: {name: round(float(p), 5) for name, p in zip(COMMON7, posterior, strict=True)}
