@@ -84,6 +84,15 @@ class ModelError(EmorecError):
 class OutputError(EmorecError):
     """A result that cannot be written where it was asked for."""
 
+    @classmethod
+    def because_of(cls, path: str | Path, error: Exception) -> OutputError:
+        """Say in plain words why writing failed."""
+        number = getattr(error, "errno", 0)
+        reason = getattr(error, "strerror", None) or str(error)
+        is_full = number in (errno.ENOSPC, errno.EDQUOT)
+        remedy = "make room, or name another file" if is_full else "name another file"
+        return cls(path, f"writing failed ({reason})", remedy)
+
 
 class SourceError(EmorecError):
     """A device that gives nothing."""

@@ -19,6 +19,7 @@ from emorec.engines import Network, find_voice_model, load_network
 from emorec.errors import CalibrationError, MediaError, ModelError
 from emorec.faces.landmarks import LandmarkPredictor
 from emorec.fusion import LogLinearFusion
+from emorec.media.find import check_name
 from emorec.media.grey import FrameBatch
 from emorec.media.pacing import read_ahead
 from emorec.media.reader import SYNTHETIC_COMMENT, ClipReader
@@ -182,6 +183,7 @@ class Recognizer:
         Raises:
             MediaError: When the file cannot be read as a clip.
         """
+        check_name(path)
         voice = VoiceStream(self.networks["voice"])
         reader = ClipReader(
             path, sample_rate_hz=voice.sample_rate_hz, frames_per_batch=_FRAMES_PER_BATCH

@@ -36,6 +36,7 @@ class ClipResult:
         faces_used: A handful of faces, in order of time.
         face_track: Where the followed face was over time, None without a verdict.
         duration_s: Length of what was decoded.
+        named: What was named, where that is no path but an address; else "".
     """
 
     path: Path
@@ -48,11 +49,19 @@ class ClipResult:
     faces_used: list[FaceUsed] = field(default_factory=list)
     face_track: FaceTrack | None = None
     duration_s: float = 0.0
+    named: str = ""
 
     @classmethod
     def failed(cls, path: str | Path, reason: str, remedy: str) -> ClipResult:
         """Make the result of a clip that cannot be read."""
-        return cls(Path(path), "failed", reason=reason, remedy=remedy)
+        # A path would lose a stroke of an address.
+        named = str(path) if "://" in str(path) else ""
+        return cls(Path(path), "failed", reason=reason, remedy=remedy, named=named)
+
+    @property
+    def name(self) -> str:
+        """What the clip is called in tables: its path, or what was named and is none."""
+        return self.named or str(self.path)
 
     def verdict(self, stream: str) -> str | None:
         """Return the likeliest emotion of a stream or "fused", None where it is missing."""

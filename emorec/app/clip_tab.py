@@ -58,7 +58,7 @@ class ClipDesk:
             if len(results) < len(clips):
                 yield self._show(page, clips, results)
         if clips:
-            yield self._show(page, clips, results) + self._downloads(page, results)
+            yield self._show(page, clips, results) + self._downloads_or_words(page, results)
         else:
             yield '<p role="alert">These clips are no longer here. Send them again.</p>'
 
@@ -130,6 +130,14 @@ class ClipDesk:
             for result, view in zip(results, views, strict=True)
         )
         return page_html.results_table_html(results) + "".join(folded)
+
+    def _downloads_or_words(self, page: str, results: Sequence[ClipResult]) -> str:
+        """Return the links, or say that there is no room for files; what was found stays shown."""
+        try:
+            return self._downloads(page, results)
+        except (OutputError, OSError):
+            words = "There is no room for the downloads at the moment. Try again later."
+            return f'<p role="alert">{words}</p>'
 
     def _downloads(self, page: str, results: Sequence[ClipResult]) -> str:
         table = self._store.new(page, "emorec-results.csv", "text/csv")

@@ -1,6 +1,5 @@
 """Write talking avatars as clips, in RAVDESS's layout and under RAVDESS's names."""
 
-import os
 import wave
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from emorec.avatar.expression import EXPRESSIONS, INTENSITY_SCALE, Pose
 from emorec.avatar.face import REFERENCE_SIZE, draw_face
 from emorec.avatar.voice import HOP_S, SAMPLE_RATE_HZ, Speech, synthesise_voice
 from emorec.corpora import ravdess
+from emorec.files import write_atomically
 from emorec.media.reader import SYNTHETIC_COMMENT
 
 FRAME_RATE_HZ = 30
@@ -213,13 +213,7 @@ def _write_movie(path: Path, frames: Iterator[np.ndarray], sound: np.ndarray, si
 
 def _finish(path: Path, write) -> Path:
     """Write a file under another name, then give it its own: never half a file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.stem}.{os.getpid()}.part")
-    try:
-        write(unfinished)
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    write_atomically(path, lambda name: write(Path(name)))
     return path
 
 

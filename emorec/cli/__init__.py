@@ -6,9 +6,12 @@ One module a command, light to import: what does the work is imported when a com
 from __future__ import annotations
 
 import argparse
+import errno
+import sys
 
 from emorec import __version__
-from emorec.cli import annotate, app, classify, data, live
+from emorec.cli import annotate, app, classify, common, data, live
+from emorec.errors import OutputError
 
 __all__ = ["main"]
 
@@ -23,7 +26,19 @@ def main(arguments: list[str] | None = None) -> int:
         The exit status; see ``emorec --help``.
     """
     options = _parser().parse_args(arguments)
-    return options.run(options)
+    try:
+        status = options.run(options)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader of the pipe has gone and misses nothing.
+        common.silence_standard_output()
+        return common.EXIT_NOT_ALL
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+            raise
+        common.silence_standard_output()
+        return common.refuse(OutputError.because_of("the output", error))
+    return status
 
 
 def _parser() -> argparse.ArgumentParser:

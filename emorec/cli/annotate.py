@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from emorec.cli import common
 from emorec.errors import EmorecError, MediaError, printable
@@ -33,8 +32,14 @@ def add_to(commands) -> None:
         examples=EXAMPLES,
     )
     add = annotate.add_argument
-    add("path", metavar="CLIP", help="the clip")
-    add("-o", "--out", type=Path, required=True, help="the video (.mp4, .mov, .mkv), or a folder")
+    add("path", type=common.name, metavar="CLIP", help="the clip")
+    add(
+        "-o",
+        "--out",
+        type=common.path,
+        required=True,
+        help="the video (.mp4, .mov, .mkv), or a folder",
+    )
     add("--side", choices=("bars", "strip"), default="bars", help="bars beside or under (bars)")
     common.add_models(annotate)
     annotate.set_defaults(run=run)
@@ -42,11 +47,13 @@ def add_to(commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Write the annotated video; see ``emorec annotate --help``."""
+    from emorec.media.find import check_name
     from emorec.report.table import print_table
     from emorec.report.video import output_path, write_annotated
     from emorec.result import ClipResult
 
     try:
+        check_name(options.path)
         out = output_path(options.path, options.out)
         result = common.load_recognizer(options).classify(options.path)
         if result.emotion:

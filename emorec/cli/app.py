@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from emorec.cli import common
 from emorec.errors import EmorecError, require
@@ -40,7 +39,7 @@ def add_to(commands) -> None:
     add("--port", type=_port, default=7860, metavar="N", help="port; 0: any free one (7860)")
     add("--no-browser", action="store_true", help="do not open the browser")
     add("--host", default="127.0.0.1", metavar="ADDRESS", help="address to listen on (127.0.0.1)")
-    add("--password-file", type=Path, metavar="FILE", help="file with the page's password")
+    add("--password-file", type=common.path, metavar="FILE", help="file with the page's password")
     add("--keep", type=float, default=60, metavar="S", help="how long clips outlive their tab (60)")
     common.add_models_folder(app)
     app.set_defaults(run=run)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ from emorec.errors import CalibrationError, EmorecError, MediaError, OutputError
 
 if TYPE_CHECKING:
     from emorec.recognizer import Recognizer
+    from emorec.report.table import ResultWriter
     from emorec.result import ClipResult
 
 EXAMPLES = """examples:
@@ -21,7 +22,13 @@ EXAMPLES = """examples:
   emorec classify recordings/ --voice-model Models/alternatives/voice_long
   emorec classify interview.mp4 --calibrate other-clips-of-the-same-person/
   emorec classify recordings/ --jobs 4 --json results.json --timeline timelines/ --plots plots/
+  emorec classify recordings/ --csv results.csv --resume       goes on where it was ended
   emorec classify -- -a-name-that-begins-with-a-dash.mp4
+
+What an earlier run wrote is not written over unless --overwrite says so. With --resume the clips
+that have a row in the file of --csv are not read again, those that failed are. An output may be a
+pipe or /dev/stdout; the table then goes to the standard error. In the CSV file a name that a
+spreadsheet would take for a formula gets a ' before it, and control characters are escaped.
 
 exit status:
   0  every clip got a verdict
@@ -41,37 +48,95 @@ def add_to(commands) -> None:
         examples=EXAMPLES,
     )
     add = classify.add_argument
-    add("paths", nargs="+", metavar="PATH", help="a clip, a folder of clips, or a quoted pattern")
-    add("--csv", type=Path, metavar="FILE", help="write one row per clip, as it is finished")
-    add("--json", type=Path, metavar="FILE", help="write all probabilities")
-    add("--timeline", type=Path, metavar="FOLDER", help="write one CSV over time per clip")
-    add("--plots", type=Path, metavar="FOLDER", help="write one picture per clip")
+    add(
+        "paths",
+        nargs="+",
+        type=common.name,
+        metavar="PATH",
+        help="a clip, a folder of clips, or a quoted pattern",
+    )
+    add("--csv", type=common.path, metavar="FILE", help="write one row per clip, as it is finished")
+    add("--json", type=common.path, metavar="FILE", help="write all probabilities")
+    add("--timeline", type=common.path, metavar="FOLDER", help="write one CSV over time per clip")
+    add("--plots", type=common.path, metavar="FOLDER", help="write one picture per clip")
+    earlier = classify.add_mutually_exclusive_group()
+    earlier.add_argument("--resume", action="store_true", help="go on with the file of --csv")
+    earlier.add_argument("--overwrite", action="store_true", help="write over earlier outputs")
     add("--jobs", type=_jobs, default=1, metavar="N", help="clips at once; -1: one a core (1)")
-    add("--calibrate", metavar="FOLDER", help="clips of the one person who is to be judged")
+    add(
+        "--calibrate",
+        type=common.name,
+        metavar="FOLDER",
+        help="clips of the one person who is to be judged",
+    )
     common.add_models(classify)
-    classify.set_defaults(run=run)
+    classify.set_defaults(run=run, parser=classify)
 
 
 def run(options: argparse.Namespace) -> int:
     """Classify the clips; see ``emorec classify --help``."""
     from emorec.media.find import find_clips
-    from emorec.report import table
 
-    clips = find_clips(options.paths)
+    if options.resume and not options.csv:
+        options.parser.error("--resume goes with --csv")
+    with common.ended_like_ctrl_c():
+        try:
+            found = find_clips(options.paths)
+            clips, writer, are_old_ok = _opened(found, options)
+            # Loading costs most of the start, and a run without a single clip needs no model.
+            is_work = any(isinstance(clip, Path) for clip in clips)
+            recognizer = common.load_recognizer(options) if is_work else None
+            if recognizer and options.calibrate:
+                recognizer = _calibrated(recognizer, options.calibrate, options.jobs)
+        except EmorecError as error:
+            return common.refuse(error)
+        except KeyboardInterrupt:
+            common.say("interrupted before the first clip")
+            return common.EXIT_INTERRUPTED
+        status = _classify(recognizer, clips, writer, options)
+    return status if are_old_ok else status or common.EXIT_NOT_ALL
+
+
+def _opened(found: list, options: argparse.Namespace) -> tuple[list, ResultWriter, bool]:
+    """Open the outputs.
+
+    Returns:
+        What is to be read, what writes it, and whether all that an earlier run found is a verdict.
+
+    Raises:
+        OutputError: When an output cannot be written, or would write over what is there.
+    """
+    from emorec.report import earlier, table
+
     outputs = (options.csv, options.json, options.timeline, options.plots)
-    try:
-        _refuse_to_overwrite(clips, outputs)
-        writer = table.ResultWriter(*outputs)
-        # Loading costs most of the start, and a run without a single clip needs no model.
-        is_work = any(isinstance(clip, Path) for clip in clips)
-        recognizer = common.load_recognizer(options) if is_work else None
-        if recognizer and options.calibrate:
-            recognizer = _calibrated(recognizer, options.calibrate, options.jobs)
-    except EmorecError as error:
-        return common.refuse(error)
-    except KeyboardInterrupt:
-        common.say("interrupted before the first clip")
-        return common.EXIT_INTERRUPTED
+    paths = [clip for clip in found if isinstance(clip, Path)]
+    _refuse_to_overwrite(paths, outputs)
+    folders = ((options.timeline, ".csv"), (options.plots, ".png"))
+    if not options.resume:
+        if not options.overwrite:
+            earlier.refuse_earlier(outputs[:2], folders)
+        return found, table.ResultWriter(*outputs, kept=paths), True
+    old = earlier.read_earlier(options.csv, options.json, table.TABLE_COLUMNS)
+    left = set(old.left_of(paths))
+    todo = [clip for clip in found if isinstance(clip, MediaError) or clip in left]
+    old = old.without([clip.what if isinstance(clip, MediaError) else clip for clip in todo])
+    there = [file for folder, _ in folders if folder for file in folder.glob("*")]
+    writer = table.ResultWriter(*outputs, earlier=old, kept=[*paths, *there])
+    if len(left) < len(paths):
+        common.say(f"{len(paths) - len(left)} clips are in {printable(options.csv)} already")
+    are_old_ok = all(row["status"] == "ok" for row in old.rows)
+    return todo, writer, are_old_ok
+
+
+def _classify(
+    recognizer: Recognizer | None, clips: list, writer: ResultWriter, options: argparse.Namespace
+) -> int:
+    """Read the clips, write and print what is found; returns the exit status."""
+    from emorec.files import is_standard_output
+    from emorec.report.table import print_table
+
+    outputs = [path for path in (options.csv, options.json) if path is not None]
+    screen = sys.stderr if any(map(is_standard_output, outputs)) else None
     results = _results(recognizer, clips, options.jobs)
     done: list[ClipResult] = []
     try:
@@ -81,13 +146,17 @@ def run(options: argparse.Namespace) -> int:
                 done.append(result)
     except KeyboardInterrupt:
         left = len(clips) - len(done)
-        table.print_table(done)
-        where = f", their rows are in {options.csv}" if options.csv else ""
+        print_table(done, screen)
+        where = f", their rows are in {printable(options.csv)}" if options.csv else ""
         common.say(f"interrupted: {len(done)} clips are finished{where}; {left} are left")
         return common.EXIT_INTERRUPTED
     except EmorecError as error:
+        print_table(done, screen)
         return common.refuse(error)
-    table.print_table(done)
+    print_table(done, screen)
+    if writer.spoiled:
+        common.say(f"{writer.spoiled} timelines or pictures could not be written; see the notes")
+        return common.EXIT_WRONG_USAGE
     return common.EXIT_OK if all(result.emotion for result in done) else common.EXIT_NOT_ALL
 
 
@@ -106,7 +175,7 @@ def _results(recognizer: Recognizer | None, clips: list, n_jobs: int) -> Iterato
     classified = recognizer.classify_many(paths, n_jobs) if recognizer else iter(())
     for clip in clips:
         if isinstance(clip, MediaError):
-            yield ClipResult.failed(clip.path, clip.reason, clip.remedy)
+            yield ClipResult.failed(clip.what, clip.reason, clip.remedy)
         else:
             yield next(classified)
 
@@ -129,7 +198,7 @@ def _calibrated(recognizer: Recognizer, folder: str, n_jobs: int) -> Recognizer:
     readable = [result for result in found if result.status != "failed"]
     for result in found:
         if result.status == "failed":
-            path = printable(result.path)
+            path = printable(result.name)
             common.say(f"not calibrated on {path}: {result.reason}. Remedy: {result.remedy}.")
     if not readable:
         raise CalibrationError(folder, "none of its clips can be read", "name another folder")
@@ -139,11 +208,14 @@ def _calibrated(recognizer: Recognizer, folder: str, n_jobs: int) -> Recognizer:
     return personal
 
 
-def _refuse_to_overwrite(clips: list, outputs: tuple[Path | None, ...]) -> None:
-    taken = {os.path.realpath(clip) for clip in clips if isinstance(clip, Path)}
+def _refuse_to_overwrite(clips: list[Path], outputs: tuple[Path | None, ...]) -> None:
+    """Refuse an output that is a clip or another output, by whatever name."""
+    from emorec.files import identity
+
+    taken = set(map(identity, clips))
     for output in outputs:
         if output is None:
             continue
-        if os.path.realpath(output) in taken:
+        if identity(output) in taken:
             raise OutputError(output, "it is a clip or another output", "choose another name")
-        taken.add(os.path.realpath(output))
+        taken.add(identity(output))

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
+import signal
 import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,10 +25,14 @@ __all__ = [
     "add_command",
     "add_models",
     "add_models_folder",
+    "ended_like_ctrl_c",
     "load_recognizer",
+    "name",
+    "path",
     "progress_bar",
     "refuse",
     "say",
+    "silence_standard_output",
     "whole_number",
 ]
 
@@ -37,11 +45,11 @@ EXIT_INTERRUPTED = 130
 
 
 def add_command(
-    commands, name: str, *, help: str, description: str, examples: str
+    commands, command: str, *, help: str, description: str, examples: str
 ) -> argparse.ArgumentParser:
     """Add a command to the parser's `commands`, with its examples below the arguments."""
     return commands.add_parser(
-        name,
+        command,
         help=help,
         description=description,
         epilog=examples,
@@ -60,7 +68,19 @@ def add_models(command: argparse.ArgumentParser) -> None:
 def add_models_folder(command: argparse.ArgumentParser) -> None:
     """Add the argument that names the models' folder."""
     text = "where the models lie (those that come with it)"
-    command.add_argument("--models", type=Path, metavar="FOLDER", help=text)
+    command.add_argument("--models", type=path, metavar="FOLDER", help=text)
+
+
+def name(text: str) -> str:
+    """Return an argument that names something; an empty one would mean the current folder."""
+    if not text:
+        raise argparse.ArgumentTypeError("must not be empty (the current folder is .)")
+    return text
+
+
+def path(text: str) -> Path:
+    """Return the path that an argument is."""
+    return Path(name(text))
 
 
 def whole_number(text: str) -> int:
@@ -110,9 +130,35 @@ def progress_bar() -> Progress:
     )
 
 
+@contextlib.contextmanager
+def ended_like_ctrl_c() -> Iterator[None]:
+    """Let what ends a process (SIGTERM, a terminal that closes) end it as Ctrl-C does.
+
+    What is finished is then kept and said. Only the main thread may say so; others go on as usual.
+    """
+    numbers = [getattr(signal, name, None) for name in ("SIGTERM", "SIGHUP")]
+    old: dict[int, object] = {}
+    if threading.current_thread() is threading.main_thread():
+        for number in filter(None, numbers):
+            # Whoever has a signal ignored, as nohup does, wants that.
+            if signal.getsignal(number) is signal.SIG_DFL:
+                old[number] = signal.signal(number, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        for number, handler in old.items():
+            signal.signal(number, handler)
+
+
 def say(text: object) -> None:
     """Print one line to the standard error."""
     print(f"emorec: {text}", file=sys.stderr)
+
+
+def silence_standard_output() -> None:
+    """Let what is still to be printed go nowhere, or Python would complain of it at its end."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def refuse(error: Exception) -> int:

@@ -49,7 +49,12 @@ def add_to(commands) -> None:
     add("name", nargs="?", choices=names, metavar="NAME", help=", ".join(names))
     add("--part", action="append", choices=_PARTS, help="part of RAVDESS, repeatable (sound)")
     add("--actors", type=_actors, metavar="N", help="whose video: 5, or 1-4,21 (all)")
-    add("--to", type=Path, metavar="FOLDER", help="where corpora lie (EMOREC_DATA, or Datasets)")
+    add(
+        "--to",
+        type=common.path,
+        metavar="FOLDER",
+        help="where corpora lie (EMOREC_DATA, or Datasets)",
+    )
     add("--verify", action="store_true", help="say what is there, missing or damaged")
     data.set_defaults(run=run)
 
@@ -126,8 +131,8 @@ def _print_reports(reports: list[Report]) -> int:
     """
     for report in reports:
         print(f"{report.name}: {report.state}, {report.there:,} of {report.planned:,} clips")
-        if report.state != "absent":
-            print(f"    in {report.folder}")
+        where = "looked for in" if report.state == "absent" else "in"
+        print(f"    {where} {report.folder}")
         for problem in report.problems:
             print(f"    found: {problem.found}")
             print(f"    mend:  {problem.remedy}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import os
 import signal
 import sys
 import time
@@ -53,12 +52,14 @@ def add_to(commands) -> None:
     add, pictures = live.add_argument, live.add_mutually_exclusive_group()
     pictures.add_argument("--camera", type=_number, default=0, metavar="N", help="which camera (0)")
     pictures.add_argument("--no-camera", action="store_true", help="the voice alone")
-    pictures.add_argument("--file", type=Path, metavar="CLIP", help="play a file at its own speed")
+    pictures.add_argument(
+        "--file", type=common.name, metavar="CLIP", help="play a file at its own speed"
+    )
     sounds = live.add_mutually_exclusive_group()
     sounds.add_argument("--microphone", metavar="NAME", help="name, part of it, or number")
     sounds.add_argument("--no-microphone", action="store_true", help="the face alone")
     add("--loop", action="store_true", help="play the file again and again")
-    add("--record", type=Path, metavar="FILE", help="write the timeline as CSV, as it comes")
+    add("--record", type=common.path, metavar="FILE", help="write the timeline as CSV, as it comes")
     common.add_models(live)
     live.set_defaults(run=run, parser=live)
 
@@ -68,11 +69,13 @@ def run(options: argparse.Namespace) -> int:
     _check_usage(options)
     from emorec.live.engine import LiveEngine
     from emorec.live.recorder import Recorder
+    from emorec.media.find import check_name
 
     with contextlib.ExitStack() as stack:
         try:
             if options.file is not None:
-                _refuse_to_overwrite(options.file, options.record)
+                check_name(options.file)
+                _refuse_to_overwrite(Path(options.file), options.record)
             recorder = stack.enter_context(Recorder(options.record))
             engine = stack.enter_context(LiveEngine(common.load_recognizer(options)))
             sources = _sources(options, engine)
@@ -96,9 +99,8 @@ def run(options: argparse.Namespace) -> int:
         except OutputError as error:
             return common.refuse(error)
         except BrokenPipeError:
-            # The reader of the pipe has gone, which ends the view as Ctrl-C does. What is left
-            # goes nowhere, or Python would complain of it when it ends.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            # The reader of the pipe has gone, which ends the view as Ctrl-C does.
+            common.silence_standard_output()
         return _say_the_end(engine)
 
 
@@ -123,7 +125,7 @@ def _sources(options: argparse.Namespace, engine: LiveEngine) -> list[Source]:
     from emorec.live.sources import CameraSource, FileSource, MicrophoneSource
 
     if options.file is not None:
-        return [FileSource(engine, options.file, float("inf") if options.loop else 1)]
+        return [FileSource(engine, Path(options.file), float("inf") if options.loop else 1)]
     camera = [] if options.no_camera else [CameraSource(engine, options.camera)]
     microphone = [] if options.no_microphone else [MicrophoneSource(engine, options.microphone)]
     return [*camera, *microphone]

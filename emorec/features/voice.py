@@ -22,6 +22,7 @@ __all__ = [
     "LogMelSetting",
     "SlidingWindows",
     "SoundWindow",
+    "centred",
     "fit_length",
     "is_silent",
     "log_mel",
@@ -42,6 +43,7 @@ SILENCE_DBFS = -60.0
 """Level below which there is no voice, in decibel of full scale."""
 
 _LEVEL_BLOCK_S = 0.05
+_SMALLEST_OFFSET = 0.01
 _SMALLEST_POWER = 1e-10
 
 
@@ -216,7 +218,7 @@ def loudness(window: np.ndarray) -> float:
 
 
 def is_silent(samples: np.ndarray, sample_rate_hz: int) -> bool:
-    """Tell whether sound stays below `SILENCE_DBFS` throughout.
+    """Tell whether sound stays below `SILENCE_DBFS` throughout; a constant offset is no sound.
 
     Args:
         samples: (n,) float32, mono.
@@ -226,9 +228,27 @@ def is_silent(samples: np.ndarray, sample_rate_hz: int) -> bool:
     True
     """
     block = max(1, round(_LEVEL_BLOCK_S * sample_rate_hz))
-    padded = np.pad(samples, (0, -len(samples) % block))
-    powers = np.square(padded.reshape(-1, block), dtype=np.float64).mean(1)
+    padded = np.pad(
+        samples, (0, -len(samples) % block), mode="edge" if len(samples) else "constant"
+    )
+    blocks = padded.reshape(-1, block).astype(np.float64)
+    powers = np.square(blocks).mean(1) - np.square(blocks.mean(1))
     return bool(powers.max(initial=0.0) < 10 ** (SILENCE_DBFS / 10))
+
+
+def centred(window: SoundWindow) -> SoundWindow:
+    """Take a constant offset out of a window, as a faulty input adds one.
+
+    A voice has none: on average over seconds it is as often above as below. What is smaller than
+    `_SMALLEST_OFFSET` stays, and the window with it.
+
+    >>> float(centred(SoundWindow(0.0, np.full(48_000, 0.25, np.float32))).samples.max())
+    0.0
+    """
+    offset = window.samples.mean(dtype=np.float64) if len(window.samples) else 0.0
+    if abs(offset) < _SMALLEST_OFFSET:
+        return window
+    return SoundWindow(window.start_s, window.samples - np.float32(offset))
 
 
 @dataclass(frozen=True)

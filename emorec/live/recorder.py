@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
+import io
 from pathlib import Path
 
 from emorec.errors import OutputError
+from emorec.files import open_through
 from emorec.live.engine import LiveVerdict
 from emorec.report.table import TIMELINE_COLUMNS, timeline_row
 from emorec.streams.windows import STREAMS
@@ -30,20 +33,19 @@ class Recorder:
         self._newest_s = float("-inf")
         if path is not None:
             try:
-                self._file = path.open("w", newline="", encoding="utf-8")
+                self._file = io.TextIOWrapper(open_through(path), encoding="utf-8", newline="")
             except OSError as error:
-                remedy = "choose another folder or name"
-                raise OutputError(
-                    path, f"it cannot be written ({error.strerror})", remedy
-                ) from error
+                raise OutputError.because_of(path, error) from error
             self._write([TIMELINE_COLUMNS])
 
     def __enter__(self) -> Recorder:
         return self
 
     def __exit__(self, *_) -> None:
-        if self._file is not None:
-            self._file.close()
+        # What could not be written was told when it was flushed.
+        with contextlib.suppress(OSError):
+            if self._file is not None:
+                self._file.close()
 
     def add(self, verdict: LiveVerdict | None) -> None:
         """Write a verdict, unless it is the one that was written last."""
@@ -61,5 +63,4 @@ class Recorder:
             csv.writer(self._file).writerows(rows)
             self._file.flush()
         except OSError as error:
-            reason = f"writing failed ({error.strerror})"
-            raise OutputError(self._path, reason, "make room") from error
+            raise OutputError.because_of(self._path, error) from error

@@ -23,7 +23,7 @@ from emorec.live.engine import LiveEngine
 from emorec.media.grey import FrameBatch
 from emorec.media.pacing import FALLBACK_FRAME_RATE_HZ, read_ahead
 from emorec.media.reader import SYNTHETIC_COMMENT, ClipReader, probe
-from emorec.media.sound import SoundBlock
+from emorec.media.sound import Mixer, SoundBlock
 
 __all__ = ["CameraSource", "FileSource", "MicrophoneSource", "Source", "in_order"]
 
@@ -231,6 +231,7 @@ class MicrophoneSource(Source):
     def __init__(self, engine: LiveEngine, device: str | None = None):
         super().__init__(engine, "microphone")
         self._device = int(device) if device and device.isdigit() else device
+        self._mixer = Mixer()
         self._heard_s = 0.0
 
     def _play(self) -> None:
@@ -267,7 +268,7 @@ class MicrophoneSource(Source):
     def _hear(self, block: np.ndarray, rate_hz: int) -> None:
         """Take a block (n, channels) on PortAudio's thread."""
         self._heard_s = time.monotonic()
-        mono = block.mean(axis=1, dtype=np.float32)
+        mono = self._mixer.mix(block.T)
         self._engine.push_sound(mono, rate_hz, self._engine.now_s() - mono.size / rate_hz)
         self._say(None)
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from emorec.errors import MediaError
 
-__all__ = ["SUFFIXES", "find_clips"]
+__all__ = ["SUFFIXES", "check_name", "find_clips"]
 
 # fmt: off
 _VIDEO = (
@@ -23,6 +25,47 @@ _SOUND = (
 # fmt: on
 SUFFIXES = frozenset(_VIDEO + _SOUND)
 """What a file in a folder has to end in to be taken for a clip."""
+
+_STANDARD_INPUT = ("-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0")
+# With a scheme, or as it stands in a browser's line. One letter is a drive of Windows, and names
+# that were made a path before have one stroke left.
+_ADDRESS = re.compile(
+    r"[a-z][a-z0-9+.-]+:/{1,2}[^/]|magnet:\?|data:[a-z]+/|(www\.|([a-z0-9-]+\.)?(youtube|vimeo|tiktok)\.com/|youtu\.be/)",
+    re.IGNORECASE,
+)
+
+
+def check_name(name: str | Path) -> None:
+    """Refuse a name that cannot be a file's: an address, the standard input, none at all.
+
+    Raises:
+        MediaError: When it is one of these, and no file is called so.
+
+    >>> check_name("clip.mp4")
+    """
+    text = str(name)
+    if not text:
+        reason = "the name is empty, perhaps a variable of a script that was not set"
+        raise MediaError(text, reason, "name a clip; the current folder is .")
+    if os.path.lexists(text) and text not in _STANDARD_INPUT:
+        return
+    if text in _STANDARD_INPUT:
+        reason = "it stands for the standard input, and a clip is read from a file alone"
+        raise MediaError(text, reason, "write it to a file first, and name that")
+    if text.lower().startswith("file:"):
+        reason = "it is an address, and not the name of a file"
+        raise MediaError(text, reason, f"name the file: {_path_of(text)}")
+    if _ADDRESS.match(text):
+        reason = "it is an address, and nothing is fetched from the network"
+        remedy = (
+            "save the recording as a file first, where its owner allows that, and name the file"
+        )
+        raise MediaError(text, reason, remedy)
+
+
+def _path_of(address: str) -> str:
+    path = unquote(urlsplit(address).path)
+    return path[1:] if re.match(r"/[A-Za-z]:", path) else path
 
 
 def find_clips(names: Iterable[str]) -> list[Path | MediaError]:
@@ -50,6 +93,10 @@ def find_clips(names: Iterable[str]) -> list[Path | MediaError]:
 
 
 def _behind(name: str) -> list[Path | MediaError]:
+    try:
+        check_name(name)
+    except MediaError as error:
+        return [error]
     path = Path(name)
     if path.is_dir():
         return _in_folder(path)

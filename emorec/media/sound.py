@@ -1,4 +1,8 @@
-"""From decoded sound to mono: the equal mix of all channels, float32, at one rate, in blocks."""
+"""From decoded sound to mono: the equal mix of all channels, float32, at one rate, in blocks.
+
+Where a channel holds the negative of another, as a wire the wrong way round makes it, the equal mix
+would be silence; that channel is then turned back.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +12,12 @@ from dataclasses import dataclass
 import av
 import numpy as np
 
-__all__ = ["MonoSound", "Resampler", "SoundBlock"]
+__all__ = ["Mixer", "MonoSound", "Resampler", "SoundBlock"]
 
 _SHORTEST_BLOCK_S = 0.5
+_LOOKED_AT = 12_000  # samples, a quarter of a second or more: how far back channels are compared
+_LOST = 10.0  # so many times louder must the turned mix be: the equal one has lost the voice
+_AUDIBLE = 1e-6  # mean square of the quietest sound that is one
 _SHORTEST_HOLE_S, _LONGEST_HOLE_S = 0.1, 10.0
 
 
@@ -21,10 +28,12 @@ class SoundBlock:
     Attributes:
         start_s: Time of the first sample, seconds from the start of the clip.
         samples: (n,) float32, the mean of all channels, in [-1, 1] unless the file exceeds it.
+        has_limit: Whether louder sound than 1 could not be stored; floating point can.
     """
 
     start_s: float
     samples: np.ndarray
+    has_limit: bool = True
 
 
 class MonoSound:
@@ -40,6 +49,8 @@ class MonoSound:
         self._container_start_s = start_s
         self._source_rate_hz: int | None = None
         self._resampler: av.AudioResampler | None = None
+        self._mixer = Mixer()
+        self._has_limit = True
         self._waiting: list[np.ndarray] = []
         self._waiting_s = 0.0
         self._start_s: float | None = None  # of the first sample of all
@@ -64,9 +75,10 @@ class MonoSound:
             hole_s = time_s - self.end_s
             if _SHORTEST_HOLE_S < hole_s < _LONGEST_HOLE_S:
                 self._take(np.zeros(round(hole_s * self._source_rate_hz), np.float32))
-        self._take(_mixed(frame))
+        self._take(self._mixer.mix(_channels(frame)))
         if self._waiting_s >= _SHORTEST_BLOCK_S:
             yield from self._give(self._resampled())
+        self._has_limit = not frame.format.name.startswith(("flt", "dbl"))
 
     def finish(self) -> Iterator[SoundBlock]:
         """Yield what is left."""
@@ -103,7 +115,7 @@ class MonoSound:
         if samples.size:
             start_s = (self._start_s or 0.0) + self._given / self._rate_hz
             self._given += samples.size
-            yield SoundBlock(start_s, samples)
+            yield SoundBlock(start_s, samples, self._has_limit)
 
 
 class Resampler:
@@ -134,14 +146,61 @@ class Resampler:
         return np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
 
 
-def _mixed(frame: av.AudioFrame) -> np.ndarray:
-    """The mean of all channels, (n,) float32, of planar or packed sound of any sample format."""
+class Mixer:
+    """Mixes channels equally, a channel that holds the negative of the others turned back.
+
+    Only where the equal mix loses nearly all of the sound is a channel turned, and it stays so
+    until the equal mix is the louder again; every other recording is mixed as it is.
+    """
+
+    def __init__(self) -> None:
+        self._products = np.zeros((0, 0))  # of each channel with each, over the last moments
+        self._length = 0.0  # how many samples these are
+        self._signs = np.zeros(0)
+
+    def mix(self, channels: np.ndarray) -> np.ndarray:
+        """Mix the next samples, (channels, n) float32; returns (n,) float32."""
+        if len(channels) > 1:
+            self._look_at(channels)
+            if (self._signs < 0).any():
+                channels = channels * self._signs.astype(np.float32)[:, np.newaxis]
+        mono = channels.mean(axis=0, dtype=np.float32)
+        return mono if np.isfinite(mono).all() else np.nan_to_num(mono, posinf=0.0, neginf=0.0)
+
+    def _look_at(self, channels: np.ndarray) -> None:
+        """Find out which channels are turned, from how they go together."""
+        count, length = channels.shape
+        if count != len(self._signs):
+            self._products, self._signs = np.zeros((count, count)), np.ones(count)
+            self._length = 0.0
+        new = np.einsum("an,bn->ab", channels, channels)
+        if not (np.isfinite(new).all() and length):
+            return
+        kept = max(0.0, 1 - length / _LOOKED_AT)
+        self._products = kept * self._products + new
+        self._length = kept * self._length + length
+        loudest = int(self._products.diagonal().argmax())
+        turned = np.where(self._products[loudest] < 0, -1.0, 1.0)
+        if turned @ self._signs < 0:
+            turned = -turned  # it is the same mix, and would click
+        plain, louder = self._power(np.ones(count)), self._power(turned)
+        if louder > max(_LOST * plain, _AUDIBLE):
+            self._signs = turned
+        elif plain > self._power(self._signs):
+            self._signs = np.ones(count)
+
+    def _power(self, signs: np.ndarray) -> float:
+        """The mean square of the channels, mixed with these signs."""
+        return float(signs @ self._products @ signs) / (len(signs) ** 2 * self._length)
+
+
+def _channels(frame: av.AudioFrame) -> np.ndarray:
+    """The samples of planar or packed sound of any format, (channels, n) float in [-1, 1]."""
     samples = frame.to_ndarray()
     if not frame.format.is_planar:
         samples = samples.reshape(-1, frame.layout.nb_channels).T
     if samples.dtype == np.uint8:
-        samples = (samples.astype(np.float32) - 128) / 128
-    elif samples.dtype.kind == "i":
-        samples = samples.astype(np.float32) / -float(np.iinfo(samples.dtype).min)
-    mono = samples.mean(axis=0, dtype=np.float32)
-    return mono if np.isfinite(mono).all() else np.nan_to_num(mono, posinf=0.0, neginf=0.0)
+        return (samples.astype(np.float32) - 128) / 128
+    if samples.dtype.kind == "i":
+        return samples.astype(np.float32) / -float(np.iinfo(samples.dtype).min)
+    return samples

@@ -14,6 +14,7 @@ from pathlib import Path
 import av
 
 from emorec.errors import OutputError
+from emorec.files import part_for, put_in_place
 from emorec.media.colour import ColourSpace, Planes
 from emorec.media.pacing import FALLBACK_FRAME_RATE_HZ
 
@@ -89,7 +90,6 @@ class VideoWriter:
         comment: str = "",
     ):
         self._path = path
-        self._unfinished = path.with_name(f".{path.stem[:60]}.{os.getpid()}-{id(self):x}.part")
         self._size, self._time_base = size, time_base
         self._start = round(Fraction(start_s) / time_base)
         self._durations: dict[int, int] = {}  # of the frames in the encoder, by time stamp
@@ -99,9 +99,14 @@ class VideoWriter:
         # The index goes to the front, so that a browser plays before all is there.
         options = {"movflags": "+faststart"} if form in ("mp4", "mov") else {}
         try:
+            self._unfinished = part_for(path)
+        except OSError as error:
+            raise OutputError.because_of(path, error) from error
+        try:
             self._container = av.open(f"file:{self._unfinished}", "w", format=form, options=options)
         except (OSError, av.FFmpegError) as error:
-            raise _output_error(path, error) from error
+            self._unfinished.unlink(missing_ok=True)
+            raise OutputError.because_of(path, error) from error
         try:
             if comment:
                 self._container.metadata["comment"] = comment
@@ -121,13 +126,13 @@ class VideoWriter:
             if kind is None:
                 self._mux(self._video.encode(None))
                 self._container.close()
-                self._unfinished.replace(self._path)
+                put_in_place(self._unfinished, self._path)
         except (OSError, av.FFmpegError) as failure:
-            raise _output_error(self._path, failure) from failure
+            raise OutputError.because_of(self._path, failure) from failure
         finally:
             self._remove()
         if isinstance(error, av.FFmpegError):
-            raise _output_error(self._path, error) from error
+            raise OutputError.because_of(self._path, error) from error
 
     def new_frame(self) -> tuple[av.VideoFrame, Planes]:
         """Return an empty frame and access to its planes."""
@@ -203,8 +208,3 @@ class VideoWriter:
             pass  # the file goes anyway
         finally:
             self._unfinished.unlink(missing_ok=True)
-
-
-def _output_error(path: Path, error: Exception) -> OutputError:
-    reason = getattr(error, "strerror", None) or str(error)
-    return OutputError(path, f"writing failed ({reason})", "make room, or name another file")

@@ -20,6 +20,7 @@ __all__ = ["plot_clip"]
 _LEFT, _RIGHT = 0.09, 0.975  # margins of everything, as shares of the figure's width
 _INK, _SOFT, _FAINT = "#222222", "#666666", "#ececec"
 _LONGEST_NAME, _LONGEST_FACTS = 60, 125
+_AS_IT_IS = {"parse_math": False, "usetex": False}  # a dollar in a name begins no formula
 
 
 def plot_clip(result: ClipResult, *, faces: int = 8) -> Figure:
@@ -71,7 +72,9 @@ def _draw_title(figure: Figure, result: ClipResult, name: str) -> None:
     """Write the clip's name, what is to know about it, and the verdict on its colour."""
     inch = 1 / figure.get_figheight()
     color = EMOTION_COLORS[result.emotion]
-    figure.text(_LEFT, 1 - 0.36 * inch, _shortened(name, _LONGEST_NAME), size=15, color=_INK)
+    figure.text(
+        _LEFT, 1 - 0.36 * inch, _shortened(name, _LONGEST_NAME), size=15, color=_INK, **_AS_IT_IS
+    )
     figure.text(
         _RIGHT - 0.008,
         1 - 0.42 * inch,
@@ -89,7 +92,7 @@ def _draw_title(figure: Figure, result: ClipResult, name: str) -> None:
     if result.truth:
         facts.append(f"acted: {result.truth}")
     line = _shortened("  ·  ".join(facts + result.notes), _LONGEST_FACTS)
-    figure.text(_LEFT, 1 - 0.62 * inch, line, size=10, color=_SOFT)
+    figure.text(_LEFT, 1 - 0.62 * inch, line, size=10, color=_SOFT, **_AS_IT_IS)
 
 
 def _draw_face(axes: Axes, face: FaceUsed) -> None:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import io
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from emorec import __version__
 from emorec.emotions import COMMON7
 from emorec.errors import OutputError, printable
-from emorec.files import check_writable, write_json
+from emorec.files import check_writable, identity, open_through, write_atomically, write_json
+from emorec.report.cells import cell
+from emorec.report.earlier import Earlier
 from emorec.report.figure import plot_clip
 from emorec.result import ClipResult
 from emorec.streams.windows import STREAMS
@@ -22,6 +26,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
+    "TABLE_COLUMNS",
     "TIMELINE_COLUMNS",
     "ResultWriter",
     "print_table",
@@ -47,7 +52,7 @@ def table_row(result: ClipResult) -> dict:
     """
     fused = result.posteriors.get("fused")
     return {
-        "file": str(result.path),
+        "file": result.name,
         "status": result.status,
         "emotion": result.emotion,
         "confidence": result.confidence,
@@ -64,6 +69,10 @@ def table_row(result: ClipResult) -> dict:
     }
 
 
+TABLE_COLUMNS = tuple(table_row(ClipResult(Path(), "")))
+"""Head of the CSV file of results."""
+
+
 def results_table(results: Iterable[ClipResult]) -> pd.DataFrame:
     """Join results into one table: `table_row` for each clip, and the truth where it is known."""
     import pandas as pd
@@ -76,8 +85,8 @@ def results_table(results: Iterable[ClipResult]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def print_table(results: Sequence[ClipResult]) -> None:
-    """Print one line for each clip to the standard output."""
+def print_table(results: Sequence[ClipResult], file: TextIO | None = None) -> None:
+    """Print one line for each clip to a stream, by default the standard output."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
@@ -93,13 +102,13 @@ def print_table(results: Sequence[ClipResult]) -> None:
     for result in results:
         says = [] if result.emotion else [f"{result.reason} - {result.remedy}"]
         table.add_row(
-            Text(printable(result.path)),
+            Text(printable(result.name)),
             result.emotion or Text(result.status, style="red"),
             f"{result.confidence:.0%}, {result.confidence_word}" if result.emotion else "",
             *(result.verdict(stream) or "-" for stream in STREAMS),
-            Text("; ".join([*says, *result.notes])),
+            Text(printable("; ".join([*says, *result.notes]))),
         )
-    console = Console()
+    console = Console(file=file)
     if not console.is_terminal:
         console.width = _COLUMNS_WITHOUT_TERMINAL
     console.print(table)
@@ -111,10 +120,7 @@ def _as_output_errors(path: Path | str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        remedy = "make room, or choose another name"
-        raise OutputError(
-            error.filename or path, f"writing failed ({error.strerror})", remedy
-        ) from error
+        raise OutputError.because_of(path, error) from error
 
 
 class ResultWriter:
@@ -125,6 +131,11 @@ class ResultWriter:
         json_path: Gets all probabilities, when the work ends or is interrupted.
         timeline_folder: Gets one CSV over time per clip.
         plot_folder: Gets one picture per clip.
+        earlier: Results of an earlier run, which come first in both files.
+        kept: Files over which no timeline and no picture is written.
+
+    Attributes:
+        spoiled: How many timelines and pictures could not be written.
 
     Raises:
         OutputError: At once, when one of them cannot be written.
@@ -136,11 +147,13 @@ class ResultWriter:
         json_path: Path | None = None,
         timeline_folder: Path | None = None,
         plot_folder: Path | None = None,
+        earlier: Earlier | None = None,
+        kept: Iterable[Path] = (),
     ):
-        self._json_path = json_path
-        self._clips: list[dict] = []
-        self._timelines = _DistinctNames(timeline_folder)
-        self._plots = _DistinctNames(plot_folder)
+        earlier = earlier or Earlier()
+        self.spoiled = 0
+        self._csv_path, self._json_path = csv_path, json_path
+        self._clips = list(earlier.entries or [])
         for folder in (timeline_folder, plot_folder):
             _check_folder(folder)
         for path in (json_path, csv_path):
@@ -148,45 +161,102 @@ class ResultWriter:
         self._csv = None
         if csv_path is not None:
             with _as_output_errors(csv_path):
-                # Names that are no valid text are written escaped rather than not at all.
-                self._csv = csv_path.open(
-                    "w", newline="", encoding="utf-8", errors="backslashreplace"
-                )
-                self._rows = csv.DictWriter(self._csv, list(table_row(ClipResult(Path(), ""))))
-                self._rows.writeheader()
-                self._csv.flush()
+                self._csv = _begun(csv_path, earlier.rows)
+        kept = {identity(path) for path in (*kept, csv_path, json_path) if path is not None}
+        self._timelines = _DistinctNames(timeline_folder, kept)
+        self._plots = _DistinctNames(plot_folder, kept)
 
     def __enter__(self) -> ResultWriter:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        if self._csv is not None:
-            self._csv.close()
-        if self._json_path is not None:
-            content = {"emorec": __version__, "classes": COMMON7, "clips": self._clips}
-            with _as_output_errors(self._json_path):
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Finish both files; what fails is raised unless another error is on its way."""
+        problems = []
+        try:
+            if self._csv is not None:
+                self._csv.close()
+        except OSError as error:
+            problems.append(OutputError.because_of(self._csv_path, error))
+        try:
+            if self._json_path is not None:
+                content = {"emorec": __version__, "classes": COMMON7, "clips": self._clips}
                 write_json(self._json_path, content)
+        except OSError as error:
+            problems.append(OutputError.because_of(self._json_path, error))
+        if problems and (kind is None or not issubclass(kind, OutputError)):
+            raise problems[0]
 
     def add(self, result: ClipResult) -> None:
         """Write what is asked for of one clip.
 
+        A timeline or picture that cannot be written becomes a note on the clip.
+
         Raises:
-            OutputError: When it can no longer be written, for instance on a full disk.
+            OutputError: When its row can no longer be written, for instance on a full disk.
         """
-        with _as_output_errors(self._json_path or "the output"):
-            if self._csv is not None:
-                self._rows.writerow({name: _short(v) for name, v in table_row(result).items()})
+        if self._timelines.folder is not None and result.windows:
+            path = self._timelines.path_for(result.path, ".csv")
+            self._try("timeline", result, lambda: write_timeline(result, path))
+        if self._plots.folder is not None and result.emotion:
+            picture = self._plots.path_for(result.path, ".png")
+            self._try("picture", result, lambda: _write_plot(result, picture))
+        if self._json_path is not None:
+            self._clips.append(_json_entry(result))
+        if self._csv is not None:
+            with _as_output_errors(self._csv_path):
+                csv.writer(self._csv).writerow(map(_short, table_row(result).values()))
                 self._csv.flush()
-            if self._json_path is not None:
-                self._clips.append(_json_entry(result))
-            if self._timelines.folder is not None and result.windows:
-                write_timeline(result, self._timelines.path_for(result.path, ".csv"))
-            if self._plots.folder is not None and result.emotion:
-                plot_clip(result).savefig(self._plots.path_for(result.path, ".png"), dpi=120)
+
+    def _try(self, what: str, result: ClipResult, write: Callable[[], None]) -> None:
+        try:
+            write()
+        except Exception as error:  # one odd clip must not end the work on a thousand others
+            reason = getattr(error, "strerror", None) or getattr(error, "reason", None) or error
+            result.notes.append(f"its {what} is not written: {reason}")
+            self.spoiled += 1
+
+
+def _begun(path: Path, rows: Sequence[dict[str, str]]) -> TextIO:
+    """Begin a CSV file with its head and the rows that are there already; it stays open."""
+
+    def begin(file: TextIO) -> None:
+        writer = csv.DictWriter(file, TABLE_COLUMNS)
+        writer.writeheader()
+        writer.writerows(rows)
+        file.flush()
+
+    if rows:
+        # What an earlier run found is never gone, not even for a moment.
+        def write(name: str) -> None:
+            with Path(name).open("w", newline="", encoding="utf-8") as file:
+                begin(file)
+
+        write_atomically(path, write)
+        return path.open("a", newline="", encoding="utf-8")
+    file = io.TextIOWrapper(open_through(path), encoding="utf-8", newline="")
+    begin(file)
+    return file
+
+
+def _write_plot(result: ClipResult, path: Path) -> None:
+    figure = plot_clip(result)
+    with warnings.catch_warnings():
+        # A name may hold letters that the font lacks; it shows boxes for them.
+        warnings.filterwarnings("ignore", "Glyph .* missing from")
+        write_atomically(path, lambda name: figure.savefig(name, dpi=120))
 
 
 def write_timeline(result: ClipResult, path: Path) -> None:
-    """Write the timeline of a clip as CSV: time_s, stream, one column per emotion."""
+    """Write the timeline of a clip as CSV: time_s, stream, one column per emotion.
+
+    Raises:
+        OutputError: When it cannot be written.
+    """
+    with _as_output_errors(path):
+        write_atomically(path, lambda name: _write_timeline(result, Path(name)))
+
+
+def _write_timeline(result: ClipResult, path: Path) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file)
         rows.writerow(TIMELINE_COLUMNS)
@@ -203,12 +273,14 @@ def timeline_row(time_s: float, stream: str, posterior: np.ndarray) -> list[str]
 
 
 def _short(value: object) -> object:
-    return f"{value:.4f}" if isinstance(value, float) else value
+    if isinstance(value, float):
+        return f"{value:.4f}"
+    return cell(value) if isinstance(value, str) else value
 
 
 def _json_entry(result: ClipResult) -> dict:
     entry = {name: v for name, v in table_row(result).items() if not name.startswith("p_")}
-    entry["file"] = printable(result.path)
+    entry["file"] = printable(result.name)
     entry["notes"] = result.notes
     entry["probabilities"] = {
         stream: {name: round(float(p), 5) for name, p in zip(COMMON7, posterior, strict=True)}
@@ -231,10 +303,16 @@ def _check_folder(folder: Path | None) -> None:
 
 
 class _DistinctNames:
-    """Gives each clip's file a name of its own, even where two clips are called the same."""
+    """Gives each clip's file a name of its own, even where two clips are called the same.
 
-    def __init__(self, folder: Path | None):
+    Args:
+        folder: Where the files go, None where none are asked for.
+        kept: `emorec.files.identity` of files that are not to be written over.
+    """
+
+    def __init__(self, folder: Path | None, kept: Set[object]):
         self.folder = folder
+        self._kept = kept
         self._taken: set[str] = set()
 
     def path_for(self, clip: Path, suffix: str) -> Path:
@@ -242,8 +320,11 @@ class _DistinctNames:
         stem = stem.encode()[:_LONGEST_STEM_BYTES].decode(errors="ignore")
         name, count = stem, 1
         # Some file systems do not tell capitals from small letters.
-        while name.casefold() in self._taken:
+        while name.casefold() in self._taken or self._is_kept(name + suffix):
             count += 1
             name = f"{stem}-{count}"
         self._taken.add(name.casefold())
         return self.folder / f"{name}{suffix}"
+
+    def _is_kept(self, name: str) -> bool:
+        return identity(self.folder / name) in self._kept

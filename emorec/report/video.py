@@ -15,7 +15,7 @@ from pathlib import Path
 import av
 
 from emorec.errors import OutputError
-from emorec.files import check_writable
+from emorec.files import check_writable, fitting_name
 from emorec.media.colour import ColourPicture, ColourSpace
 from emorec.media.pacing import FALLBACK_FRAME_RATE_HZ, read_ahead
 from emorec.media.reader import CopyReader
@@ -92,7 +92,7 @@ def output_path(path: str | Path, out: str | Path, side: str = "bars") -> Path:
         remedy = "convert the clip's sound first, to aac for instance"
         raise OutputError(out, f"no kind of video can hold the clip's sound ({codec})", remedy)
     if out.is_dir():
-        out = out / f"{Path(path).stem}_annotated{best}"
+        out = out / fitting_name(Path(path).stem, f"_annotated{best}")
     suffix = out.suffix.lower()
     if suffix not in CONTAINERS:
         known = ", ".join(CONTAINERS)

@@ -19,6 +19,7 @@ from emorec.features.voice import (
     WINDOW_S,
     SlidingWindows,
     SoundWindow,
+    centred,
     is_silent,
     loudness,
 )
@@ -98,6 +99,8 @@ class VoiceStream:
         self._clipped += int(np.count_nonzero(np.abs(block.samples) >= _CLIPPED_LEVEL))
         self._speech.push(block.samples)
         self._take(self._cutter.push(block.samples))
+        if not block.has_limit:
+            self._clipped = 0
 
     def finish(self) -> Findings | None:
         """Read what is left; None where no voice was heard, and a note says why."""
@@ -131,7 +134,7 @@ class VoiceStream:
         )
 
     def _take(self, windows: Iterator[SoundWindow]) -> None:
-        for window in windows:
+        for window in map(centred, windows):
             if is_silent(window.samples, self.sample_rate_hz):
                 continue
             self._has_sounded = True
@@ -230,6 +233,7 @@ class LiveVoice:
         self._waiting.extend(map(self._told_apart, self._cutter.push(samples)))
 
     def _told_apart(self, window: SoundWindow) -> _Heard:
+        window = centred(window)
         if is_silent(window.samples, self.sample_rate_hz):
             return _Heard(window, SILENT)
         self.has_sounded = True

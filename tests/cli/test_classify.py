@@ -101,11 +101,12 @@ def test_results_go_where_they_are_asked_for(folder, models, tmp_path, capfd):
         assert written == {f"a{suffix}", f"a-2{suffix}", f"b{suffix}"}
 
 
-def test_the_csv_file_is_made_anew(folder, models, tmp_path):
+def test_the_csv_file_is_made_anew_where_that_is_asked_for(folder, models, tmp_path):
     table = tmp_path / "rows.csv"
     table.write_text("what stood here before")
+    command = ["classify", str(folder / "a.wav"), "--models", str(models), "--csv", str(table)]
     for _ in range(2):
-        main(["classify", str(folder / "a.wav"), "--models", str(models), "--csv", str(table)])
+        main([*command, "--overwrite"])
     assert table.read_text().count("\n") == 2
 
 

@@ -161,7 +161,12 @@ def test_the_command_says_what_is_there(tone, tmp_path, capsys):
     assert cli.main(["data", "--verify", "--to", str(tmp_path)]) == 1
     out = capsys.readouterr().out
     assert "SAVEE: to mend, 1 of 480 clips" in out
+    assert f"    in {tmp_path / 'SAVEE'}" in out
     assert "JavaSED: absent" in out
+    # Of what is absent too it says where that was looked for.
+    absent = [line for line in out.splitlines() if ": absent" in line]
+    looked = [line for line in out.splitlines() if f"looked for in {tmp_path}" in line]
+    assert len(looked) == len(absent) > 1
 
 
 def test_a_complete_corpus_is_all_right(tone, tmp_path, capsys):

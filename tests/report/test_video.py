@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import av
@@ -398,3 +399,33 @@ def test_a_failing_listener_leaves_nothing(recognizer, tmp_path):
 def test_a_missing_clip_is_a_media_error(recognizer, tmp_path):
     with pytest.raises(MediaError, match="no such file"):
         annotate(tmp_path / "none.mp4", tmp_path / "out.mp4", recognizer)
+
+
+@pytest.mark.parametrize("stem", ["n" * 240, "ü" * 120, "🙂" * 62])
+def test_a_clip_of_any_legal_name_gets_its_video(recognizer, tmp_path, stem):
+    clip = clip_of(tmp_path / f"{stem}.mp4", 0.4)
+    out = tmp_path / "out"
+    out.mkdir()
+    annotate(clip, out, recognizer)
+    annotate(clip, out / clip.name, recognizer)
+    assert len(list(out.iterdir())) == 2
+    assert all(probe(path).has_picture for path in out.iterdir())
+
+
+def test_a_link_stays_a_link_and_a_pipe_a_pipe(recognizer, tmp_path):
+    clip = clip_of(tmp_path / "clip.mp4", 0.4)
+    target, link, pipe = (tmp_path / f"{name}.mp4" for name in ("target", "link", "pipe"))
+    target.write_text("an earlier one")
+    link.symlink_to(target)
+    annotate(clip, link, recognizer)
+    assert link.is_symlink()
+    assert probe(target).video_codec == "h264"
+    if not hasattr(os, "mkfifo"):
+        return
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor(1) as beside:
+        read = beside.submit(pipe.read_bytes)
+        annotate(clip, pipe, recognizer)
+        (tmp_path / "read.mp4").write_bytes(read.result(timeout=60))
+    assert pipe.is_fifo()
+    assert probe(tmp_path / "read.mp4").video_codec == "h264"

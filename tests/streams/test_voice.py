@@ -65,3 +65,41 @@ def test_a_voice_throughout_has_no_note(network):
     clip, found, _ = clip_and_live(network, made_voice(5.0, RATE_HZ))
     assert clip.notes == []
     assert len(found.times_s) == 5
+
+
+@pytest.mark.parametrize("offset", [0.002, 0.02, -0.02, 0.5, 1.0])
+def test_a_constant_offset_is_silence(network, offset):
+    clip, found, live = clip_and_live(network, np.full(5 * RATE_HZ, offset, np.float32))
+    assert found is None
+    assert clip.notes == [SILENT]
+    assert (live.pooled(), live.lack, live.has_sounded) == (None, SILENT, False)
+
+
+def test_a_short_offset_is_silence_too(network):
+    clip, found, live = clip_and_live(network, np.full(RATE_HZ // 2 + 333, 0.3, np.float32))
+    assert (found, clip.notes) == (None, [SILENT])
+    assert (live.pooled(), live.has_sounded) == (None, False)
+
+
+@pytest.mark.parametrize("offset", [0.02, -0.2])
+def test_an_offset_changes_nothing_of_a_voice(network, offset):
+    voice = made_voice(4.0, RATE_HZ)
+    _, plain, _ = clip_and_live(network, voice)
+    _, found, live = clip_and_live(network, voice + np.float32(offset))
+    np.testing.assert_allclose(found.pooled, plain.pooled, atol=1e-3)
+    np.testing.assert_allclose(live.pooled(), found.pooled, atol=1e-4)
+
+
+def test_noise_on_an_offset_is_no_voice(network):
+    clip, found, _ = clip_and_live(network, noise(5.0) + np.float32(0.02))
+    assert (found, clip.notes) == (None, [NO_SPEECH])
+
+
+@pytest.mark.parametrize("has_limit", [True, False])
+def test_only_what_has_a_limit_is_clipped(network, has_limit):
+    sound = np.clip(10 * made_voice(4.0, RATE_HZ), -1, 1)
+    clip = VoiceStream(network)
+    for start in range(0, sound.size, 8_000):
+        clip.add(SoundBlock(start / RATE_HZ, sound[start : start + 8_000], has_limit))
+    clip.finish()
+    assert any("clipped" in note for note in clip.notes) == has_limit

@@ -1,0 +1,126 @@
+"""What an earlier run has written: kept from being lost, and gone on with."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from emorec.errors import OutputError, printable
+from emorec.files import is_written_through
+from emorec.report.cells import cell
+
+__all__ = ["Earlier", "read_earlier", "refuse_earlier"]
+
+_REMEDY = "name another, or give --overwrite, or --resume, which goes on with the file of --csv"
+_OTHER_FILE = "name the file that the earlier run wrote, or give --overwrite instead of --resume"
+
+
+@dataclass
+class Earlier:
+    """Results of an earlier run.
+
+    Attributes:
+        rows: Of its CSV file, as they stand there; without those of clips that failed.
+        entries: The same of its JSON file; None where no JSON file is asked for.
+    """
+
+    rows: list[dict[str, str]] = field(default_factory=list)
+    entries: list[dict] | None = None
+
+    def without(self, clips: Sequence[Path]) -> Earlier:
+        """Leave out what was found of clips that are read anew."""
+        rows = {_place(cell(clip)) for clip in clips}
+        entries = {_place(printable(clip)) for clip in clips}
+        kept = [entry for entry in self.entries or [] if _place(entry["file"]) not in entries]
+        return Earlier(
+            [row for row in self.rows if _place(row["file"]) not in rows],
+            None if self.entries is None else kept,
+        )
+
+    def left_of(self, clips: Sequence[Path]) -> list[Path]:
+        """Return the clips of which nothing is there, or not everywhere."""
+        rows = {_place(row["file"]) for row in self.rows}
+        entries = {_place(entry["file"]) for entry in self.entries or []}
+        return [
+            clip
+            for clip in clips
+            if _place(cell(clip)) not in rows
+            or (self.entries is not None and _place(printable(clip)) not in entries)
+        ]
+
+
+def read_earlier(csv_path: Path, json_path: Path | None, columns: Sequence[str]) -> Earlier:
+    """Read what an earlier run wrote, however it ended.
+
+    Args:
+        csv_path: Its rows; an absent or empty file holds none.
+        json_path: Its probabilities, where they are asked for.
+        columns: What the CSV file must begin with.
+
+    Raises:
+        OutputError: When a file is none of this program, or cannot be read.
+    """
+    text = _text_of(csv_path)
+    # A row that was cut off by a full disk or a killed process lacks its end.
+    lines = text[: text.rfind("\n") + 1].splitlines(keepends=True)
+    if text and lines[:1] != [",".join(columns) + "\n"]:
+        raise OutputError(csv_path, "it holds other than results of clips", _OTHER_FILE)
+    rows = [row for row in csv.DictReader(lines) if None not in row and None not in row.values()]
+    found = Earlier([row for row in rows if row["status"] != "failed"])
+    if json_path is not None:
+        found.entries = _entries_of(json_path)
+    return found
+
+
+def refuse_earlier(
+    files: Sequence[Path | None], folders: Sequence[tuple[Path | None, str]]
+) -> None:
+    """Refuse to write over what is there.
+
+    Args:
+        files: Outputs that are one file.
+        folders: Outputs that are a folder, and what their files end in.
+
+    Raises:
+        OutputError: When one of them holds something.
+    """
+    for path in files:
+        if path is None or is_written_through(path) or not path.is_file():
+            continue
+        if path.stat().st_size:
+            raise OutputError(path, "it holds something already", _REMEDY)
+    for folder, suffix in folders:
+        if folder is not None and next(folder.glob(f"*{suffix}"), None) is not None:
+            raise OutputError(folder, f"it holds {suffix} files already", _REMEDY)
+
+
+def _place(name: str | Path) -> str:
+    """Return what all ways to name a file from this folder share."""
+    return os.path.realpath(name)
+
+
+def _text_of(path: Path) -> str:
+    if is_written_through(path):
+        raise OutputError(path, "nothing can be read back from it", _OTHER_FILE)
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            return file.read().replace("\r\n", "\n")
+    except FileNotFoundError:
+        return ""
+    except UnicodeDecodeError as error:
+        raise OutputError(path, "it holds other than results of clips", _OTHER_FILE) from error
+    except OSError as error:
+        raise OutputError(path, f"it cannot be read ({error.strerror})", _OTHER_FILE) from error
+
+
+def _entries_of(path: Path) -> list[dict]:
+    text = _text_of(path)
+    try:
+        entries = json.loads(text)["clips"] if text else []
+        return [entry for entry in entries if entry["status"] != "failed" and entry["file"]]
+    except (ValueError, KeyError, TypeError) as error:
+        raise OutputError(path, "it holds other than results of clips", _OTHER_FILE) from error
