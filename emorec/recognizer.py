@@ -48,6 +48,7 @@ _NAME_THE_FOLDER = f"name the one that holds {', '.join(MODEL_FOLDERS.values())}
 _FIT_AGAIN = "fetch the file from the repository again, or run the fusion's notebook"
 _FRAMES_PER_BATCH = 8
 _PIECES_AHEAD = 3
+_SHORTEST_HELD_S = 0.5
 
 
 class Recognizer:
@@ -204,7 +205,9 @@ class Recognizer:
         origin = [SYNTHETIC_COMMENT] if reader.info.is_synthetic else []
         told = (*self._notes, *self.speaker.notes)
         notes = [*origin, *told, *reader.notes, *voice.notes, *picture.notes]
-        duration_s = max(voice.end_s, picture.end_s, reader.end_s)
+        duration_s = max(voice.end_s, picture.end_s)
+        if reader.end_s - duration_s >= _SHORTEST_HELD_S:
+            duration_s = reader.end_s  # a last frame that is held
         if not found:
             return ClipResult(
                 Path(path),

@@ -11,7 +11,8 @@ from helpers import EXAMPLES, PATIENCE_S, made_frames, made_tone, made_voice, wa
 
 from emorec import Recognizer
 from emorec.emotions import COMMON7
-from emorec.live.engine import LiveEngine
+from emorec.live.engine import LiveEngine, LiveVerdict
+from emorec.live.recorder import Recorder
 from emorec.live.sources import FileSource
 from emorec.media.grey import FrameBatch
 from emorec.media.reader import ClipReader, read_frames, read_sound
@@ -347,3 +348,12 @@ def test_a_file_with_an_odd_fault_ends_with_a_note_and_no_traceback(
         monkeypatch.setattr(ClipReader, "__iter__", odd)
         wait_for(lambda: source.has_ended)
         assert "unforeseen error, IndexError" in source.problem
+
+
+def test_what_follows_a_jump_in_time_is_recorded_too(tmp_path):
+    path = tmp_path / "live.csv"
+    with Recorder(path) as recorder:
+        for time_s in (1.0, 1e9, 1e9, 2.0):
+            recorder.add(LiveVerdict(time_s, {"fused": np.full(7, 1 / 7, np.float32)}))
+    rows = path.read_text().splitlines()[1:]
+    assert [float(row.split(",")[0]) for row in rows] == [1.0, 1e9, 2.0]
