@@ -49,6 +49,7 @@ _NAME_THE_FOLDER = f"name the one that holds {', '.join(MODEL_FOLDERS.values())}
 _FIT_AGAIN = "fetch the file from the repository again, or run the fusion's notebook"
 _FRAMES_PER_BATCH = 8
 _PIECES_AHEAD = 3
+_SHORTEST_HELD_S = 0.5
 
 
 class Recognizer:
@@ -207,6 +208,8 @@ class Recognizer:
         told = (*self._notes, *self.speaker.notes)
         notes = [*origin, *told, *reader.notes, *voice.notes, *picture.notes]
         duration_s = max(voice.end_s, picture.end_s)
+        if reader.end_s - duration_s >= _SHORTEST_HELD_S:
+            duration_s = reader.end_s  # a last frame that is held
         if not found:
             return ClipResult(
                 Path(path),
@@ -318,7 +321,7 @@ class Recognizer:
             )
             for stream, findings in found.items()
         }
-        times_s = np.arange(0, duration_s, TIMELINE_HOP_S) + TIMELINE_HOP_S / 2
+        times_s = _grid(list(found.values()), duration_s)
         fused = self._fuse({s: self._on_grid(findings, times_s) for s, findings in found.items()})
         there = np.isfinite(fused).all(1)
         windows["fused"] = Windows(times_s[there], fused[there], TIMELINE_HOP_S)
@@ -328,8 +331,8 @@ class Recognizer:
         """The posterior of the window nearest to each time, (n, classes), NaN where none is."""
         between_s = (findings.times_s[1:] + findings.times_s[:-1]) / 2
         nearest = np.searchsorted(between_s, times_s)
-        reach_s = (findings.window_s + TIMELINE_HOP_S) / 2
         posteriors = findings.posteriors[nearest]
+        reach_s = _reach_s(findings)
         posteriors[np.abs(findings.times_s[nearest] - times_s) > reach_s] = np.nan
         return posteriors
 
@@ -337,6 +340,23 @@ class Recognizer:
         """Join posteriors (..., classes of the fusion) into one (..., 7) over COMMON7."""
         fused = self._fusion.fuse(posteriors)
         return fold(fused, self._fusion.classes, COMMON7).astype(np.float32)
+
+
+def _reach_s(findings: Findings) -> float:
+    """How far from a window's middle the timeline still shows it."""
+    return (findings.window_s + TIMELINE_HOP_S) / 2
+
+
+def _grid(found: Sequence[Findings], duration_s: float) -> np.ndarray:
+    """Middles of the timeline's steps, (n,), where there is anything to show; not between."""
+    near = [np.zeros(0, np.int64)]
+    for findings in found:
+        reach = int(np.ceil(_reach_s(findings) / TIMELINE_HOP_S))
+        steps = np.floor(findings.times_s / TIMELINE_HOP_S).astype(np.int64)
+        near.append((steps[:, np.newaxis] + np.arange(-reach, reach + 1)).ravel())
+    steps = np.unique(np.concatenate(near))
+    steps = steps[(steps >= 0) & (steps * TIMELINE_HOP_S < duration_s)]
+    return steps * TIMELINE_HOP_S + TIMELINE_HOP_S / 2
 
 
 def _fusion_beside(own: Path, shipped: Path, fusion_file: Path) -> tuple[Path, list[str]]:

@@ -149,3 +149,22 @@ def _pieces(sound, layout, stream):
     frame.pts = 0
     for piece in [*resampler.resample(frame), *resampler.resample(None)]:
         yield piece.pts / rate_hz, piece
+
+
+def rewrite(
+    source: Path, out: Path, keep=lambda kind, time_s: True, shift_s=lambda kind, time_s: 0.0
+) -> Path:
+    """Copy a clip packet by packet, leaving some out and moving the time stamps of others."""
+    with av.open(str(source)) as old, av.open(str(out), "w") as new:
+        streams = {s.index: new.add_stream_from_template(s) for s in old.streams}
+        for packet in old.demux():
+            if packet.dts is None:
+                continue
+            kind, time_s = packet.stream.type, float(packet.pts * packet.time_base)
+            if not keep(kind, time_s):
+                continue
+            moved = round(shift_s(kind, time_s) / packet.time_base)
+            packet.pts, packet.dts = packet.pts + moved, packet.dts + moved
+            packet.stream = streams[packet.stream.index]
+            new.mux(packet)
+    return out

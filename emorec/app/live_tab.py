@@ -134,9 +134,11 @@ class LiveDesk:
         except ValueError as error:
             await socket.close(1003, str(error))
         finally:
-            if engine is not None:
-                await asyncio.shield(asyncio.to_thread(engine.close))
-            self._views -= 1
+            try:
+                if engine is not None:
+                    await asyncio.shield(asyncio.to_thread(engine.close))
+            finally:  # cut short where the server drops the connection
+                self._views -= 1
 
 
 def _push(engine: LiveEngine, message: bytes) -> None:

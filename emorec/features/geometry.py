@@ -16,6 +16,7 @@ __all__ = [
     "FRAME_RATE_HZ",
     "HEAD_CHANNELS",
     "HOP_S",
+    "LONGEST_GAP_S",
     "MIRROR",
     "NEAR_S",
     "POINTS",
@@ -43,6 +44,9 @@ FEATURES = 2 * POINTS + len(HEAD_CHANNELS)
 
 NEAR_S = 0.25
 """How far from a frame with a face the face still counts as seen."""
+
+LONGEST_GAP_S = 60.0
+"""After a longer gap a new track begins: no even one is laid across it."""
 
 _LEFT_EYE, _RIGHT_EYE = slice(36, 42), slice(42, 48)
 # A window is cut when at least this share of it lies near frames where the face was found.

@@ -49,7 +49,7 @@ class Recorder:
 
     def add(self, verdict: LiveVerdict | None) -> None:
         """Write a verdict, unless it is the one that was written last."""
-        if self._file is None or verdict is None or verdict.time_s <= self._newest_s:
+        if self._file is None or verdict is None or verdict.time_s == self._newest_s:
             return
         self._newest_s = verdict.time_s
         self._write(

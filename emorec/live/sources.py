@@ -130,6 +130,9 @@ class FileSource(Source):
             except MediaError as error:
                 self._say(str(error))
                 self._stopped.wait(RETRY_S)
+            except Exception as error:  # one odd file must not end the view without a word
+                self._say(f"file: an unforeseen error, {type(error).__name__}: {error}")
+                self._stopped.wait(RETRY_S)
             self._left -= 1
 
     def _play(self) -> None:

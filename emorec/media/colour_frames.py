@@ -19,6 +19,7 @@ import numpy as np
 from emorec.errors import MediaError
 from emorec.media.pacing import FALLBACK_FRAME_RATE_HZ
 from emorec.media.reader import probe
+from emorec.media.tracks import picture_stream
 
 __all__ = ["ColourFrame", "read_colour_frames"]
 
@@ -59,7 +60,7 @@ def read_colour_frames(path: str | Path, *, first: int = 0, step: int = 1) -> It
     if not probe(path).has_picture:
         raise MediaError(path, "it has no picture", "name a video")
     with av.open(f"file:{path}", options={"protocol_whitelist": "file"}) as container:
-        stream = _moving_picture(container)
+        stream = picture_stream(container)
         start_s = (container.start_time or 0) / av.time_base
         rate_hz = float(stream.average_rate or FALLBACK_FRAME_RATE_HZ)
         number = -1
@@ -74,16 +75,6 @@ def read_colour_frames(path: str | Path, *, first: int = 0, step: int = 1) -> It
         if number + 1 < stream.frames - _UNCOUNTED_FRAMES:
             reason = f"its picture ends early, after {number + 1} of {stream.frames} frames"
             raise MediaError(path, reason, _REMEDY)
-
-
-def _moving_picture(container: av.container.InputContainer) -> av.VideoStream:
-    """The first picture that is no cover of a song."""
-    covers = av.stream.Disposition.attached_pic | av.stream.Disposition.timed_thumbnails
-    return next(
-        stream
-        for stream in container.streams.video
-        if stream.codec_context is not None and not stream.disposition & covers
-    )
 
 
 def _upright(frame: av.VideoFrame) -> np.ndarray:

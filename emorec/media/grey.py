@@ -35,6 +35,7 @@ _FULL_RANGE, _LIMITED_RANGE = 2, 1  # FFmpeg's AVCOL_RANGE_JPEG and AVCOL_RANGE_
 # Full-range value of each limited-range one.
 _FULL_RANGE_OF = np.clip((np.arange(256) - 16) * 255 / 219, 0, 255).round().astype(np.uint8)
 _LARGEST_PIXEL_ASPECT = 4.0
+_SHORTEST_HELD_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,8 @@ class GreyPicture:
         pixel_aspect: Width of a stored pixel where its height is one.
 
     Attributes:
-        end_s: Time at which the picture ended so far, seconds from the start of the clip.
+        begin_s: Time of the first frame, seconds from the start of the clip; None before it.
+        end_s: Time at which the picture ended so far; a frame that is held counts for its length.
     """
 
     def __init__(
@@ -80,6 +82,7 @@ class GreyPicture:
         self._shape: tuple[int, int] | None = None
         self._times_s: list[float] = []
         self._frames: np.ndarray | None = None
+        self.begin_s: float | None = None
         self.end_s = 0.0
 
     def add(self, frame: av.VideoFrame) -> Iterator[FrameBatch]:
@@ -91,7 +94,8 @@ class GreyPicture:
         time_s = self.end_s if frame.time is None else frame.time - self._start_s
         _upright_grey(frame, out=self._frames[len(self._times_s)])
         self._times_s.append(time_s)
-        self.end_s = time_s + self._frame_s
+        self.begin_s = time_s if self.begin_s is None else self.begin_s
+        self.end_s = time_s + max(self._frame_s, _held_s(frame))
         if len(self._times_s) == self._frames_per_batch:
             yield from self.finish()
 
@@ -105,6 +109,12 @@ class GreyPicture:
     def _reduced(self, width: int, height: int) -> tuple[int, int]:
         scale = min(1.0, self._max_side_px / max(width, height))
         return max(1, round(height * scale)), max(1, round(width * scale))
+
+
+def _held_s(frame: av.VideoFrame) -> float:
+    """How long a frame is shown where that is long, as at the end of an animated GIF; else 0."""
+    held_s = float(frame.duration * frame.time_base) if frame.time_base else 0.0
+    return held_s if held_s >= _SHORTEST_HELD_S else 0.0
 
 
 def display_matrix(frame: av.VideoFrame) -> tuple[int, int, int, int]:

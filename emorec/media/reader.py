@@ -20,8 +20,10 @@ import av
 import numpy as np
 
 from emorec.errors import MediaError
+from emorec.media.clock import Clock
 from emorec.media.grey import FrameBatch, GreyPicture, upright_size
 from emorec.media.sound import MonoSound, SoundBlock
+from emorec.media.tracks import absences, first_picture, picture_stream, sound_stream, stated_end_s
 
 __all__ = [
     "MAX_SIDE_PX",
@@ -42,11 +44,12 @@ SYNTHETIC_COMMENT = "made up: drawn face, computed voice"
 MAX_SIDE_PX = 1280
 """Longer side of the largest picture that is looked at; larger ones are reduced to it."""
 
-# How far a file is decoded, at most, in search of its first picture.
+# How far a file is decoded, at most, before its first picture is looked for by itself.
 _FRAMES_TO_FIRST_PICTURE = 500
 # These state no length; FFmpeg guesses one from the bit rate.
 _FORMATS_WITHOUT_LENGTH = {"aac", "ac3", "amr", "h264", "hevc", "m4v", "mp3", "mpeg", "mpegts"}
 _SHORTEST_LOSS_S = 0.5
+_SLOWEST_RATE_HZ = 1
 _MOST_DAMAGE = 1000
 
 
@@ -143,7 +146,21 @@ class ClipReader:
                     yield from self._sound.add(frame)
             yield from self._picture.finish()
             yield from self._sound.finish()
-            source.note_early_end(max(self._picture.end_s, self._sound.end_s))
+            source.note_early_end(self.end_s)
+            self.notes += self._absences()
+
+    @property
+    def end_s(self) -> float:
+        """Time at which the clip ended so far."""
+        return max(self._picture.end_s, self._sound.end_s)
+
+    def _absences(self) -> list[str]:
+        """From when to when one of the tracks is absent."""
+        picture, sound = self._picture, self._sound
+        return [
+            *absences("picture", picture.begin_s, picture.end_s, [], self.end_s),
+            *absences("sound", sound.begin_s, sound.end_s, sound.holes_s, self.end_s),
+        ]
 
 
 class CopyReader:
@@ -229,14 +246,21 @@ class _Source:
         self.notes: list[str] = []
         self._damaged = 0
         self._container = _open(self.path)
-        self.video = _picture_stream(self._container) if "video" in kinds else None
-        self.audio = _sound_stream(self._container) if "audio" in kinds else None
+        self.video = picture_stream(self._container) if "video" in kinds else None
+        self.audio = sound_stream(self._container) if "audio" in kinds else None
+        self._streams = [stream for stream in (self.video, self.audio) if stream is not None]
         self.start_s = (self._container.start_time or 0) / av.time_base
         duration = self._container.duration
         self.duration_s = duration / av.time_base if duration and duration > 0 else None
+        self._clock = Clock(self.start_s)
         self._decoding = self._decode()
         # Only a decoded picture tells its size and which way is up.
         self._head = self._decode_to_first_picture()
+        frames = (frame for frame in self._head if isinstance(frame, av.VideoFrame))
+        self.first_frame = next(frames, None)
+        if self.first_frame is None and self.video is not None and self._head:
+            with _open(self.path) as container:
+                self.first_frame = first_picture(container, self.video.index)
 
     def __enter__(self) -> _Source:
         return self
@@ -252,13 +276,9 @@ class _Source:
     @property
     def frame_rate_hz(self) -> float | None:
         """Mean frame rate of the picture, where it is known."""
-        rate = self.video and (self.video.average_rate or self.video.guessed_rate)
-        return float(rate) if rate else None
-
-    @property
-    def first_frame(self) -> av.VideoFrame | None:
-        """The first picture, as long as no frame has been asked for."""
-        return next((frame for frame in self._head if isinstance(frame, av.VideoFrame)), None)
+        rates = (self.video.average_rate, self.video.guessed_rate) if self.video else ()
+        # The mean of time stamps that jump is a rate at which nothing moves.
+        return next((float(rate) for rate in rates if rate and rate >= _SLOWEST_RATE_HZ), None)
 
     @property
     def pixel_aspect(self) -> float:
@@ -305,24 +325,35 @@ class _Source:
         yield from itertools.chain(head, self._decoding)
         if self._damaged:
             self.notes.append(f"{self._damaged} damaged pieces of the file were skipped")
+        self.notes += self._clock.notes
 
     def note_early_end(self, end_s: float) -> None:
         """Leave a note when the file stops well before the length that it states."""
         formats = set(self._container.format.name.split(","))
-        if formats & _FORMATS_WITHOUT_LENGTH or self.duration_s is None:
+        stated_s = stated_end_s(self._streams, self._container)
+        if formats & _FORMATS_WITHOUT_LENGTH or stated_s is None:
             return
-        if end_s < self.duration_s - _SHORTEST_LOSS_S:
-            self.notes.append(f"the file ends early, at {end_s:.1f} s of {self.duration_s:.1f} s")
+        # Some formats count from zero, some from the first time stamp; the later end counts.
+        read_s = max(end_s, self._clock.stated_end_s or 0.0)
+        if read_s < stated_s - _SHORTEST_LOSS_S:
+            stated_s -= max(self.start_s, 0.0) if stated_s - self.start_s > end_s else 0.0
+            self.notes.append(f"the file ends early, at {end_s:.1f} s of {stated_s:.1f} s")
 
     def _decode(self) -> Generator[av.VideoFrame | av.AudioFrame]:
-        streams = [stream for stream in (self.video, self.audio) if stream is not None]
-        packets = self._container.demux(*streams) if streams else iter(())
+        packets = self._packets()
         while True:
             try:
                 packet = next(packets, None)
                 if packet is None:
                     return
+                self._clock.place(packet)
                 frames = self._decoded(packet)
+            except av.EOFError:
+                continue  # a decoder that was emptied before
+            except IndexError:
+                # A track has appeared that the library did not count; others go on.
+                packets = self._packets()
+                continue
             except av.FFmpegError:
                 # One bad packet costs little; a file that only fails is left soon.
                 self._damaged += 1
@@ -330,6 +361,10 @@ class _Source:
                     return
                 continue
             yield from frames
+
+    def _packets(self) -> Iterator[av.Packet]:
+        """What is left of the tracks that are read."""
+        return self._container.demux(*self._streams) if self._streams else iter(())
 
     def _decoded(self, packet: av.Packet) -> list:
         return packet.decode()
@@ -374,20 +409,3 @@ def _open(path: Path) -> av.container.InputContainer:
         ) from error
     except (OSError, av.FFmpegError, ValueError) as error:
         raise MediaError.because_of(path, error) from error
-
-
-def _picture_stream(container: av.container.InputContainer) -> av.VideoStream | None:
-    """The first moving picture that a decoder is at hand for."""
-    pictures = av.stream.Disposition.attached_pic | av.stream.Disposition.timed_thumbnails
-    for stream in container.streams.video:
-        if stream.codec_context is not None and not stream.disposition & pictures:
-            # Several frames are then decoded at once, while Python works on earlier ones.
-            stream.thread_type = "AUTO"
-            return stream
-    return None
-
-
-def _sound_stream(container: av.container.InputContainer) -> av.AudioStream | None:
-    """The first sound track that a decoder is at hand for."""
-    usable = [stream for stream in container.streams.audio if stream.codec_context is not None]
-    return usable[0] if usable else None

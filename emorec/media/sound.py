@@ -12,13 +12,17 @@ from dataclasses import dataclass
 import av
 import numpy as np
 
-__all__ = ["Mixer", "MonoSound", "Resampler", "SoundBlock"]
+__all__ = ["NOTED_S", "Mixer", "MonoSound", "Resampler", "SoundBlock"]
 
 _SHORTEST_BLOCK_S = 0.5
 _LOOKED_AT = 12_000  # samples, a quarter of a second or more: how far back channels are compared
 _LOST = 10.0  # so many times louder must the turned mix be: the equal one has lost the voice
 _AUDIBLE = 1e-6  # mean square of the quietest sound that is one
+# Up to the longest, a hole is filled with silence; after it the sound goes on at its own time.
 _SHORTEST_HOLE_S, _LONGEST_HOLE_S = 0.1, 10.0
+
+NOTED_S = 1.0
+"""For so long a track has to be absent for that to be worth a note."""
 
 
 @dataclass(frozen=True)
@@ -42,9 +46,15 @@ class MonoSound:
     Args:
         sample_rate_hz: Rate at which the sound is wanted.
         start_s: Time stamp at which the clip starts.
+
+    Attributes:
+        begin_s: Time at which the sound begins; None before it has.
+        holes_s: From when to when it is absent in between, for `NOTED_S` or longer.
     """
 
     def __init__(self, sample_rate_hz: int, start_s: float):
+        self.begin_s: float | None = None
+        self.holes_s: list[tuple[float, float]] = []
         self._rate_hz = sample_rate_hz
         self._container_start_s = start_s
         self._source_rate_hz: int | None = None
@@ -53,9 +63,9 @@ class MonoSound:
         self._has_limit = True
         self._waiting: list[np.ndarray] = []
         self._waiting_s = 0.0
-        self._start_s: float | None = None  # of the first sample of all
-        self._heard_s = 0.0  # length of the sound taken in
-        self._given = 0  # number of samples given out
+        self._start_s: float | None = None  # of the first sample since the last long hole
+        self._heard_s = 0.0  # length of the sound taken in since then
+        self._given = 0  # number of samples given out since then
 
     @property
     def end_s(self) -> float:
@@ -71,9 +81,13 @@ class MonoSound:
         if frame.time is not None:
             time_s = frame.time - self._container_start_s
             if self._start_s is None:
-                self._start_s = time_s
+                self._start_s = self.begin_s = time_s
             hole_s = time_s - self.end_s
-            if _SHORTEST_HOLE_S < hole_s < _LONGEST_HOLE_S:
+            if hole_s >= NOTED_S:
+                self.holes_s.append((self.end_s, time_s))
+            if hole_s >= _LONGEST_HOLE_S:
+                yield from self._begin_again(time_s)
+            elif hole_s > _SHORTEST_HOLE_S:
                 self._take(np.zeros(round(hole_s * self._source_rate_hz), np.float32))
         self._take(self._mixer.mix(_channels(frame)))
         if self._waiting_s >= _SHORTEST_BLOCK_S:
@@ -83,6 +97,13 @@ class MonoSound:
     def finish(self) -> Iterator[SoundBlock]:
         """Yield what is left."""
         yield from self._change_source_rate(None)
+
+    def _begin_again(self, time_s: float) -> Iterator[SoundBlock]:
+        """Give out all that came before a long hole, and count from its end on."""
+        rate_hz = self._source_rate_hz
+        yield from self._change_source_rate(None)
+        yield from self._change_source_rate(rate_hz)
+        self._start_s, self._heard_s, self._given = time_s, 0.0, 0
 
     def _take(self, samples: np.ndarray) -> None:
         self._waiting.append(samples)

@@ -16,9 +16,10 @@ import av
 
 from emorec.errors import OutputError
 from emorec.files import check_writable, fitting_name
-from emorec.media.colour import ColourPicture, ColourSpace
+from emorec.media.colour import ColourPicture, ColourSpace, Planes
 from emorec.media.pacing import FALLBACK_FRAME_RATE_HZ, read_ahead
 from emorec.media.reader import CopyReader
+from emorec.media.sound import NOTED_S
 from emorec.media.writer import CONTAINERS, VideoWriter, fits, suffix_for
 from emorec.recognizer import Recognizer
 from emorec.report.overlay import Overlay
@@ -165,16 +166,34 @@ def _draw_over_picture(
         reader.start_s,
         reader.info.comment,
     ) as writer:
+
+        def draw(planes: Planes, pts: int, duration: int) -> float:
+            time_s = float(pts * time_base) - reader.start_s
+            frame, canvas = writer.new_frame()
+            overlay.draw(canvas, planes, time_s)
+            writer.add_frame(frame, pts, duration)
+            return time_s
+
+        def draw_black(first: int, end: int) -> Generator[float]:
+            """Bridge the time in which there is no picture, if it is worth that."""
+            if (end - first) * time_base >= NOTED_S:
+                step = max(1, round(1 / (FALLBACK_FRAME_RATE_HZ * time_base)))
+                black = Planes.filled(picture.width, picture.height, picture.space.yuv("#000000"))
+                yield from (draw(black, pts, step) for pts in range(first, end, step))
+
+        start = end = pts + usual
+        is_first = True
         for piece in read_ahead(reader, _PIECES_AHEAD):
             if isinstance(piece, av.Packet):
                 writer.add_sound(piece)
                 continue
             pts = pts + usual if piece.pts is None else piece.pts
-            time_s = float(pts * time_base) - reader.start_s
-            frame, canvas = writer.new_frame()
-            overlay.draw(canvas, picture.planes(piece), time_s)
-            writer.add_frame(frame, pts, piece.duration or usual)
-            yield time_s
+            if is_first:
+                yield from draw_black(start, pts)
+                is_first = False
+            end = pts + (piece.duration or usual)
+            yield draw(picture.planes(piece), pts, piece.duration or usual)
+        yield from draw_black(end, start + round(Fraction(result.duration_s) / time_base))
 
 
 def _draw_without_picture(

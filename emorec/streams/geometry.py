@@ -14,6 +14,7 @@ from emorec.features.geometry import (
     FEATURES,
     FRAME_RATE_HZ,
     HOP_S,
+    LONGEST_GAP_S,
     NEAR_S,
     WINDOW_FRAMES,
     WINDOW_S,
@@ -95,6 +96,8 @@ class GeometryStream:
             time_s: Its time.
             sighting: The face in it.
         """
+        if self._track_s and not 0 <= time_s - self._track_s[-1] <= LONGEST_GAP_S:
+            self.restart()
         self._track_s.append(time_s)
         self._track.append(self._predictor.follow(sighting))
         self._trust.see(self._track[-1])
@@ -169,6 +172,8 @@ class LiveGeometry:
 
     def add(self, time_s: float, sighting: Sighting) -> None:
         """Take a frame with a face, as `GeometryStream.add` does."""
+        if self._times_s and not 0 <= time_s - self._times_s[-1] <= LONGEST_GAP_S:
+            self.restart()
         if self._origin_s is None:
             self._origin_s = time_s
         before_s, self._seen_s = self._seen_s, time_s

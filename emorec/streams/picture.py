@@ -17,7 +17,7 @@ from emorec.faces.follower import FaceFollower, Seen
 from emorec.faces.landmarks import LandmarkPredictor
 from emorec.faces.track import FaceTrackRecorder
 from emorec.faces.upright import Sighting
-from emorec.features.geometry import FRAME_RATE_HZ
+from emorec.features.geometry import FRAME_RATE_HZ, LONGEST_GAP_S
 from emorec.media.grey import FrameBatch
 from emorec.media.pacing import FALLBACK_FRAME_RATE_HZ, Pace
 from emorec.media.reader import MAX_SIDE_PX
@@ -130,7 +130,7 @@ class LivePicture:
 
         Args:
             time_s: Its time. A frame from a little before the last one is passed over; one from
-                long before begins a new recording.
+                long before, or long after, begins a new recording.
             frame: (height, width) uint8, grey.
 
         Returns:
@@ -142,7 +142,7 @@ class LivePicture:
         if scale > 1:
             size = (round(frame.shape[1] / scale), round(frame.shape[0] / scale))
             frame = cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
-        if frame.shape != self._shape or time_s < self.end_s:
+        if frame.shape != self._shape or not 0 <= time_s - self.end_s <= LONGEST_GAP_S:
             self._begin(frame.shape)
         self.end_s = time_s
         sighting = self._follow(time_s, frame)

@@ -74,12 +74,10 @@ class VoiceStream:
         self._network = network
         self._input = input_of(network.spec)
         self.sample_rate_hz = self._input.sample_rate_hz
-        self._cutter = SlidingWindows(self.sample_rate_hz)
-        self._speech = SpeechFinder(self.sample_rate_hz)
-        self._start_s: float | None = None
+        self._begin(None)
         self._heard = self._clipped = 0
         self._has_sounded = False
-        self._read_s = self._read_to_s = 0.0  # how much of the sound lies in windows with speech
+        self._read_s = 0.0  # how much of the sound lies in windows with speech
         self._pending: list[np.ndarray] = []
         self._times_s: list[float] = []
         self._loudness: list[float] = []
@@ -89,13 +87,24 @@ class VoiceStream:
     @property
     def end_s(self) -> float:
         """Time at which the sound ended so far."""
-        return (self._start_s or 0.0) + self._heard / self.sample_rate_hz
+        return (self._start_s or 0.0) + self._since_start / self.sample_rate_hz
+
+    def _begin(self, start_s: float | None) -> None:
+        """Begin at a time; None: at the first block's."""
+        self._cutter = SlidingWindows(self.sample_rate_hz)
+        self._speech = SpeechFinder(self.sample_rate_hz)
+        self._start_s, self._since_start = start_s, 0
+        self._read_to_s = 0.0
 
     def add(self, block: SoundBlock) -> None:
         """Take the next stretch of sound, at `sample_rate_hz`."""
         if self._start_s is None:
             self._start_s = block.start_s
+        elif block.start_s - self.end_s > _LONGEST_HOLE_S:
+            self._end_stretch()
+            self._begin(block.start_s)
         self._heard += block.samples.size
+        self._since_start += block.samples.size
         self._clipped += int(np.count_nonzero(np.abs(block.samples) >= _CLIPPED_LEVEL))
         self._speech.push(block.samples)
         self._take(self._cutter.push(block.samples))
@@ -110,7 +119,7 @@ class VoiceStream:
         if self._heard < SHORTEST_SOUND_S * self.sample_rate_hz:
             self.notes.append(f"only {self._heard / self.sample_rate_hz:.2f} s of sound: too short")
             return None
-        self._take(self._cutter.finish())
+        self._end_stretch()
         self._predict()
         if not self._times_s:
             self.notes.append(NO_SPEECH if self._has_sounded else SILENT)
@@ -132,6 +141,11 @@ class VoiceStream:
             log_mean(posteriors, np.array(self._loudness)),
             WINDOW_S,
         )
+
+    def _end_stretch(self) -> None:
+        """Read the last window before a hole or the end."""
+        if self._since_start >= SHORTEST_SOUND_S * self.sample_rate_hz:
+            self._take(self._cutter.finish())
 
     def _take(self, windows: Iterator[SoundWindow]) -> None:
         for window in map(centred, windows):

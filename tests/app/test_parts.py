@@ -11,18 +11,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import made_voice, write_clip
+from helpers import made_voice, wait_for, write_clip
 
 from emorec.app import about_tab
 from emorec.app import result_html as page_html
 from emorec.app import store as store_app
 from emorec.app.guard import Guard
-from emorec.app.live_tab import unpack
+from emorec.app.live_tab import LiveDesk, unpack
 from emorec.app.store import Store, StoreError, check_clip
 from emorec.cli import main
 from emorec.emotions import COMMON7
 from emorec.evaluation import evidence
 from emorec.evaluation import scores as evaluation
+from emorec.media.reader import read_frames
 from emorec.paths import MODELS, REPOSITORY
 from emorec.recognizer import MODEL_FOLDERS
 from emorec.result import ClipResult
@@ -341,6 +342,23 @@ def test_messages_of_the_live_view():
     ):  # fmt: skip
         with pytest.raises(ValueError):
             unpack(bad)
+
+
+def test_a_live_view_whose_time_jumps_ends_and_gives_its_slot_back(recognizer, example):
+    starlette = pytest.importorskip("starlette.applications")
+    client = pytest.importorskip("starlette.testclient")
+    frames = next(read_frames(example, max_side_px=640)).frames
+    desk = LiveDesk(recognizer)
+    app = starlette.Starlette(routes=desk.routes())
+    with client.TestClient(app) as browser:
+        with browser.websocket_connect("/emorec/live") as view:
+            for number, time_s in enumerate([0.0, 0.1, 0.2, 1e9, 1e9 + 0.1, 0.3, 0.4] * 3):
+                height, width = frames[0].shape
+                head = struct.pack("<B3xHHd", 1, width, height, time_s)
+                view.send_bytes(head + frames[number % len(frames)].tobytes())
+                view.receive_json()
+            assert desk._views == 1
+        wait_for(lambda: desk._views == 0)
 
 
 def test_the_command_says_what_is_missing_and_refuses_a_weak_password(capsys, monkeypatch):

@@ -11,7 +11,8 @@ from helpers import EXAMPLES, PATIENCE_S, made_frames, made_tone, made_voice, wa
 
 from emorec import Recognizer
 from emorec.emotions import COMMON7
-from emorec.live.engine import LiveEngine
+from emorec.live.engine import LiveEngine, LiveVerdict
+from emorec.live.recorder import Recorder
 from emorec.live.sources import FileSource
 from emorec.media.grey import FrameBatch
 from emorec.media.reader import ClipReader, read_frames, read_sound
@@ -316,3 +317,43 @@ def test_sound_of_any_rate_keeps_its_length_and_pitch(rate_hz):
     assert heard.size == pytest.approx(32_000, abs=200)
     loudest = np.abs(np.fft.rfft(heard)).argmax() * 16_000 / heard.size
     assert loudest == pytest.approx(440, abs=2)
+
+
+@pytest.mark.parametrize("jump_s", [90.0, 1e9, 1e300])
+def test_a_jump_ahead_begins_a_new_track_and_hangs_nothing(recognizer, example, jump_s):
+    frames, started_s = first_frames(example), time.monotonic()
+    engine = LiveEngine(recognizer)
+    voice = made_voice(0.5, 16_000)
+    for round_s in (0.0, jump_s, 0.0, jump_s, -jump_s):
+        for i, frame in enumerate(frames):
+            engine.push_frame(frame, round_s + i / 15)
+            assert engine.drain(PATIENCE_S)
+        engine.push_sound(voice, 16_000, round_s)
+        assert engine.drain(PATIENCE_S)
+        assert {"face", "fused"} <= set(engine.verdict().probabilities)
+    assert engine.counts.taken == 5 * len(frames)
+    engine.close()
+    assert time.monotonic() - started_s < PATIENCE_S
+
+
+def test_a_file_with_an_odd_fault_ends_with_a_note_and_no_traceback(
+    recognizer, example, monkeypatch
+):
+    def odd(*_):
+        raise IndexError("odd")
+        yield
+
+    monkeypatch.setattr("emorec.live.sources.RETRY_S", 0.1)
+    with LiveEngine(recognizer) as engine, FileSource(engine, example) as source:
+        monkeypatch.setattr(ClipReader, "__iter__", odd)
+        wait_for(lambda: source.has_ended)
+        assert "unforeseen error, IndexError" in source.problem
+
+
+def test_what_follows_a_jump_in_time_is_recorded_too(tmp_path):
+    path = tmp_path / "live.csv"
+    with Recorder(path) as recorder:
+        for time_s in (1.0, 1e9, 1e9, 2.0):
+            recorder.add(LiveVerdict(time_s, {"fused": np.full(7, 1 / 7, np.float32)}))
+    rows = path.read_text().splitlines()[1:]
+    assert [float(row.split(",")[0]) for row in rows] == [1.0, 1e9, 2.0]

@@ -42,6 +42,22 @@ def test_geometry_is_pooled_live_as_in_a_clip_even_where_it_rules_emotions_out(e
     np.testing.assert_allclose(live.pooled(), found.pooled, atol=1e-4)
 
 
+@pytest.mark.parametrize("gap_s", [61.0, 1e5, 1e9, -3.0])
+def test_no_track_of_landmarks_is_laid_across_a_long_gap(example, gap_s):
+    frames = np.concatenate([batch.frames for batch in read_frames(example)])
+    network, predictor = CertainNetwork(), LandmarkPredictor()
+    clip, live = GeometryStream(network, predictor), LiveGeometry(network, predictor)
+    box = np.array([440, 160, 400, 400])
+    moments_s = np.arange(0, 3.5, 1 / 15)
+    for i, time_s in enumerate(np.concatenate([moments_s, moments_s + 3.5 + gap_s]).tolist()):
+        for stream in (clip, live):
+            stream.add(time_s, Sighting(box, 0.0, frames[2 * i % len(frames)], box))
+    found = clip.finish()
+    np.testing.assert_allclose(found.times_s[: len(found.times_s) // 2], [1.5, 1.9], atol=0.1)
+    np.testing.assert_allclose(np.diff(found.times_s)[1], 3.1 + gap_s, atol=0.2)
+    np.testing.assert_allclose(live.pooled(), found.pooled, atol=1e-4)
+
+
 def windows_at(*times_s: float) -> Windows:
     posteriors = np.random.default_rng(0).dirichlet(np.ones(7), len(times_s)).astype(np.float32)
     return Windows(np.array(times_s), posteriors, 1.0)
