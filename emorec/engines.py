@@ -99,12 +99,19 @@ def read_model_spec(folder: str | Path) -> ModelSpec:
             output=content.get("output", ""),
             inputs=dict(content.get("inputs", {})),
             engines=tuple(content.get("engines", ENGINES)),
-            far=float(content.get("far", math.inf)),
+            far=_distance(content.get("far", math.inf)),
         )
     except OSError as error:
         raise ModelError(path, _why_unreadable(error)) from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelError(path, "it is not the description of a model of this project") from error
+
+
+def _distance(value: object) -> float:
+    distance = float(value)
+    if math.isnan(distance):
+        raise ValueError("the distance is not a number")
+    return distance
 
 
 def load_network(folder: str | Path, engine: str = "onnx") -> Network:
@@ -144,7 +151,7 @@ class OnnxNetwork:
         # One thread: decoding runs at the same time, and `--jobs` uses the other cores.
         options.intra_op_num_threads = 1
         options.log_severity_level = 4
-        path = folder / "model.onnx"
+        self._path = path = folder / "model.onnx"
         self._session = _loaded(
             path,
             lambda name: onnxruntime.InferenceSession(
@@ -160,14 +167,14 @@ class OnnxNetwork:
 
     def predict(self, batch: np.ndarray) -> np.ndarray:
         """Judge a batch; see `Network`."""
-        return self._session.run([self._output], {self._input: batch})[0]
+        return _finite(self._path, self._session.run([self._output], {self._input: batch})[0])
 
     def predict_with_distance(self, batch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Judge a batch; see `Network`."""
         if not self._has_distance:
             return self.predict(batch), np.zeros(len(batch), np.float32)
         posterior, distance = self._session.run([self._output, DISTANCE], {self._input: batch})
-        return posterior, distance[:, 0]
+        return _finite(self._path, posterior), distance[:, 0]
 
 
 class KerasNetwork:
@@ -189,7 +196,7 @@ class KerasNetwork:
             raise MissingPartError(error.name or "the backend of Keras", "train") from error
 
         self.spec = spec
-        path = folder / "model.keras"
+        self._path = path = folder / "model.keras"
         self._model = _loaded(
             path, lambda name: keras.saving.load_model(name, compile=False, safe_mode=True)
         )
@@ -209,7 +216,7 @@ class KerasNetwork:
         outputs = self._model(batch, training=False)
         if not isinstance(outputs, dict):
             outputs = {self._output: outputs}
-        posterior = ops.convert_to_numpy(outputs[self._output])
+        posterior = _finite(self._path, ops.convert_to_numpy(outputs[self._output]))
         if DISTANCE not in outputs:
             return posterior, np.zeros(len(batch), np.float32)
         return posterior, ops.convert_to_numpy(outputs[DISTANCE])[:, 0]
@@ -232,6 +239,13 @@ def _loaded(path: Path, load):
         return load(str(path))
     except Exception as error:  # both engines raise whatever they stumble on
         raise ModelError(path, f"it is damaged, or no {path.suffix[1:]} model") from error
+
+
+def _finite(path: Path, posterior: np.ndarray) -> np.ndarray:
+    """Return what a network said, or refuse the network when that is no number."""
+    if not np.isfinite(posterior).all():
+        raise ModelError(path, "it is damaged: what it says is not finite")
+    return posterior
 
 
 def _why_unreadable(error: OSError) -> str:

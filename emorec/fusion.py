@@ -148,6 +148,22 @@ class LogLinearFusion:
                 f"posteriors must share one shape (..., {len(self.classes)}), not {shapes}"
             )
 
+    def check_finite(self) -> None:
+        """Make sure that all parameters are numbers with which a posterior can be computed.
+
+        Raises:
+            ValueError: When one is not finite, or a temperature is not above zero.
+        """
+        numbers = [w for of in self.weights.values() for w in of.values()]
+        for calibration in self.calibrations.values():
+            numbers += [calibration.temperature, calibration.prior_share, *calibration.log_prior]
+            if not calibration.temperature > 0:
+                raise ValueError("a temperature is not above zero")
+        for log in self.usual.values():
+            numbers += [*log]
+        if not np.isfinite(np.asarray(numbers, float)).all():
+            raise ValueError("a parameter is not finite")
+
     def to_json(self, path: str | Path) -> None:
         """Write the parameters to a file."""
         content = {
@@ -193,7 +209,9 @@ class LogLinearFusion:
                     streams: {s: w / temperatures[s] for s, w in of.items()}
                     for streams, of in weights.items()
                 }
-            return cls(tuple(content["classes"]), calibrations, weights, usual)
+            fusion = cls(tuple(content["classes"]), calibrations, weights, usual)
+            fusion.check_finite()
+            return fusion
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             remedy = "fetch it from the repository again, or run python -m emorec.training.fusion"
             raise ModelError(path, "it does not hold a fusion of this project", remedy) from error

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
 
+from emorec import workers
 from emorec.calibration import Speaker, get_to_know, without_bias
 from emorec.emotions import COMMON7, fold
 from emorec.engines import Network, find_voice_model, load_network
@@ -233,7 +234,8 @@ class Recognizer:
     def classify_many(self, paths: Iterable[str | Path], n_jobs: int = 1) -> Iterator[ClipResult]:
         """Read the emotion of many clips, one after the other or several at once.
 
-        A clip that fails gives a result that says so, and the others go on.
+        A clip that fails gives a result that says so, and the others go on; so does one over which
+        a process is ended, by the system for instance when memory runs out.
 
         Args:
             paths: The clips.
@@ -246,11 +248,11 @@ class Recognizer:
         if n_jobs == 1:
             yield from map(self.classify_safely, paths)
             return
-        from joblib import Parallel, delayed
+        from joblib import effective_n_jobs
 
-        speaker = self.speaker
-        work = (delayed(_classify_in_worker)(self._origin, speaker, str(path)) for path in paths)
-        yield from Parallel(n_jobs=n_jobs, return_as="generator")(work)
+        work = partial(_classify_in_worker, self._origin, self.speaker)
+        # As text, for a path loses a stroke of an address.
+        yield from workers.in_order(work, map(str, paths), effective_n_jobs(n_jobs), _lost)
 
     def classify_safely(
         self, path: str | Path, watch: Callable[[float], None] | None = None
@@ -260,6 +262,8 @@ class Recognizer:
             return self.classify(path, watch)
         except MediaError as error:
             return ClipResult.failed(path, error.reason, error.remedy)
+        except ModelError as error:
+            return ClipResult.failed(path, f"{error.path}: {error.reason}", error.remedy)
         except Exception as error:  # one odd clip must not end the work on a thousand others
             return ClipResult.failed(
                 path,
@@ -410,15 +414,20 @@ def _load_fusion(path: Path) -> LogLinearFusion:
 @lru_cache(maxsize=1)
 def _worker_recognizer(*origin: str) -> Recognizer:
     """Each worker process loads the networks once."""
-    import signal
-
     import cv2
 
-    # A terminal sends Ctrl-C to the workers as well; the process that started them ends them.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     cv2.setNumThreads(1)
     return Recognizer.load(*origin)
 
 
 def _classify_in_worker(origin: tuple[str, ...], speaker: Speaker, path: str) -> ClipResult:
     return _worker_recognizer(*origin)._for_speaker(speaker).classify_safely(path)
+
+
+def _lost(path: str, how: str) -> ClipResult:
+    """The result of a clip over which a worker died."""
+    return ClipResult.failed(
+        path,
+        f"the process that read it was ended ({how}), as a system does that runs out of memory",
+        "read it alone, without --jobs; if that fails too, report it",
+    )

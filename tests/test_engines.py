@@ -180,3 +180,27 @@ def test_the_committed_forest_is_small_knows_its_version_and_judges(clip):
     result = Recognizer.load(MODELS, voice_model=COMMITTED.name).classify(clip)
     assert result.status == "ok"
     assert not any("borrow" in note for note in result.notes)
+
+
+def test_a_network_that_says_no_numbers_is_named_in_the_row(clip, tmp_path):
+    import onnx
+
+    folder = make_models(tmp_path / "models")
+    path = folder / "voice_encoder" / "model.onnx"
+    network = onnx.load(path)
+    weights = onnx.numpy_helper.to_array(network.graph.initializer[0]).copy()
+    weights[:] = np.nan
+    network.graph.initializer[0].CopyFrom(onnx.numpy_helper.from_array(weights, "weights"))
+    onnx.save(network, path)
+    result = Recognizer.load(folder).classify_safely(clip)
+    assert result.status == "failed"
+    assert str(path) in result.reason
+    assert "not finite" in result.reason
+
+
+def test_a_distance_that_is_no_number_is_refused(tmp_path):
+    folder = make_models(tmp_path / "models")
+    spec = folder / "voice_encoder" / "model.json"
+    spec.write_text(spec.read_text().replace('"stream"', '"far": NaN, "stream"', 1))
+    with pytest.raises(ModelError, match=r"model\.json"):
+        Recognizer.load(folder)

@@ -166,6 +166,24 @@ def test_a_foreign_file_is_named_with_a_remedy(tmp_path, text):
         fusion_emorec.LogLinearFusion.from_json(path)
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("where", ["temperature", "prior_share", "log_prior", "usual", "weight"])
+def test_parameters_that_are_not_finite_are_refused(streams, tmp_path, where, value):
+    truth, posteriors = streams
+    fusion_rules.fit_log_linear(posteriors, truth, COMMON7).to_json(tmp_path / "fusion.json")
+    content = json.loads((tmp_path / "fusion.json").read_text())
+    stream = next(iter(content["streams"]))
+    if where == "usual":
+        content["usual_log_posteriors"][stream] = [value] * len(COMMON7)
+    elif where == "weight":
+        content["weights"][0]["weights"][content["weights"][0]["streams"][0]] = value
+    else:
+        content["streams"][stream][where] = [value] if where == "log_prior" else value
+    (tmp_path / "fusion.json").write_text(json.dumps(content))
+    with pytest.raises(ModelError, match=r"fusion\.json.*Remedy"):
+        fusion_emorec.LogLinearFusion.from_json(tmp_path / "fusion.json")
+
+
 def test_wrong_use_is_refused(streams):
     truth, posteriors = streams
     fitted = fusion_rules.fit_log_linear(posteriors, truth, COMMON7)
