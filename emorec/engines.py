@@ -107,7 +107,7 @@ def read_model_spec(folder: str | Path) -> ModelSpec:
         raise ModelError(path, "it is not the description of a model of this project") from error
 
 
-def _distance(value: object) -> float:
+def _distance(value: float | str) -> float:
     distance = float(value)
     if math.isnan(distance):
         raise ValueError("the distance is not a number")

@@ -1,6 +1,8 @@
 """Processes that work beside this one; one that dies costs its own piece of work and no other.
 
 A worker is a Python process of its own that gets one piece of work after the other through a pipe.
+What crosses the pipe is pickled, as by `multiprocessing`: both ends are this program, and nothing
+is read from a file.
 The pipe ends with the process that started it, however that is ended, and the worker with the pipe.
 """
 
@@ -18,7 +20,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import TypeVar
+from typing import IO, TypeVar
 
 __all__ = ["in_order"]
 
@@ -104,9 +106,10 @@ class _Worker:
                 self._process = _started(self._n_jobs)
             process = self._process
         try:
-            pickle.dump((function, item), process.stdin)
-            process.stdin.flush()
-            is_answer, answer = pickle.load(process.stdout)
+            requests, answers = _pipes(process)
+            pickle.dump((function, item), requests)
+            requests.flush()
+            is_answer, answer = pickle.load(answers)
         except _GONE:
             return _Died(self._how_it_ended(process))
         if is_answer:
@@ -120,7 +123,7 @@ class _Worker:
             if self._process is not None:
                 self._process.kill()
                 self._process.wait()
-                for pipe in (self._process.stdin, self._process.stdout):
+                for pipe in _pipes(self._process):
                     with contextlib.suppress(OSError):
                         pipe.close()
 
@@ -132,7 +135,7 @@ class _Worker:
         with self._lock:
             if not self._is_ended:
                 self._process = None
-                for pipe in (process.stdin, process.stdout):
+                for pipe in _pipes(process):
                     with contextlib.suppress(OSError):
                         pipe.close()
         if status >= 0:
@@ -141,6 +144,13 @@ class _Worker:
             return signal.Signals(-status).name
         except ValueError:
             return f"signal {-status}"
+
+
+def _pipes(process: subprocess.Popen) -> tuple[IO[bytes], IO[bytes]]:
+    """Where a worker's requests go, and where its answers come from."""
+    if process.stdin is None or process.stdout is None:
+        raise OSError("the worker has no pipes")
+    return process.stdin, process.stdout
 
 
 def _started(n_jobs: int) -> subprocess.Popen:

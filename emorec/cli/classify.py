@@ -119,7 +119,8 @@ def _opened(found: list, options: argparse.Namespace) -> tuple[list, ResultWrite
     old = earlier.read_earlier(options.csv, options.json, table.TABLE_COLUMNS)
     left = set(old.left_of(paths))
     todo = [clip for clip in found if isinstance(clip, MediaError) or clip in left]
-    old = old.without([clip.what if isinstance(clip, MediaError) else clip for clip in todo])
+    anew: list[Path | str] = [clip.what if isinstance(clip, MediaError) else clip for clip in todo]
+    old = old.without(anew)
     there = [file for folder, _ in folders if folder for file in folder.glob("*")]
     writer = table.ResultWriter(*outputs, earlier=old, kept=[*paths, *there])
     if len(left) < len(paths):

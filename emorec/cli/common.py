@@ -10,7 +10,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -137,7 +137,7 @@ def ended_like_ctrl_c() -> Iterator[None]:
     What is finished is then kept and said. Only the main thread may say so; others go on as usual.
     """
     numbers = [getattr(signal, name, None) for name in ("SIGTERM", "SIGHUP")]
-    old: dict[int, object] = {}
+    old: dict[int, Any] = {}
     if threading.current_thread() is threading.main_thread():
         for number in filter(None, numbers):
             # Whoever has a signal ignored, as nohup does, wants that.

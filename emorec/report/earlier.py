@@ -31,7 +31,7 @@ class Earlier:
     rows: list[dict[str, str]] = field(default_factory=list)
     entries: list[dict] | None = None
 
-    def without(self, clips: Sequence[Path]) -> Earlier:
+    def without(self, clips: Sequence[Path | str]) -> Earlier:
         """Leave out what was found of clips that are read anew."""
         rows = {_place(cell(clip)) for clip in clips}
         entries = {_place(printable(clip)) for clip in clips}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from emorec.emotions import COMMON7
 from emorec.errors import printable
@@ -20,7 +20,10 @@ __all__ = ["plot_clip"]
 _LEFT, _RIGHT = 0.09, 0.975  # margins of everything, as shares of the figure's width
 _INK, _SOFT, _FAINT = "#222222", "#666666", "#ececec"
 _LONGEST_NAME, _LONGEST_FACTS = 60, 125
-_AS_IT_IS = {"parse_math": False, "usetex": False}  # a dollar in a name begins no formula
+_AS_IT_IS: dict[str, Any] = {
+    "parse_math": False,
+    "usetex": False,
+}  # a dollar in a name begins no formula
 
 
 def plot_clip(result: ClipResult, *, faces: int = 8) -> Figure:

@@ -162,9 +162,9 @@ class ResultWriter:
         if csv_path is not None:
             with _as_output_errors(csv_path):
                 self._csv = _begun(csv_path, earlier.rows)
-        kept = {identity(path) for path in (*kept, csv_path, json_path) if path is not None}
-        self._timelines = _DistinctNames(timeline_folder, kept)
-        self._plots = _DistinctNames(plot_folder, kept)
+        spared = {identity(path) for path in (*kept, csv_path, json_path) if path is not None}
+        self._timelines = _DistinctNames(timeline_folder, spared)
+        self._plots = _DistinctNames(plot_folder, spared)
 
     def __enter__(self) -> ResultWriter:
         return self
