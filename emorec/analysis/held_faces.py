@@ -289,9 +289,7 @@ def main() -> None:
     cv2.setNumThreads(1)
     recognizer, rows = Recognizer.load(), []
     paths, faceless = real_clips(), measure_faceless()
-    pictures = [
-        cv2.imread(path, cv2.IMREAD_GRAYSCALE) for path in sfew.load_picture_table()["path"]
-    ]
+    pictures = sfew.load_pictures(sfew.load_picture_table())
     films = measure_films(pictures)
     for path in tqdm(paths, "making clips and reading them", disable=None):
         clip = KnownClip.read(path, FaceTracker(second_look=CascadeAlone()))

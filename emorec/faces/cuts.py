@@ -23,8 +23,9 @@ _FINE = 3  # pixels that are read for each of its pixels, across and down
 _LOWEST_CONTRAST = 4.0  # standard deviation of grey levels, below which a picture is blank
 _USUAL_CONTRAST = 20.0  # darker pictures are brought up to it before they are compared
 _MOST_GAIN = 4.0
-# Of 239 clips none has a cut found where there is none. Of joined and compressed takes, 49 of 50
-# cuts to another person are found, and 45 of 50 to another take of the same one.
+# Tried on 239 clips (no cut found where there is none) and on joined, compressed takes: 49 of 50
+# cuts to another person found, 45 of 50 to another take of the same one. The joins were tried with
+# `_SAME_FACE` at 0.85; a higher one can only find more.
 _LEAST_CHANGE = 3.0  # grey levels, mean of the small picture
 _LEAST_STEP = 2.5  # times the changes just before and after
 _CHANGE_OF_REST = 0.5  # grey levels: codecs' noise
