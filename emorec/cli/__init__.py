@@ -1,4 +1,4 @@
-"""The command line: ``emorec classify``, ``annotate``, ``live``, ``app`` and ``data``.
+"""The command line: ``emorec classify``, ``evaluate``, ``annotate`` and their like.
 
 One module a command, light to import: what does the work is imported when a command runs.
 """
@@ -10,7 +10,7 @@ import errno
 import sys
 
 from emorec import __version__
-from emorec.cli import annotate, app, classify, common, data, live
+from emorec.cli import annotate, app, classify, common, data, evaluate, live
 from emorec.errors import OutputError
 
 __all__ = ["main"]
@@ -50,6 +50,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"emorec {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (classify, annotate, live, data, app):
+    for command in (classify, annotate, live, evaluate, data, app):
         command.add_to(commands)
     return parser

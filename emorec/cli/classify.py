@@ -62,7 +62,9 @@ def add_to(commands) -> None:
     earlier = classify.add_mutually_exclusive_group()
     earlier.add_argument("--resume", action="store_true", help="go on with the file of --csv")
     earlier.add_argument("--overwrite", action="store_true", help="write over earlier outputs")
-    add("--jobs", type=_jobs, default=1, metavar="N", help="clips at once; -1: one a core (1)")
+    add(
+        "--jobs", type=common.jobs, default=1, metavar="N", help="clips at once; -1: one a core (1)"
+    )
     add(
         "--calibrate",
         type=common.name,
@@ -159,13 +161,6 @@ def _classify(
         common.say(f"{writer.spoiled} timelines or pictures could not be written; see the notes")
         return common.EXIT_WRONG_USAGE
     return common.EXIT_OK if all(result.emotion for result in done) else common.EXIT_NOT_ALL
-
-
-def _jobs(text: str) -> int:
-    jobs = common.whole_number(text)
-    if jobs == 0 or jobs < -1:
-        raise argparse.ArgumentTypeError("must be 1 or more, or -1 for one a core")
-    return jobs
 
 
 def _results(recognizer: Recognizer | None, clips: list, n_jobs: int) -> Iterator[ClipResult]:

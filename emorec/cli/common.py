@@ -26,6 +26,7 @@ __all__ = [
     "add_models",
     "add_models_folder",
     "ended_like_ctrl_c",
+    "jobs",
     "load_recognizer",
     "name",
     "path",
@@ -89,6 +90,14 @@ def whole_number(text: str) -> int:
         return int(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"must be a whole number, and {text!r} is none") from error
+
+
+def jobs(text: str) -> int:
+    """Return the number of processes that an argument is."""
+    count = whole_number(text)
+    if count == 0 or count < -1:
+        raise argparse.ArgumentTypeError("must be 1 or more, or -1 for one a core")
+    return count
 
 
 def load_recognizer(options: argparse.Namespace) -> Recognizer:
