@@ -10,7 +10,7 @@ import errno
 import sys
 
 from emorec import __version__
-from emorec.cli import annotate, app, classify, common, data, evaluate, live
+from emorec.cli import annotate, app, calibrate, classify, common, data, evaluate, live
 from emorec.errors import OutputError
 
 __all__ = ["main"]
@@ -50,6 +50,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"emorec {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (classify, annotate, live, evaluate, data, app):
+    for command in (classify, annotate, live, calibrate, evaluate, data, app):
         command.add_to(commands)
     return parser

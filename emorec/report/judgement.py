@@ -44,6 +44,7 @@ COLUMNS = (
 )
 """Head of the CSV file of predictions; probabilities are empty where a stream says nothing."""
 
+_KEY = COLUMNS[:3]
 _DECIMALS = 5
 
 
@@ -196,10 +197,11 @@ def read_judgements(csv_path: Path, labels: Labels) -> dict[tuple, Judgement]:
         OutputError: When the file is none of this program, or cannot be read.
     """
     earlier = read_earlier(csv_path, None, COLUMNS)
-    by_key = {(row["file"], row["start_s"], row["end_s"]): row for row in earlier.rows}
+    by_key = {tuple(row[name] for name in _KEY): row for row in earlier.rows}
     found = {}
     for label in labels.rows:
-        row = by_key.get(tuple(_key_cells(label).values()))
+        cells = _key_cells(label)
+        row = by_key.get(tuple(cells[name] for name in _KEY))
         if row is None:
             continue
         try:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["body", "link_to", "write_page"]
 
 _MOST_ROWS, _LONGEST_NAME = 1000, 22
-_BINS, _FEWEST_IN_BIN = 10, 5
+_BINS, _FEWEST_IN_BIN, _MANY = 10, 5, 50
 _INK, _FAINT = "#0072b2", "rgba(128,128,128,.35)"
 _STYLE = """
 .evaluation{font:15px/1.45 system-ui,sans-serif;max-width:64em;margin:auto;padding:0 1em 3em}
@@ -38,7 +38,9 @@ _STYLE = """
 .evaluation table{border-collapse:collapse}
 .evaluation th,.evaluation td{border:0;padding:2px 10px;text-align:right;background:none}
 .evaluation th{font-weight:600}
-.evaluation th:first-child,.evaluation td:first-child,.evaluation .text td{text-align:left}
+.evaluation th:first-child,.evaluation td:first-child{text-align:left}
+.evaluation .text th,.evaluation .text td{text-align:left}
+.evaluation .scores td{white-space:nowrap;vertical-align:top}
 .evaluation .soft{opacity:.7}
 .evaluation .confusion td{min-width:3.2em;text-align:center}
 .evaluation .plots{display:flex;flex-wrap:wrap;gap:0 3em}
@@ -130,10 +132,10 @@ def _scores(evaluation: Evaluation) -> str:
             cell = in_percent(found.scores[score])
             if found.intervals_95:
                 low, high = map(in_percent, found.intervals_95[score])
-                cell = f"<b>{cell}</b> <span class='soft'>({low} – {high})</span>"
+                cell = f"<b>{cell}</b><br><span class='soft'>{low} – {high}</span>"
             cells.append(cell)
         rows.append(cells)
-    return _table(["", "clips", *SCORES.values()], rows)
+    return _table(["", "clips", *SCORES.values()], rows, "scores")
 
 
 def _confusion(evaluation: Evaluation) -> str:
@@ -195,7 +197,7 @@ def _reliability(table: pd.DataFrame) -> str:
     points = []
     for number in np.unique(bins):
         inside = bins == number
-        if inside.sum() < min(_FEWEST_IN_BIN, len(table)):
+        if inside.sum() < (_FEWEST_IN_BIN if len(table) >= _MANY else 1):
             continue
         sure, right = float(confidence[inside].mean()), float(is_right[inside].mean())
         x, y = place(sure, right)
@@ -279,7 +281,7 @@ def _card(one: Judgement, folder: Path) -> str:
         stretch = f"#t={label.start_s or 0:g}{end}"
     link = f"{link_to(label.path, folder)}{stretch}"
     return (
-        f"<div><{element} controls preload='none' src=\"{link}\"></{element}>"
+        f"<div><{element} controls preload='metadata' src=\"{link}\"></{element}>"
         f"<div class='name'>{escape(printable(one.where))}</div>"
         f"labelled {_tag(label.emotion)}, verdict {_tag(one.emotion or '')} "
         f"{one.confidence:.0%}</div>"

@@ -10,7 +10,7 @@ from emorec.errors import MissingPartError
 from emorec.paths import REPOSITORY
 
 READS_CLIPS = ("numpy", "cv2", "av", "dlib", "onnxruntime", "pandas", "rich")
-COMMANDS = ("classify", "annotate", "live", "data", "app")
+COMMANDS = ("classify", "annotate", "live", "calibrate", "evaluate", "data", "app")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
