@@ -255,7 +255,7 @@ def _understood(
     problems: list[str] = []
     unknown: Counter[str] = Counter()
     other_words: Counter[tuple[str, str]] = Counter()
-    labels: dict[tuple, Label] = {}
+    labels: dict[tuple, Label] = {}  # by place and seconds: a.mp4 and ./a.mp4 are one clip
     repeated = 0
     for where, row in rows:
         said = {column: row.get(column, "").strip() for column in (*NEEDED, *OPTIONAL)}
@@ -275,8 +275,8 @@ def _understood(
         if _plain(said["emotion"]) != emotion:
             other_words[_plain(said["emotion"]), emotion] += 1
         label = Label(said["path"], _place(said["path"], folder), emotion, said["speaker"], *times)
-        before = labels.setdefault(label.key, label)
-        if before != label:
+        before = labels.setdefault((str(label.path), *times), label)
+        if (before.emotion, before.speaker) != (label.emotion, label.speaker):
             problems.append(f"{where}: {label.named} has another label above")
         elif before is not label:
             repeated += 1

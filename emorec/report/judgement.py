@@ -194,14 +194,15 @@ def read_judgements(csv_path: Path, labels: Labels) -> dict[tuple, Judgement]:
         `Label.key` -> what was found, in the labels' order.
 
     Raises:
-        OutputError: When the file is none of this program, or cannot be read.
+        OutputError: When the file is none of this program, cannot be read, or holds what these
+            labels do not, which would be lost.
     """
     earlier = read_earlier(csv_path, None, COLUMNS)
     by_key = {tuple(row[name] for name in _KEY): row for row in earlier.rows}
     found = {}
     for label in labels.rows:
         cells = _key_cells(label)
-        row = by_key.get(tuple(cells[name] for name in _KEY))
+        row = by_key.pop(tuple(cells[name] for name in _KEY), None)
         if row is None:
             continue
         try:
@@ -210,6 +211,10 @@ def read_judgements(csv_path: Path, labels: Labels) -> dict[tuple, Judgement]:
             reason = f"the row of {label.named} holds no probabilities ({error})"
             remedy = "take the row out, or give --overwrite instead of --resume"
             raise OutputError(csv_path, reason, remedy) from error
+    if by_key:
+        reason = f"it holds clips that are not in {labels.name}: {next(iter(by_key))[0]}, ..."
+        remedy = "name the labels of the earlier run, or another file, or give --overwrite"
+        raise OutputError(csv_path, reason, remedy)
     return found
 
 

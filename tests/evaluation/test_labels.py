@@ -108,7 +108,7 @@ def test_a_file_that_cannot_be_read_is_one_line(tmp_path):
 
 
 def test_repeated_rows_count_once(tmp_path):
-    found = labels_in(tmp_path, "path,emotion\na,sad\na,sadness\nb,sad\n")
+    found = labels_in(tmp_path, "path,emotion\na,sad\n./a,sadness\nb,sad\n")
     assert len(found.rows) == 2 and "1 left out" in found.notes[-1]
 
 

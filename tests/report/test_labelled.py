@@ -10,6 +10,7 @@ from helpers import made_voice, write_clip
 
 import emorec
 from emorec.emotions import COMMON7
+from emorec.errors import OutputError
 from emorec.evaluation.labels import Label, Labels, LabelsError
 from emorec.report.judgement import Judgement, JudgementWriter, judge, read_judgements
 from emorec.report.labelled import Evaluation
@@ -135,6 +136,10 @@ def test_what_is_written_is_read_again_and_scores_the_same(tmp_path):
             assert path.read_text().count("\n") == count + 1
     found = read_judgements(path, first.labels)
     assert Evaluation(first.labels, found.values()).summary() == first.summary()
+    before = path.read_text()
+    with pytest.raises(OutputError, match=r"it holds clips that are not in fewer\.csv"):
+        read_judgements(path, Labels("fewer.csv", first.labels.rows[1:]))
+    assert path.read_text() == before
 
 
 def test_names_are_shown_as_text_and_linked_by_their_way(tmp_path, capsys):
