@@ -31,8 +31,10 @@ Emotions are these seven, or words that are taken for them; codes such as HA or 
 
 Scores: share that is right, recall (mean over the emotions that occur), F1 (the same), AUC (each of
 these emotions against the rest, mean) and calibration error (points), with 95 % intervals
-bootstrapped over speakers, or over clips where fewer than two are named. Clips that are not there
-or get no verdict are listed, and the others go on. Outputs are written over with --overwrite only.
+bootstrapped over speakers, or over clips where fewer than two are named. Of corpora that trained it
+(RAVDESS, CREMA-D, SAVEE, JavaSED, nEMO, EMOVO; FER-2013) they are too high for strangers. Clips
+that are not there or get no verdict are listed, and the others go on. Outputs are written over with
+--overwrite only.
 
 exit status:
   0  every row got a verdict

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from emorec import __version__
+from emorec.corpora.registry import truth_of
 from emorec.emotions import COMMON7
 from emorec.errors import printable
 from emorec.evaluation.labels import Label, Labels, LabelsError, labels_of_table, read_labels
@@ -238,6 +239,12 @@ class Evaluation:
             notes.append(f"fewer than {_FEW_CLIPS} clips of {these}: chance weighs heavily")
         if not all(one.label.speaker for one in judged) and self.labels.has_speakers:
             notes.append("rows without a speaker count as one more speaker")
+        known = sum(truth_of(one.label.path) is not None for one in judged)
+        if known:
+            notes.append(
+                f"clips named as a corpus names its own ({known}): the models may have learned from "
+                "them, and then these figures are too high for strangers"
+            )
         silent = sum(one.status == "no verdict" for one in self.judgements)
         if silent:
             right = sum(one.is_right for one in judged) / (len(judged) + silent)

@@ -178,6 +178,7 @@ def test_made_clips_are_evaluated_from_python(recognizer, example, tmp_path, mon
     for stream, said in read[0].posteriors.items():
         np.testing.assert_allclose(found.judgements[0].posteriors[stream], said, atol=1e-5)
     assert found.judgements[3].reason == "there is no such file"
+    assert "clips named as a corpus names its own (2)" in " ".join(found.notes)
     assert found.streams["face"].clips == 2 and found.streams["voice"].clips == 3
     found.write_json(tmp_path / "s.json")
     written = json.loads((tmp_path / "s.json").read_text())
