@@ -242,8 +242,8 @@ class Evaluation:
         known = sum(truth_of(one.label.path) is not None for one in judged)
         if known:
             notes.append(
-                f"clips named as a corpus names its own ({known}): the models may have learned from "
-                "them, and then these figures are too high for strangers"
+                f"clips named as a corpus names its own ({known}): the models may have learned "
+                "from them, and then these figures are too high for strangers"
             )
         silent = sum(one.status == "no verdict" for one in self.judgements)
         if silent:
