@@ -168,15 +168,23 @@ class Recognizer:
         return self._for_speaker(speaker)
 
     @cached_property
-    def models(self) -> dict[str, str]:
+    def fingerprints(self) -> dict[str, str]:
         """Stream or "fusion" -> fingerprint of its files; tells one version from another.
 
         The engine does not count: ONNX Runtime and Keras run the same weights.
+
+        Raises:
+            ModelError: When a file is there no longer.
         """
         folder, _, voice_model = self._origin
         folders, fusion_file, _ = _places(Path(folder), voice_model)
         files = {stream: _files_of(place) for stream, place in folders.items()}
-        return {part: fingerprint(of) for part, of in {**files, "fusion": [fusion_file]}.items()}
+        files["fusion"] = [fusion_file]
+        try:
+            return {part: fingerprint(of) for part, of in files.items()}
+        except OSError as error:
+            reason = f"it cannot be read any more ({error.strerror})"
+            raise ModelError(error.filename, reason) from error
 
     def keep_person(self, name: str, *, overwrite: bool = False) -> Path:
         """Keep what `calibrate` learned of a person, for later runs; see `emorec.people`.
@@ -200,7 +208,7 @@ class Recognizer:
             remedy = "calibrate it on a few clips of the person first, and keep what that returns"
             raise CalibrationError(name, "this recogniser knows no person", remedy)
         classes = self._fusion.classes
-        profile = people.Profile(name, self.speaker, self.speaker.clips, self.models, classes)
+        profile = people.Profile(name, self.speaker, self.speaker.clips, self.fingerprints, classes)
         return people.save(profile, overwrite=overwrite)
 
     def for_person(self, name: str) -> Recognizer:
@@ -210,7 +218,7 @@ class Recognizer:
             PersonError: When the person is not known, or was learned with other models.
         """
         profile = people.load(name)
-        profile.check_models(self.models)
+        profile.check_models(self.fingerprints)
         return self._for_speaker(profile.known())
 
     def classify(

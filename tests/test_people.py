@@ -167,7 +167,7 @@ def test_a_kept_person_is_judged_as_when_calibrated(knowing):
 
 def test_other_models_refuse_the_person(knowing, recognizer):
     calibrated(knowing).keep_person("anna")
-    assert {*knowing.models} == {"voice", "face", "geometry", "fusion"}
+    assert {*knowing.fingerprints} == {"voice", "face", "geometry", "fusion"}
     with pytest.raises(people.PersonError, match="another version of the fusion"):
         recognizer.for_person("anna")
 

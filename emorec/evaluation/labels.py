@@ -156,8 +156,9 @@ def labels_of_table(table: pd.DataFrame | Iterable[Mapping[str, object]]) -> Lab
 
 
 def _text(value: object) -> str:
-    missing = value is None or value != value or str(value) == "<NA>"
-    return "" if missing else str(value)
+    text = "" if value is None else str(value)
+    # What pandas has where a cell is empty: NaN, NaT, NA.
+    return "" if text in ("nan", "NaT", "<NA>") else text
 
 
 def _plain(text: str) -> str:

@@ -113,9 +113,11 @@ def test_repeated_rows_count_once(tmp_path):
 
 
 def test_tables_and_dictionaries_are_read_from_the_working_folder():
-    table = pd.DataFrame({"path": ["a", "b"], "emotion": ["joy", "sad"], "start": [0.5, None]})
+    table = pd.DataFrame({"path": ["a", "b"], "emotion": ["joy", "sad"], "start": [0.5, None],
+                          "speaker": [pd.NA, "b"], "end": [pd.NaT, None]})  # fmt: skip
     rows = labels_of_table(table).rows
     assert [row.start_s for row in rows] == [0.5, None]
+    assert [row.speaker for row in rows] == ["", "b"]
     assert str(rows[0].path) == "a"
     assert labels_of_table([{"path": "a", "emotion": "sad", "speaker": 7}]).rows[0].speaker == "7"
     with pytest.raises(LabelsError, match="row 2: it names no emotion"):
