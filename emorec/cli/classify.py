@@ -22,7 +22,8 @@ EXAMPLES = """examples:
   emorec classify recordings/ --voice-model Models/alternatives/voice_long
   emorec classify interview.mp4 --calibrate other-clips-of-the-same-person/
   emorec classify recordings/ --jobs 4 --json results.json --timeline timelines/ --plots plots/
-  emorec classify recordings/ --csv results.csv --resume       goes on where it was ended
+  emorec classify interview.mp4 --subtitles .                  one emotion after the other, as
+  WebVTT emorec classify recordings/ --csv results.csv --resume       goes on where it was ended
   emorec classify -- -a-name-that-begins-with-a-dash.mp4
 
 What an earlier run wrote is not written over unless --overwrite says so. With --resume the clips
@@ -59,6 +60,7 @@ def add_to(commands) -> None:
     add("--json", type=common.path, metavar="FILE", help="write all probabilities")
     add("--timeline", type=common.path, metavar="FOLDER", help="write one CSV over time per clip")
     add("--plots", type=common.path, metavar="FOLDER", help="write one picture per clip")
+    add("--subtitles", type=common.path, metavar="FOLDER", help="write one WebVTT file per clip")
     earlier = classify.add_mutually_exclusive_group()
     earlier.add_argument("--resume", action="store_true", help="go on with the file of --csv")
     earlier.add_argument("--overwrite", action="store_true", help="write over earlier outputs")
@@ -108,10 +110,10 @@ def _opened(found: list, options: argparse.Namespace) -> tuple[list, ResultWrite
     """
     from emorec.report import earlier, table
 
-    outputs = (options.csv, options.json, options.timeline, options.plots)
+    outputs = (options.csv, options.json, options.timeline, options.plots, options.subtitles)
     paths = [clip for clip in found if isinstance(clip, Path)]
     _refuse_to_overwrite(paths, outputs)
-    folders = ((options.timeline, ".csv"), (options.plots, ".png"))
+    folders = ((options.timeline, ".csv"), (options.plots, ".png"), (options.subtitles, ".vtt"))
     if not options.resume:
         if not options.overwrite:
             earlier.refuse_earlier(outputs[:2], folders)
@@ -156,7 +158,9 @@ def _classify(
         return common.refuse(error)
     print_table(done, screen)
     if writer.spoiled:
-        common.say(f"{writer.spoiled} timelines or pictures could not be written; see the notes")
+        common.say(
+            f"{writer.spoiled} timelines, pictures or subtitles could not be written; see the notes"
+        )
         return common.EXIT_WRONG_USAGE
     return common.EXIT_OK if all(result.emotion for result in done) else common.EXIT_NOT_ALL
 

@@ -18,7 +18,9 @@ from emorec.files import check_writable, identity, open_through, write_atomicall
 from emorec.report.cells import cell
 from emorec.report.earlier import Earlier
 from emorec.report.figure import plot_clip
+from emorec.report.subtitles import write_subtitles
 from emorec.result import ClipResult
+from emorec.streams.segments import Segment
 from emorec.streams.windows import STREAMS
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ __all__ = [
     "TABLE_COLUMNS",
     "TIMELINE_COLUMNS",
     "ResultWriter",
+    "course",
     "print_table",
     "results_table",
     "table_row",
@@ -41,6 +44,7 @@ TIMELINE_COLUMNS = ("time_s", "stream", *COMMON7)
 
 _COLUMNS_WITHOUT_TERMINAL = 200  # of the printed table when it goes to a file or a pipe
 _LONGEST_STEM_BYTES = 200
+_MOST_SEGMENTS = 12  # that are printed of a clip
 
 
 def table_row(result: ClipResult) -> dict:
@@ -101,6 +105,8 @@ def print_table(results: Sequence[ClipResult], file: TextIO | None = None) -> No
     table.add_column("notes", overflow="fold")
     for result in results:
         says = [] if result.emotion else [f"{result.reason} - {result.remedy}"]
+        if len(result.segments) > 1:
+            says.append(course(result.segments))
         table.add_row(
             Text(printable(result.name)),
             result.emotion or Text(result.status, style="red"),
@@ -112,6 +118,22 @@ def print_table(results: Sequence[ClipResult], file: TextIO | None = None) -> No
     if not console.is_terminal:
         console.width = _COLUMNS_WITHOUT_TERMINAL
     console.print(table)
+
+
+def course(segments: Sequence[Segment]) -> str:
+    """Say in a line how an emotion follows another.
+
+    >>> course([Segment(0, 64.5, "happy", 0.8), Segment(64.5, 70, "sad", 0.6)])
+    'happy 0:00-1:04, sad 1:04-1:10'
+    """
+    shown = segments[:_MOST_SEGMENTS]
+    said = [f"{s.emotion} {_clock(s.start_s)}-{_clock(s.end_s)}" for s in shown]
+    left = len(segments) - len(shown)
+    return ", ".join(said) + (f" and {left} more" if left else "")
+
+
+def _clock(time_s: float) -> str:
+    return f"{int(time_s) // 60}:{int(time_s) % 60:02d}"
 
 
 @contextlib.contextmanager
@@ -131,11 +153,12 @@ class ResultWriter:
         json_path: Gets all probabilities, when the work ends or is interrupted.
         timeline_folder: Gets one CSV over time per clip.
         plot_folder: Gets one picture per clip.
+        subtitle_folder: Gets one WebVTT file of stretches per clip.
         earlier: Results of an earlier run, which come first in both files.
-        kept: Files over which no timeline and no picture is written.
+        kept: Files over which no timeline, picture or subtitle is written.
 
     Attributes:
-        spoiled: How many timelines and pictures could not be written.
+        spoiled: How many timelines, pictures and subtitles could not be written.
 
     Raises:
         OutputError: At once, when one of them cannot be written.
@@ -147,6 +170,7 @@ class ResultWriter:
         json_path: Path | None = None,
         timeline_folder: Path | None = None,
         plot_folder: Path | None = None,
+        subtitle_folder: Path | None = None,
         earlier: Earlier | None = None,
         kept: Iterable[Path] = (),
     ):
@@ -154,7 +178,7 @@ class ResultWriter:
         self.spoiled = 0
         self._csv_path, self._json_path = csv_path, json_path
         self._clips = list(earlier.entries or [])
-        for folder in (timeline_folder, plot_folder):
+        for folder in (timeline_folder, plot_folder, subtitle_folder):
             _check_folder(folder)
         for path in (json_path, csv_path):
             check_writable(path)
@@ -165,6 +189,7 @@ class ResultWriter:
         spared = {identity(path) for path in (*kept, csv_path, json_path) if path is not None}
         self._timelines = _DistinctNames(timeline_folder, spared)
         self._plots = _DistinctNames(plot_folder, spared)
+        self._subtitles = _DistinctNames(subtitle_folder, spared)
 
     def __enter__(self) -> ResultWriter:
         return self
@@ -200,6 +225,9 @@ class ResultWriter:
         if self._plots.folder is not None and result.emotion:
             picture = self._plots.path_for(result.path, ".png")
             self._try("picture", result, lambda: _write_plot(result, picture))
+        if self._subtitles.folder is not None and result.segments:
+            cues = self._subtitles.path_for(result.path, ".vtt")
+            self._try("subtitle", result, lambda: write_subtitles(result.segments, cues))
         if self._json_path is not None:
             self._clips.append(_json_entry(result))
         if self._csv is not None:
@@ -286,6 +314,15 @@ def _json_entry(result: ClipResult) -> dict:
         stream: {name: round(float(p), 5) for name, p in zip(COMMON7, posterior, strict=True)}
         for stream, posterior in result.posteriors.items()
     }
+    entry["segments"] = [
+        {
+            "start_s": round(segment.start_s, 3),
+            "end_s": round(segment.end_s, 3),
+            "emotion": segment.emotion,
+            "confidence": round(segment.confidence, 5),
+        }
+        for segment in result.segments
+    ]
     return entry
 
 
