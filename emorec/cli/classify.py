@@ -12,6 +12,7 @@ from emorec.cli import common
 from emorec.errors import CalibrationError, EmorecError, MediaError, OutputError, printable
 
 if TYPE_CHECKING:
+    from emorec.cli.progress import BatchProgress
     from emorec.recognizer import Recognizer
     from emorec.report.table import ResultWriter
     from emorec.result import ClipResult
@@ -135,16 +136,16 @@ def _classify(
     recognizer: Recognizer | None, clips: list, writer: ResultWriter, options: argparse.Namespace
 ) -> int:
     """Read the clips, write and print what is found; returns the exit status."""
+    from emorec.cli.progress import BatchProgress
     from emorec.files import is_standard_output
-    from emorec.report.table import print_table
+    from emorec.report.terminal import print_table
 
     outputs = [path for path in (options.csv, options.json) if path is not None]
     screen = sys.stderr if any(map(is_standard_output, outputs)) else None
-    results = _results(recognizer, clips, options.jobs)
     done: list[ClipResult] = []
     try:
-        with writer, common.progress_bar() as progress:
-            for result in progress.track(results, total=len(clips), description="Classifying"):
+        with writer, BatchProgress("Classifying", len(clips)) as progress:
+            for result in _results(recognizer, clips, options.jobs, progress):
                 writer.add(result)
                 done.append(result)
     except KeyboardInterrupt:
@@ -172,17 +173,23 @@ def _jobs(text: str) -> int:
     return jobs
 
 
-def _results(recognizer: Recognizer | None, clips: list, n_jobs: int) -> Iterator[ClipResult]:
+def _results(
+    recognizer: Recognizer | None, clips: list, n_jobs: int, progress: BatchProgress
+) -> Iterator[ClipResult]:
     """Yield one result for each clip, in order; what is no clip fails without any work."""
     from emorec.result import ClipResult
 
     paths = [clip for clip in clips if isinstance(clip, Path)]
-    classified = recognizer.classify_many(paths, n_jobs) if recognizer else iter(())
+    classified = iter(())
+    if recognizer:
+        classified = recognizer.classify_many(paths, n_jobs, progress.watch)
     for clip in clips:
         if isinstance(clip, MediaError):
-            yield ClipResult.failed(clip.what, clip.reason, clip.remedy)
+            result = ClipResult.failed(clip.what, clip.reason, clip.remedy)
         else:
-            yield next(classified)
+            result = next(classified)
+        progress.finished(result)
+        yield result
 
 
 def _calibrated(recognizer: Recognizer, folder: str, n_jobs: int) -> Recognizer:
@@ -192,14 +199,14 @@ def _calibrated(recognizer: Recognizer, folder: str, n_jobs: int) -> Recognizer:
         MediaError: When there is no clip in the folder.
         CalibrationError: When no clip can be read, or none has a voice or a face.
     """
+    from emorec.cli.progress import BatchProgress
     from emorec.media.find import find_clips
 
     clips = find_clips([folder])
     if len(clips) == 1 and isinstance(clips[0], MediaError):
         raise clips[0]
-    results = _results(recognizer, clips, n_jobs)
-    with common.progress_bar() as progress:
-        found = list(progress.track(results, total=len(clips), description="Calibrating"))
+    with BatchProgress("Calibrating", len(clips)) as progress:
+        found = list(_results(recognizer, clips, n_jobs, progress))
     readable = [result for result in found if result.status != "failed"]
     for result in found:
         if result.status == "failed":

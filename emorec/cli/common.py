@@ -108,8 +108,12 @@ def load_recognizer(options: argparse.Namespace) -> Recognizer:
     return Recognizer.load(options.models, options.engine, options.voice_model)
 
 
-def progress_bar() -> Progress:
-    """Return a bar on the standard error, which a file or a pipe does not get."""
+def progress_bar(*more: str) -> Progress:
+    """Return a bar on the standard error, which a file or a pipe does not get.
+
+    Args:
+        more: Texts that stand after it, in which "{task.fields[NAME]}" is a field of the task.
+    """
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -124,6 +128,7 @@ def progress_bar() -> Progress:
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
+        *(TextColumn(text) for text in more),
         console=Console(stderr=True),
         disable=not sys.stderr.isatty(),
         transient=True,

@@ -1,4 +1,4 @@
-"""Results for people and programs: terminal table, CSV, JSON, timelines, pictures as they come."""
+"""Results for people and programs: CSV, JSON, timelines, subtitles, pictures as they come."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ from emorec.report.earlier import Earlier
 from emorec.report.figure import plot_clip
 from emorec.report.subtitles import write_subtitles
 from emorec.result import ClipResult
-from emorec.streams.segments import Segment
 from emorec.streams.windows import STREAMS
 
 if TYPE_CHECKING:
@@ -31,8 +30,6 @@ __all__ = [
     "TABLE_COLUMNS",
     "TIMELINE_COLUMNS",
     "ResultWriter",
-    "course",
-    "print_table",
     "results_table",
     "table_row",
     "timeline_row",
@@ -42,9 +39,7 @@ __all__ = [
 TIMELINE_COLUMNS = ("time_s", "stream", *COMMON7)
 """Head of every timeline."""
 
-_COLUMNS_WITHOUT_TERMINAL = 200  # of the printed table when it goes to a file or a pipe
 _LONGEST_STEM_BYTES = 200
-_MOST_SEGMENTS = 12  # that are printed of a clip
 
 
 def table_row(result: ClipResult) -> dict:
@@ -87,53 +82,6 @@ def results_table(results: Iterable[ClipResult]) -> pd.DataFrame:
         # Beside the verdict, where the eye compares them.
         rows.append({"file": row.pop("file"), "truth": result.truth, **row})
     return pd.DataFrame(rows)
-
-
-def print_table(results: Sequence[ClipResult], file: TextIO | None = None) -> None:
-    """Print one line for each clip to a stream, by default the standard output."""
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=SIMPLE_HEAD)
-    table.add_column("clip", overflow="fold")
-    table.add_column("verdict", style="bold")
-    table.add_column("confidence", justify="right")
-    for stream in STREAMS:
-        table.add_column(stream)
-    table.add_column("notes", overflow="fold")
-    for result in results:
-        says = [] if result.emotion else [f"{result.reason} - {result.remedy}"]
-        if len(result.segments) > 1:
-            says.append(course(result.segments))
-        table.add_row(
-            Text(printable(result.name)),
-            result.emotion or Text(result.status, style="red"),
-            f"{result.confidence:.0%}, {result.confidence_word}" if result.emotion else "",
-            *(result.verdict(stream) or "-" for stream in STREAMS),
-            Text(printable("; ".join([*says, *result.notes]))),
-        )
-    console = Console(file=file)
-    if not console.is_terminal:
-        console.width = _COLUMNS_WITHOUT_TERMINAL
-    console.print(table)
-
-
-def course(segments: Sequence[Segment]) -> str:
-    """Say in a line how an emotion follows another.
-
-    >>> course([Segment(0, 64.5, "happy", 0.8), Segment(64.5, 70, "sad", 0.6)])
-    'happy 0:00-1:04, sad 1:04-1:10'
-    """
-    shown = segments[:_MOST_SEGMENTS]
-    said = [f"{s.emotion} {_clock(s.start_s)}-{_clock(s.end_s)}" for s in shown]
-    left = len(segments) - len(shown)
-    return ", ".join(said) + (f" and {left} more" if left else "")
-
-
-def _clock(time_s: float) -> str:
-    return f"{int(time_s) // 60}:{int(time_s) % 60:02d}"
 
 
 @contextlib.contextmanager

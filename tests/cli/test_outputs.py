@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from helpers import made_voice, write_clip
 
-from emorec.cli import main
+from emorec.cli import main, progress
 from emorec.paths import REPOSITORY
 from emorec.report.cells import cell
 
@@ -41,7 +41,10 @@ def clip(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def run(models, capfd):
+def run(models, capfd, monkeypatch):
+    # However slow the machine, no line of progress mixes with what is said.
+    monkeypatch.setattr(progress, "LINE_EVERY_S", float("inf"))
+
     def run(*arguments: object) -> tuple[int, str, str]:
         code = main(["classify", "--models", str(models), *map(str, arguments)])
         return code, *capfd.readouterr()
