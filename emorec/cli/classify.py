@@ -180,7 +180,7 @@ def _results(
     from emorec.result import ClipResult
 
     paths = [clip for clip in clips if isinstance(clip, Path)]
-    classified = iter(())
+    classified: Iterator[ClipResult] = iter(())
     if recognizer:
         classified = recognizer.classify_many(paths, n_jobs, progress.watch)
     for clip in clips:
