@@ -23,14 +23,15 @@ EXAMPLES = """examples:
   emorec classify recordings/ --voice-model Models/alternatives/voice_long
   emorec classify interview.mp4 --calibrate other-clips-of-the-same-person/
   emorec classify recordings/ --jobs 4 --json results.json --timeline timelines/ --plots plots/
-  emorec classify interview.mp4 --subtitles .                  one emotion after the other, as
-  WebVTT emorec classify recordings/ --csv results.csv --resume       goes on where it was ended
+  emorec classify interview.mp4 --subtitles subtitles/         one emotion after the other
+  emorec classify recordings/ --csv results.csv --resume       goes on where it was ended
+  emorec classify clip.mp4 --json - --quiet | jq .clips[0].probabilities.fused
   emorec classify -- -a-name-that-begins-with-a-dash.mp4
 
 What an earlier run wrote is not written over unless --overwrite says so. With --resume the clips
 that have a row in the file of --csv are not read again, those that failed are. An output may be a
-pipe or /dev/stdout; the table then goes to the standard error. In the CSV file a name that a
-spreadsheet would take for a formula gets a ' before it, and control characters are escaped.
+pipe or - (the standard output); the table then goes to the standard error. In the CSV file a name
+that a spreadsheet would take for a formula gets a ' before it, and control characters are escaped.
 
 exit status:
   0  every clip got a verdict
@@ -57,11 +58,17 @@ def add_to(commands) -> None:
         metavar="PATH",
         help="a clip, a folder of clips, or a quoted pattern",
     )
-    add("--csv", type=common.path, metavar="FILE", help="write one row per clip, as it is finished")
-    add("--json", type=common.path, metavar="FILE", help="write all probabilities")
+    add(
+        "--csv",
+        type=common.output,
+        metavar="FILE",
+        help="write one row per clip, as it is finished",
+    )
+    add("--json", type=common.output, metavar="FILE", help="write all probabilities")
     add("--timeline", type=common.path, metavar="FOLDER", help="write one CSV over time per clip")
     add("--plots", type=common.path, metavar="FOLDER", help="write one picture per clip")
     add("--subtitles", type=common.path, metavar="FOLDER", help="write one WebVTT file per clip")
+    add("--quiet", action="store_true", help="print no table and no progress")
     earlier = classify.add_mutually_exclusive_group()
     earlier.add_argument("--resume", action="store_true", help="go on with the file of --csv")
     earlier.add_argument("--overwrite", action="store_true", help="write over earlier outputs")
@@ -90,7 +97,7 @@ def run(options: argparse.Namespace) -> int:
             is_work = any(isinstance(clip, Path) for clip in clips)
             recognizer = common.load_recognizer(options) if is_work else None
             if recognizer and options.calibrate:
-                recognizer = _calibrated(recognizer, options.calibrate, options.jobs)
+                recognizer = _calibrated(recognizer, options)
         except EmorecError as error:
             return common.refuse(error)
         except KeyboardInterrupt:
@@ -142,22 +149,27 @@ def _classify(
 
     outputs = [path for path in (options.csv, options.json) if path is not None]
     screen = sys.stderr if any(map(is_standard_output, outputs)) else None
+
+    def show() -> None:
+        if not options.quiet:
+            print_table(done, screen)
+
     done: list[ClipResult] = []
     try:
-        with writer, BatchProgress("Classifying", len(clips)) as progress:
+        with writer, BatchProgress("Classifying", len(clips), options.quiet) as progress:
             for result in _results(recognizer, clips, options.jobs, progress):
                 writer.add(result)
                 done.append(result)
     except KeyboardInterrupt:
         left = len(clips) - len(done)
-        print_table(done, screen)
+        show()
         where = f", their rows are in {printable(options.csv)}" if options.csv else ""
         common.say(f"interrupted: {len(done)} clips are finished{where}; {left} are left")
         return common.EXIT_INTERRUPTED
     except EmorecError as error:
-        print_table(done, screen)
+        show()
         return common.refuse(error)
-    print_table(done, screen)
+    show()
     if writer.spoiled:
         common.say(
             f"{writer.spoiled} timelines, pictures or subtitles could not be written; see the notes"
@@ -192,7 +204,7 @@ def _results(
         yield result
 
 
-def _calibrated(recognizer: Recognizer, folder: str, n_jobs: int) -> Recognizer:
+def _calibrated(recognizer: Recognizer, options: argparse.Namespace) -> Recognizer:
     """Get to know the person whose clips lie in a folder; say which of them cannot be read.
 
     Raises:
@@ -202,11 +214,12 @@ def _calibrated(recognizer: Recognizer, folder: str, n_jobs: int) -> Recognizer:
     from emorec.cli.progress import BatchProgress
     from emorec.media.find import find_clips
 
+    folder = options.calibrate
     clips = find_clips([folder])
     if len(clips) == 1 and isinstance(clips[0], MediaError):
         raise clips[0]
-    with BatchProgress("Calibrating", len(clips)) as progress:
-        found = list(_results(recognizer, clips, n_jobs, progress))
+    with BatchProgress("Calibrating", len(clips), options.quiet) as progress:
+        found = list(_results(recognizer, clips, options.jobs, progress))
     readable = [result for result in found if result.status != "failed"]
     for result in found:
         if result.status == "failed":

@@ -28,6 +28,7 @@ __all__ = [
     "ended_like_ctrl_c",
     "load_recognizer",
     "name",
+    "output",
     "path",
     "progress_bar",
     "refuse",
@@ -81,6 +82,11 @@ def name(text: str) -> str:
 def path(text: str) -> Path:
     """Return the path that an argument is."""
     return Path(name(text))
+
+
+def output(text: str) -> Path:
+    """Return the path that an output is; - is the standard output."""
+    return Path("/dev/stdout") if text == "-" else path(text)
 
 
 def whole_number(text: str) -> int:

@@ -21,15 +21,23 @@ class BatchProgress:
     Args:
         what: What is done, for instance "Classifying".
         clips: How many clips there are.
+        is_quiet: Whether nothing is to be told.
         clock: Seconds from any start.
     """
 
-    def __init__(self, what: str, clips: int, clock: Callable[[], float] = time.monotonic):
+    def __init__(
+        self,
+        what: str,
+        clips: int,
+        is_quiet: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+    ):
         self._what, self._clips, self._clock = what, clips, clock
+        self._is_quiet = is_quiet
         self._begun_s = self._told_s = clock()
         self._done = self._without_verdict = 0
         self._read_s = self._inside_s = 0.0
-        is_terminal = sys.stderr.isatty()
+        is_terminal = sys.stderr.isatty() and not is_quiet
         self._bar = common.progress_bar("{task.fields[detail]}") if is_terminal else None
 
     def __enter__(self) -> BatchProgress:
@@ -60,7 +68,7 @@ class BatchProgress:
     def _tell(self) -> None:
         if self._bar is not None:
             self._bar.update(self._task, completed=self._done, detail=self.detail)
-        elif self._clock() - self._told_s >= LINE_EVERY_S:
+        elif not self._is_quiet and self._clock() - self._told_s >= LINE_EVERY_S:
             self._told_s = self._clock()
             common.say(f"{self._done} of {self._clips} clips, {self.detail}{self._left()}")
 

@@ -132,7 +132,6 @@ def test_a_name_that_is_no_valid_text(folder, models, tmp_path):
 @pytest.mark.parametrize(
     "arguments",
     [
-        [],
         ["classify"],
         ["guess", "clip.mp4"],
         ["classify", "clip.mp4", "--jobs", "0"],

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from helpers import made_voice, write_clip
 
-from emorec.cli import main, progress
+from emorec.cli import main
 from emorec.paths import REPOSITORY
 from emorec.report.cells import cell
 
@@ -41,10 +41,7 @@ def clip(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def run(models, capfd, monkeypatch):
-    # However slow the machine, no line of progress mixes with what is said.
-    monkeypatch.setattr(progress, "LINE_EVERY_S", float("inf"))
-
+def run(models, capfd):
     def run(*arguments: object) -> tuple[int, str, str]:
         code = main(["classify", "--models", str(models), *map(str, arguments)])
         return code, *capfd.readouterr()
@@ -352,3 +349,13 @@ def test_a_folder_that_goes_away_costs_the_timelines_alone(folder, run, tmp_path
     notes = [row["notes"] for row in rows_of(tmp_path / "r.csv")]
     assert all("its timeline is not written: writing failed (No space" in note for note in notes)
     assert list((tmp_path / "t").iterdir()) == []
+
+
+def test_a_dash_is_the_standard_output_and_quiet_leaves_the_rest_out(clip, run):
+    code, printed, said = run(clip, "--json", "-", "--quiet")
+    assert (code, said) == (0, "")
+    (entry,) = json.loads(printed)["clips"]
+    assert entry["status"] == "ok"
+    code, printed, said = run(clip, "--csv", "-")
+    assert code == 0 and len(list(csv.DictReader(printed.splitlines()))) == 1
+    assert "how sure" in said
