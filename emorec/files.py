@@ -200,13 +200,13 @@ def check_writable(path: Path | None) -> None:
     Raises:
         OutputError: When it cannot.
     """
-    if path is None:
-        return
+    if path is None or _descriptor(path) is not None:
+        return  # a stream that is open already, even of a file that has lost its name
     target = Path(os.path.realpath(path))
     existed = os.path.lexists(target)
     try:
         if is_written_through(path) and not path.is_file() and not path.is_dir():
-            if _descriptor(path) is None and not os.access(path, os.W_OK):
+            if not os.access(path, os.W_OK):
                 raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
             return
         with path.open("ab"):

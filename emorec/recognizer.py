@@ -280,7 +280,12 @@ class Recognizer:
             duration_s=duration_s,
         )
 
-    def classify_many(self, paths: Iterable[str | Path], n_jobs: int = 1) -> Iterator[ClipResult]:
+    def classify_many(
+        self,
+        paths: Iterable[str | Path],
+        n_jobs: int = 1,
+        watch: Callable[[float], None] | None = None,
+    ) -> Iterator[ClipResult]:
         """Read the emotion of many clips, one after the other or several at once.
 
         A clip that fails gives a result that says so, and the others go on; so does one over which
@@ -289,13 +294,15 @@ class Recognizer:
         Args:
             paths: The clips.
             n_jobs: Number of processes, -1 for one a core.
+            watch: As for `classify`; not called where other processes read.
 
         Yields:
             The results in the order of the paths, each as soon as it and those before it are
             there.
         """
         if n_jobs == 1:
-            yield from map(self.classify_safely, paths)
+            for path in paths:
+                yield self.classify_safely(path, watch)
             return
         from joblib import effective_n_jobs
 

@@ -12,6 +12,7 @@ from emorec.confidence import word_for
 from emorec.emotions import COMMON7
 from emorec.faces.track import FaceTrack
 from emorec.streams.face import FaceUsed
+from emorec.streams.segments import Segment, segments
 from emorec.streams.windows import STREAMS, Windows
 
 if TYPE_CHECKING:
@@ -117,6 +118,12 @@ class ClipResult:
                 parts.append(part)
         columns = ["time_s", "stream", *COMMON7]
         return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
+
+    @property
+    def segments(self) -> list[Segment]:
+        """The clip cut into stretches of one emotion, of all together; see `streams.segments`."""
+        fused = self.windows.get("fused")
+        return [] if fused is None else segments(fused, self.duration_s)
 
     def __repr__(self) -> str:
         found = f"{self.emotion} {self.confidence:.0%}" if self.emotion else self.reason

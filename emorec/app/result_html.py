@@ -196,7 +196,7 @@ def notes_list(notes: Sequence[str]) -> str:
 
 
 def results_table_html(results: Sequence[ClipResult]) -> str:
-    """Return one row for each clip, as `emorec.report.table.print_table` prints them."""
+    """Return one row for each clip, as `emorec.report.terminal.print_table` prints them."""
     head = "".join(
         f'<th scope="col">{name}</th>'
         for name in ("Clip", "Verdict", "Sure", *(TITLES[s] for s in STREAMS), "To know")

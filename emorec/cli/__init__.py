@@ -10,7 +10,17 @@ import errno
 import sys
 
 from emorec import __version__
-from emorec.cli import annotate, app, calibrate, classify, common, data, evaluate, live
+from emorec.cli import (
+    annotate,
+    app,
+    calibrate,
+    classify,
+    common,
+    data,
+    evaluate,
+    example,
+    live,
+)
 from emorec.errors import OutputError
 
 __all__ = ["main"]
@@ -25,7 +35,11 @@ def main(arguments: list[str] | None = None) -> int:
     Returns:
         The exit status; see ``emorec --help``.
     """
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.command is None:
+        parser.print_help()
+        return common.EXIT_OK
     try:
         status = options.run(options)
         sys.stdout.flush()
@@ -49,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"emorec {__version__}")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (classify, annotate, live, calibrate, evaluate, data, app):
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    for command in (classify, annotate, live, calibrate, evaluate, data, app, example):
         command.add_to(commands)
     return parser

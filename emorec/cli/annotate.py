@@ -49,7 +49,7 @@ def add_to(commands) -> None:
 def run(options: argparse.Namespace) -> int:
     """Write the annotated video; see ``emorec annotate --help``."""
     from emorec.media.find import check_name
-    from emorec.report.table import print_table
+    from emorec.report.terminal import print_table
     from emorec.report.video import output_path, write_annotated
     from emorec.result import ClipResult
 

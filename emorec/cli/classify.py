@@ -12,6 +12,7 @@ from emorec.cli import common
 from emorec.errors import CalibrationError, EmorecError, MediaError, OutputError, printable
 
 if TYPE_CHECKING:
+    from emorec.cli.progress import BatchProgress
     from emorec.recognizer import Recognizer
     from emorec.report.table import ResultWriter
     from emorec.result import ClipResult
@@ -23,13 +24,15 @@ EXAMPLES = """examples:
   emorec classify interview.mp4 --calibrate other-clips-of-the-same-person/
   emorec classify interview.mp4 --person anna        whom emorec calibrate has learned
   emorec classify recordings/ --jobs 4 --json results.json --timeline timelines/ --plots plots/
+  emorec classify interview.mp4 --subtitles subtitles/         one emotion after the other
   emorec classify recordings/ --csv results.csv --resume       goes on where it was ended
+  emorec classify clip.mp4 --json - --quiet | jq .clips[0].probabilities.fused
   emorec classify -- -a-name-that-begins-with-a-dash.mp4
 
 What an earlier run wrote is not written over unless --overwrite says so. With --resume the clips
 that have a row in the file of --csv are not read again, those that failed are. An output may be a
-pipe or /dev/stdout; the table then goes to the standard error. In the CSV file a name that a
-spreadsheet would take for a formula gets a ' before it, and control characters are escaped.
+pipe or - (the standard output); the table then goes to the standard error. In the CSV file a name
+that a spreadsheet would take for a formula gets a ' before it, and control characters are escaped.
 
 exit status:
   0  every clip got a verdict
@@ -56,10 +59,17 @@ def add_to(commands) -> None:
         metavar="PATH",
         help="a clip, a folder of clips, or a quoted pattern",
     )
-    add("--csv", type=common.path, metavar="FILE", help="write one row per clip, as it is finished")
-    add("--json", type=common.path, metavar="FILE", help="write all probabilities")
+    add(
+        "--csv",
+        type=common.output,
+        metavar="FILE",
+        help="write one row per clip, as it is finished",
+    )
+    add("--json", type=common.output, metavar="FILE", help="write all probabilities")
     add("--timeline", type=common.path, metavar="FOLDER", help="write one CSV over time per clip")
     add("--plots", type=common.path, metavar="FOLDER", help="write one picture per clip")
+    add("--subtitles", type=common.path, metavar="FOLDER", help="write one WebVTT file per clip")
+    add("--quiet", action="store_true", help="print no table and no progress")
     earlier = classify.add_mutually_exclusive_group()
     earlier.add_argument("--resume", action="store_true", help="go on with the file of --csv")
     earlier.add_argument("--overwrite", action="store_true", help="write over earlier outputs")
@@ -92,7 +102,8 @@ def run(options: argparse.Namespace) -> int:
             is_work = any(isinstance(clip, Path) for clip in clips)
             recognizer = common.load_recognizer(options) if is_work else None
             if recognizer and options.calibrate:
-                recognizer, _ = calibrated(recognizer, [options.calibrate], options.jobs)
+                person = [options.calibrate]
+                recognizer, _ = calibrated(recognizer, person, options.jobs, options.quiet)
         except EmorecError as error:
             return common.refuse(error)
         except KeyboardInterrupt:
@@ -113,10 +124,10 @@ def _opened(found: list, options: argparse.Namespace) -> tuple[list, ResultWrite
     """
     from emorec.report import earlier, table
 
-    outputs = (options.csv, options.json, options.timeline, options.plots)
+    outputs = (options.csv, options.json, options.timeline, options.plots, options.subtitles)
     paths = [clip for clip in found if isinstance(clip, Path)]
     _refuse_to_overwrite(paths, outputs)
-    folders = ((options.timeline, ".csv"), (options.plots, ".png"))
+    folders = ((options.timeline, ".csv"), (options.plots, ".png"), (options.subtitles, ".vtt"))
     if not options.resume:
         if not options.overwrite:
             earlier.refuse_earlier(outputs[:2], folders)
@@ -138,48 +149,63 @@ def _classify(
     recognizer: Recognizer | None, clips: list, writer: ResultWriter, options: argparse.Namespace
 ) -> int:
     """Read the clips, write and print what is found; returns the exit status."""
+    from emorec.cli.progress import BatchProgress
     from emorec.files import is_standard_output
-    from emorec.report.table import print_table
+    from emorec.report.terminal import print_table
 
     outputs = [path for path in (options.csv, options.json) if path is not None]
     screen = sys.stderr if any(map(is_standard_output, outputs)) else None
-    results = _results(recognizer, clips, options.jobs)
+
+    def show() -> None:
+        if not options.quiet:
+            print_table(done, screen)
+
     done: list[ClipResult] = []
     try:
-        with writer, common.progress_bar() as progress:
-            for result in progress.track(results, total=len(clips), description="Classifying"):
+        with writer, BatchProgress("Classifying", len(clips), options.quiet) as progress:
+            for result in _results(recognizer, clips, options.jobs, progress):
                 writer.add(result)
                 done.append(result)
     except KeyboardInterrupt:
         left = len(clips) - len(done)
-        print_table(done, screen)
+        show()
         where = f", their rows are in {printable(options.csv)}" if options.csv else ""
         common.say(f"interrupted: {len(done)} clips are finished{where}; {left} are left")
         return common.EXIT_INTERRUPTED
     except EmorecError as error:
-        print_table(done, screen)
+        show()
         return common.refuse(error)
-    print_table(done, screen)
+    show()
     if writer.spoiled:
-        common.say(f"{writer.spoiled} timelines or pictures could not be written; see the notes")
+        common.say(
+            f"{writer.spoiled} timelines, pictures or subtitles could not be written; see the notes"
+        )
         return common.EXIT_WRONG_USAGE
     return common.EXIT_OK if all(result.emotion for result in done) else common.EXIT_NOT_ALL
 
 
-def _results(recognizer: Recognizer | None, clips: list, n_jobs: int) -> Iterator[ClipResult]:
+def _results(
+    recognizer: Recognizer | None, clips: list, n_jobs: int, progress: BatchProgress
+) -> Iterator[ClipResult]:
     """Yield one result for each clip, in order; what is no clip fails without any work."""
     from emorec.result import ClipResult
 
     paths = [clip for clip in clips if isinstance(clip, Path)]
-    classified = recognizer.classify_many(paths, n_jobs) if recognizer else iter(())
+    classified: Iterator[ClipResult] = iter(())
+    if recognizer:
+        classified = recognizer.classify_many(paths, n_jobs, progress.watch)
     for clip in clips:
         if isinstance(clip, MediaError):
-            yield ClipResult.failed(clip.what, clip.reason, clip.remedy)
+            result = ClipResult.failed(clip.what, clip.reason, clip.remedy)
         else:
-            yield next(classified)
+            result = next(classified)
+        progress.finished(result)
+        yield result
 
 
-def calibrated(recognizer: Recognizer, names: Sequence[str], n_jobs: int) -> tuple[Recognizer, int]:
+def calibrated(
+    recognizer: Recognizer, names: Sequence[str], n_jobs: int, is_quiet: bool = False
+) -> tuple[Recognizer, int]:
     """Get to know the person of some clips or folders; say which of them cannot be read.
 
     Returns:
@@ -189,14 +215,14 @@ def calibrated(recognizer: Recognizer, names: Sequence[str], n_jobs: int) -> tup
         MediaError: When there is no clip in the only folder.
         CalibrationError: When no clip can be read, or none has a voice or a face.
     """
+    from emorec.cli.progress import BatchProgress
     from emorec.media.find import find_clips
 
     clips = find_clips(names)
     if len(clips) == 1 and isinstance(clips[0], MediaError):
         raise clips[0]
-    results = _results(recognizer, clips, n_jobs)
-    with common.progress_bar() as progress:
-        found = list(progress.track(results, total=len(clips), description="Calibrating"))
+    with BatchProgress("Calibrating", len(clips), is_quiet) as progress:
+        found = list(_results(recognizer, clips, n_jobs, progress))
     readable = [result for result in found if result.status != "failed"]
     for result in found:
         if result.status == "failed":

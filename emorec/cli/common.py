@@ -30,6 +30,7 @@ __all__ = [
     "jobs",
     "load_recognizer",
     "name",
+    "output",
     "path",
     "progress_bar",
     "refuse",
@@ -91,6 +92,11 @@ def path(text: str) -> Path:
     return Path(name(text))
 
 
+def output(text: str) -> Path:
+    """Return the path that an output is; - is the standard output."""
+    return Path("/dev/stdout") if text == "-" else path(text)
+
+
 def whole_number(text: str) -> int:
     """Return the number that an argument is."""
     try:
@@ -127,8 +133,12 @@ def load_recognizer(options: argparse.Namespace) -> Recognizer:
     return recognizer.for_person(person) if person else recognizer
 
 
-def progress_bar() -> Progress:
-    """Return a bar on the standard error, which a file or a pipe does not get."""
+def progress_bar(*more: str) -> Progress:
+    """Return a bar on the standard error, which a file or a pipe does not get.
+
+    Args:
+        more: Texts that stand after it, in which "{task.fields[NAME]}" is a field of the task.
+    """
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -143,6 +153,7 @@ def progress_bar() -> Progress:
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
+        *(TextColumn(text) for text in more),
         console=Console(stderr=True),
         disable=not sys.stderr.isatty(),
         transient=True,

@@ -56,9 +56,9 @@ def add_to(commands) -> None:
     add = evaluate.add_argument
     add("labels", type=common.path, metavar="LABELS", help="a CSV file: path, emotion, ...")
     add("--by", choices=("speaker",), help="show each speaker, too")
-    add("--csv", type=common.path, metavar="FILE", help="write each prediction, as it is made")
-    add("--json", type=common.path, metavar="FILE", help="write all scores")
-    add("--html", type=common.path, metavar="FILE", help="write one page with plots and players")
+    add("--csv", type=common.output, metavar="FILE", help="write each prediction, as it is made")
+    add("--json", type=common.output, metavar="FILE", help="write all scores")
+    add("--html", type=common.output, metavar="FILE", help="write one page with plots and players")
     earlier = evaluate.add_mutually_exclusive_group()
     earlier.add_argument("--resume", action="store_true", help="go on with the file of --csv")
     earlier.add_argument("--overwrite", action="store_true", help="write over earlier outputs")

@@ -1,4 +1,4 @@
-"""Results for people and programs: terminal table, CSV, JSON, timelines, pictures as they come."""
+"""Results for people and programs: CSV, JSON, timelines, subtitles, pictures as they come."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from emorec.files import check_writable, identity, open_through, write_atomicall
 from emorec.report.cells import cell
 from emorec.report.earlier import Earlier
 from emorec.report.figure import plot_clip
+from emorec.report.subtitles import write_subtitles
 from emorec.result import ClipResult
 from emorec.streams.windows import STREAMS
 
@@ -30,7 +31,6 @@ __all__ = [
     "TIMELINE_COLUMNS",
     "ResultWriter",
     "begun_csv",
-    "print_table",
     "results_table",
     "table_row",
     "timeline_row",
@@ -40,7 +40,6 @@ __all__ = [
 TIMELINE_COLUMNS = ("time_s", "stream", *COMMON7)
 """Head of every timeline."""
 
-_COLUMNS_WITHOUT_TERMINAL = 200  # of the printed table when it goes to a file or a pipe
 _LONGEST_STEM_BYTES = 200
 
 
@@ -86,35 +85,6 @@ def results_table(results: Iterable[ClipResult]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def print_table(results: Sequence[ClipResult], file: TextIO | None = None) -> None:
-    """Print one line for each clip to a stream, by default the standard output."""
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=SIMPLE_HEAD)
-    table.add_column("clip", overflow="fold")
-    table.add_column("verdict", style="bold")
-    table.add_column("confidence", justify="right")
-    for stream in STREAMS:
-        table.add_column(stream)
-    table.add_column("notes", overflow="fold")
-    for result in results:
-        says = [] if result.emotion else [f"{result.reason} - {result.remedy}"]
-        table.add_row(
-            Text(printable(result.name)),
-            result.emotion or Text(result.status, style="red"),
-            f"{result.confidence:.0%}, {result.confidence_word}" if result.emotion else "",
-            *(result.verdict(stream) or "-" for stream in STREAMS),
-            Text(printable("; ".join([*says, *result.notes]))),
-        )
-    console = Console(file=file)
-    if not console.is_terminal:
-        console.width = _COLUMNS_WITHOUT_TERMINAL
-    console.print(table)
-
-
 @contextlib.contextmanager
 def _as_output_errors(path: Path | str) -> Iterator[None]:
     """Say of an error while writing which output it spoils."""
@@ -132,11 +102,12 @@ class ResultWriter:
         json_path: Gets all probabilities, when the work ends or is interrupted.
         timeline_folder: Gets one CSV over time per clip.
         plot_folder: Gets one picture per clip.
+        subtitle_folder: Gets one WebVTT file of stretches per clip.
         earlier: Results of an earlier run, which come first in both files.
-        kept: Files over which no timeline and no picture is written.
+        kept: Files over which no timeline, picture or subtitle is written.
 
     Attributes:
-        spoiled: How many timelines and pictures could not be written.
+        spoiled: How many timelines, pictures and subtitles could not be written.
 
     Raises:
         OutputError: At once, when one of them cannot be written.
@@ -148,6 +119,7 @@ class ResultWriter:
         json_path: Path | None = None,
         timeline_folder: Path | None = None,
         plot_folder: Path | None = None,
+        subtitle_folder: Path | None = None,
         earlier: Earlier | None = None,
         kept: Iterable[Path] = (),
     ):
@@ -155,7 +127,7 @@ class ResultWriter:
         self.spoiled = 0
         self._csv_path, self._json_path = csv_path, json_path
         self._clips = list(earlier.entries or [])
-        for folder in (timeline_folder, plot_folder):
+        for folder in (timeline_folder, plot_folder, subtitle_folder):
             _check_folder(folder)
         for path in (json_path, csv_path):
             check_writable(path)
@@ -166,6 +138,7 @@ class ResultWriter:
         spared = {identity(path) for path in (*kept, csv_path, json_path) if path is not None}
         self._timelines = _DistinctNames(timeline_folder, spared)
         self._plots = _DistinctNames(plot_folder, spared)
+        self._subtitles = _DistinctNames(subtitle_folder, spared)
 
     def __enter__(self) -> ResultWriter:
         return self
@@ -201,6 +174,9 @@ class ResultWriter:
         if self._plots.folder is not None and result.emotion:
             picture = self._plots.path_for(result.path, ".png")
             self._try("picture", result, lambda: _write_plot(result, picture))
+        if self._subtitles.folder is not None and result.segments:
+            cues = self._subtitles.path_for(result.path, ".vtt")
+            self._try("subtitle", result, lambda: write_subtitles(result.segments, cues))
         if self._json_path is not None:
             self._clips.append(_json_entry(result))
         if self._csv is not None:
@@ -287,6 +263,15 @@ def _json_entry(result: ClipResult) -> dict:
         stream: {name: round(float(p), 5) for name, p in zip(COMMON7, posterior, strict=True)}
         for stream, posterior in result.posteriors.items()
     }
+    entry["segments"] = [
+        {
+            "start_s": round(segment.start_s, 3),
+            "end_s": round(segment.end_s, 3),
+            "emotion": segment.emotion,
+            "confidence": round(segment.confidence, 5),
+        }
+        for segment in result.segments
+    ]
     return entry
 
 

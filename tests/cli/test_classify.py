@@ -80,6 +80,7 @@ def test_results_go_where_they_are_asked_for(folder, models, tmp_path, capfd):
     out.mkdir()
     outputs = ["--csv", out / "rows.csv", "--json", out / "all.json"]
     outputs += ["--timeline", out / "timelines", "--plots", out / "plots"]
+    outputs += ["--subtitles", out / "subtitles"]
     code = main(["classify", str(folder), "--models", str(models), *map(str, outputs)])
     printed = capfd.readouterr()
     assert code == 0
@@ -94,9 +95,11 @@ def test_results_go_where_they_are_asked_for(folder, models, tmp_path, capfd):
     entries = json.loads((out / "all.json").read_text())["clips"]
     assert [entry["emotion"] for entry in entries] == [row["emotion"] for row in rows]
     assert set(entries[0]["probabilities"]) == {"voice", "fused"}
+    (segment,) = entries[0]["segments"]
+    assert segment["start_s"] == 0 and segment["end_s"] == pytest.approx(1, abs=0.05)
 
     # Two clips are called a.wav; each keeps a file of its own.
-    for kind, suffix in (("timelines", ".csv"), ("plots", ".png")):
+    for kind, suffix in (("timelines", ".csv"), ("plots", ".png"), ("subtitles", ".vtt")):
         written = {path.name for path in (out / kind).iterdir()}
         assert written == {f"a{suffix}", f"a-2{suffix}", f"b{suffix}"}
 
@@ -129,7 +132,6 @@ def test_a_name_that_is_no_valid_text(folder, models, tmp_path):
 @pytest.mark.parametrize(
     "arguments",
     [
-        [],
         ["classify"],
         ["guess", "clip.mp4"],
         ["classify", "clip.mp4", "--jobs", "0"],

@@ -10,7 +10,7 @@ from emorec.errors import MissingPartError
 from emorec.paths import REPOSITORY
 
 READS_CLIPS = ("numpy", "cv2", "av", "dlib", "onnxruntime", "pandas", "rich")
-COMMANDS = ("classify", "annotate", "live", "calibrate", "evaluate", "data", "app")
+COMMANDS = ("classify", "annotate", "live", "calibrate", "evaluate", "data", "app", "try")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -21,6 +21,11 @@ def test_every_command_has_examples_and_exit_codes(command, capfd):
     assert stopped.value.code == 0
     assert f"  emorec {command}" in shown
     assert "exit status" in shown
+
+
+def test_without_a_command_it_shows_the_help(capfd):
+    assert main([]) == 0
+    assert "emorec classify clip.mp4" in capfd.readouterr().out
 
 
 def test_help_imports_nothing_that_reads_clips():

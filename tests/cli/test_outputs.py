@@ -328,7 +328,7 @@ def test_an_output_of_one_clip_that_fails_is_a_note_on_it(folder, run, tmp_path,
     table_file, plots = tmp_path / "r.csv", tmp_path / "plots"
     code, printed, said = run(folder, "--csv", table_file, "--plots", plots)
     assert code == 2
-    assert "1 timelines or pictures could not be written" in said
+    assert "1 timelines, pictures or subtitles could not be written" in said
     assert "picture" in printed
     first, second = rows_of(table_file)
     assert first["emotion"] and second["emotion"]
@@ -349,3 +349,13 @@ def test_a_folder_that_goes_away_costs_the_timelines_alone(folder, run, tmp_path
     notes = [row["notes"] for row in rows_of(tmp_path / "r.csv")]
     assert all("its timeline is not written: writing failed (No space" in note for note in notes)
     assert list((tmp_path / "t").iterdir()) == []
+
+
+def test_a_dash_is_the_standard_output_and_quiet_leaves_the_rest_out(clip, run):
+    code, printed, said = run(clip, "--json", "-", "--quiet")
+    assert (code, said) == (0, "")
+    (entry,) = json.loads(printed)["clips"]
+    assert entry["status"] == "ok"
+    code, printed, said = run(clip, "--csv", "-")
+    assert code == 0 and len(list(csv.DictReader(printed.splitlines()))) == 1
+    assert "how sure" in said

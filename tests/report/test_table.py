@@ -2,45 +2,15 @@
 
 import csv
 import io
-from pathlib import Path
 
-import numpy as np
 import pytest
+from made_results import ALL, VOICE_ONLY, made_result
 
 from emorec.emotions import COMMON7
 from emorec.report import figure as figure_report
 from emorec.report import table as table_report
 from emorec.result import ClipResult
-from emorec.streams.face import FaceUsed
-from emorec.streams.windows import Windows
 from emorec.style import EMOTION_COLORS
-
-
-def posterior(emotion: str, probability: float = 0.7) -> np.ndarray:
-    rest = (1 - probability) / (len(COMMON7) - 1)
-    return np.array([probability if name == emotion else rest for name in COMMON7], np.float32)
-
-
-def made_result(streams: dict[str, str], name: str = "01-01-03-02-01-01-02.mp4") -> ClipResult:
-    """A result of 4 s in which each stream says one emotion throughout."""
-    windows = {
-        stream: Windows(np.arange(0.25, 4, 0.5), np.tile(posterior(emotion), (8, 1)), 0.5)
-        for stream, emotion in streams.items()
-    }
-    face = FaceUsed(1.0, np.full((112, 112), 90, np.uint8), "happy", 0.8)
-    return ClipResult(
-        Path(name),
-        "ok",
-        posteriors={stream: posterior(emotion) for stream, emotion in streams.items()},
-        windows=windows,
-        notes=["no face from 1.0 to 2.0 s"],
-        faces_used=[face] * 3 if "face" in streams else [],
-        duration_s=4.0,
-    )
-
-
-ALL = {"voice": "sad", "face": "happy", "geometry": "fear", "fused": "happy"}
-VOICE_ONLY = {"voice": "sad", "fused": "sad"}
 
 
 def test_the_table_sets_verdict_and_truth_side_by_side():
@@ -84,13 +54,6 @@ def test_rows_are_there_before_the_work_ends(tmp_path):
         assert path.read_text().startswith("file,status,emotion,confidence")
         writer.add(made_result(ALL))
         assert path.read_text().count("\n") == 2
-
-
-def test_the_printed_table_takes_odd_names(capsys):
-    table_report.print_table([made_result(ALL, "two\nlines [red]\x1b[2J.mp4")])
-    shown = capsys.readouterr().out
-    assert "two\\nlines [red]\\x1b[2J.mp4" in shown
-    assert "70%, probably" in shown
 
 
 def texts(figure) -> set[str]:
