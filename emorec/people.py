@@ -175,9 +175,7 @@ def load(name: str) -> Profile:
         return _read(path)
     except FileNotFoundError as error:
         known = ", ".join(known_people()) or "nobody"
-        remedy = (
-            f"get to know them first: emorec calibrate {shlex.quote(check_person(name))} CLIPS..."
-        )
+        remedy = f"get to know them first: emorec calibrate {shlex.quote(check_person(name))} CLIPS"
         reason = f"this person is not known; known in {path.parent}: {known}"
         raise PersonError(check_person(name), reason, remedy) from error
 
@@ -221,7 +219,7 @@ def _read(path: Path) -> Profile:
         FileNotFoundError: When there is none.
         PersonError: When it is none, or cannot be read.
     """
-    remedy = "delete the file, and learn the person again: emorec calibrate NAME CLIPS..."
+    remedy = "delete the file, and learn the person again: emorec calibrate NAME CLIPS"
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         if content["format"] != _FORMAT:
