@@ -20,7 +20,7 @@ from emorec.media.find import find_clips
 from emorec.paths import MODELS
 from emorec.report.cells import cell
 from emorec.report.earlier import read_earlier
-from emorec.report.table import TABLE_COLUMNS, ResultWriter, table_row
+from emorec.report.table import TABLE_COLUMNS, ResultWriter
 from emorec.result import ClipResult
 
 # The same examples in every run: what is new is found by raising the number.
@@ -66,10 +66,10 @@ def test_any_name_has_one_row_that_is_read_again_and_is_no_formula(tmp_path, nam
         writer.add(result)
     with table.open(newline="", encoding="utf-8") as rows:
         (row,) = csv.DictReader(rows)
-    assert row["file"] == table_row(result)["file"] == cell(name or ".")
+    assert row["file"] == cell(name or ".")
     assert row["status"] == "failed" and row["remedy"] == "check the name"
     assert row["file"].lstrip()[:1] not in ("=", "+", "-", "@")
-    assert cell(name).isprintable() or "\n" not in cell(name)
+    assert len(cell(name).splitlines()) <= 1 and "\x1b" not in cell(name)
     assert len(json.loads(file.read_text(encoding="utf-8"))["clips"]) == 1
     assert read_earlier(table, file, TABLE_COLUMNS).rows == []
 
