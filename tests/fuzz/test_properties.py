@@ -66,7 +66,7 @@ def test_any_name_has_one_row_that_is_read_again_and_is_no_formula(tmp_path, nam
         writer.add(result)
     with table.open(newline="", encoding="utf-8") as rows:
         (row,) = csv.DictReader(rows)
-    assert row["file"] == cell(name or ".")
+    assert row["file"] == cell(result.name)
     assert row["status"] == "failed" and row["remedy"] == "check the name"
     assert row["file"].lstrip()[:1] not in ("=", "+", "-", "@")
     assert len(cell(name).splitlines()) <= 1 and "\x1b" not in cell(name)
