@@ -78,15 +78,23 @@ class Report:
 
 
 def fuzz(count: int, seed: int, folder: Path, first: int = 0) -> Report:
-    """Read so many damaged clips; what fails is kept in `folder / "failed"`."""
+    """Read so many damaged clips, or until Ctrl-C; what fails is kept in `folder / "failed"`."""
     report = Report()
+    try:
+        _read_all(range(first, first + count), seed, folder, report)
+    except KeyboardInterrupt:
+        print("interrupted; the figures are those of what was read", flush=True)
+    return report
+
+
+def _read_all(all_numbers: range, seed: int, folder: Path, report: Report) -> None:
     (folder / "whole").mkdir(parents=True)
     whole = made_clips(folder / "whole")
     models = make_models(folder / "models")
-    for start in range(first, first + count, PER_PROCESS):
+    for start in range(0, len(all_numbers), PER_PROCESS):
         clips = folder / "clips"
         clips.mkdir()
-        numbers = range(start, min(start + PER_PROCESS, first + count))
+        numbers = all_numbers[start : start + PER_PROCESS]
         made = dict(mutant(whole, seed, number) for number in numbers)
         for name, content in made.items():
             (clips / name).write_bytes(content)
@@ -102,7 +110,6 @@ def fuzz(count: int, seed: int, folder: Path, first: int = 0) -> Report:
                 shutil.copy(clips / name, folder / "failed")
         report.left += [str(path) for path in clips.iterdir() if path.name not in made]
         shutil.rmtree(clips)
-    return report
 
 
 def _read(models: Path, clips: list[Path], folder: Path, report: Report) -> int:
@@ -122,7 +129,11 @@ def _read(models: Path, clips: list[Path], folder: Path, report: Report) -> int:
             stderr=said,
             start_new_session=True,
         )
-        is_hanging = _watched(process, output, clips, report)
+        try:
+            is_hanging = _watched(process, output, clips, report)
+        except BaseException:  # Ctrl-C, which its own session does not hear
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
         words = (work / "said.txt").read_text(errors="replace")
     rows = _rows(output / "rows.csv")
     _judge(rows, words, report)
