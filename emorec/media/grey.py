@@ -9,6 +9,7 @@ through FFmpeg's swscale.
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -20,6 +21,7 @@ import numpy as np
 from emorec.media.pacing import FALLBACK_FRAME_RATE_HZ
 
 __all__ = [
+    "NOTED_HOLE_S",
     "FrameBatch",
     "GreyPicture",
     "display_matrix",
@@ -36,6 +38,11 @@ _FULL_RANGE, _LIMITED_RANGE = 2, 1  # FFmpeg's AVCOL_RANGE_JPEG and AVCOL_RANGE_
 _FULL_RANGE_OF = np.clip((np.arange(256) - 16) * 255 / 219, 0, 255).round().astype(np.uint8)
 _LARGEST_PIXEL_ASPECT = 4.0
 _SHORTEST_HELD_S = 1.0
+# Where frames come unevenly, a long step is none that is missing.
+_STEPS_LOOKED_AT, _LEAST_STEPS = 8, 4
+
+NOTED_HOLE_S = 0.25
+"""For so long frames have to be missing for that to be worth a note."""
 
 
 @dataclass(frozen=True)
@@ -52,17 +59,19 @@ class FrameBatch:
 
 
 class GreyPicture:
-    """Turns decoded frames into batches of upright grey ones of one size.
+    """Turns decoded frames into batches of upright grey ones, of one size within a batch.
+
+    Where the picture changes its shape, as when a phone is turned, a new batch begins.
 
     Args:
         frames_per_batch: Largest number of frames in a batch.
         max_side_px: Larger frames are reduced so that their longer side has this many pixels.
         start_s: Time stamp at which the clip starts.
         frame_rate_hz: Mean frame rate, None where it is not known.
-        pixel_aspect: Width of a stored pixel where its height is one.
 
     Attributes:
         begin_s: Time of the first frame, seconds from the start of the clip; None before it.
+        holes_s: From when to when frames are missing in between, for `NOTED_HOLE_S` or longer.
         end_s: Time at which the picture ended so far; a frame that is held counts for its length.
     """
 
@@ -72,30 +81,42 @@ class GreyPicture:
         max_side_px: int,
         start_s: float,
         frame_rate_hz: float | None,
-        pixel_aspect: float = 1.0,
     ):
         self._frames_per_batch = frames_per_batch
         self._max_side_px = max_side_px
         self._start_s = start_s
         self._frame_s = 1 / (frame_rate_hz or FALLBACK_FRAME_RATE_HZ)
-        self._pixel_aspect = pixel_aspect
+        self._steps_s: deque[float] = deque([self._frame_s], _STEPS_LOOKED_AT)
         self._shape: tuple[int, int] | None = None
         self._times_s: list[float] = []
         self._frames: np.ndarray | None = None
         self.begin_s: float | None = None
         self.end_s = 0.0
+        self._last_s: float | None = None
+        self._due_s = 0.0  # when the next frame is to be expected at the latest
+        self.holes_s: list[tuple[float, float]] = []
 
-    def add(self, frame: av.VideoFrame) -> Iterator[FrameBatch]:
-        """Take one frame; yield the batch that it completes."""
-        if self._shape is None:
-            self._shape = self._reduced(*upright_size(frame, self._pixel_aspect))
+    def add(self, frame: av.VideoFrame, pixel_aspect: float = 1.0) -> Iterator[FrameBatch]:
+        """Take one frame; yield the batches that it completes.
+
+        Args:
+            frame: The frame.
+            pixel_aspect: Width of a stored pixel where its height is one.
+        """
+        shape = self._reduced(*upright_size(frame, pixel_aspect))
+        if shape != self._shape:
+            yield from self.finish()
+            self._shape = shape
         if self._frames is None:
-            self._frames = np.empty((self._frames_per_batch, *self._shape), np.uint8)
+            self._frames = np.empty((self._frames_per_batch, *shape), np.uint8)
         time_s = self.end_s if frame.time is None else frame.time - self._start_s
         _upright_grey(frame, out=self._frames[len(self._times_s)])
+        self._look_for_hole(time_s)
         self._times_s.append(time_s)
+        self._last_s = time_s
         self.begin_s = time_s if self.begin_s is None else self.begin_s
         self.end_s = time_s + max(self._frame_s, _held_s(frame))
+        self._due_s = time_s + max(self._frame_s, _shown_s(frame))
         if len(self._times_s) == self._frames_per_batch:
             yield from self.finish()
 
@@ -106,6 +127,17 @@ class GreyPicture:
             yield FrameBatch(np.array(self._times_s, np.float64), self._frames[:count])
         self._times_s, self._frames = [], None
 
+    def _look_for_hole(self, time_s: float) -> None:
+        """Note where frames are missing: a step that is much longer than those before."""
+        if self._last_s is None:
+            return
+        step_s = time_s - self._last_s
+        is_long = step_s >= _LEAST_STEPS * max(self._steps_s)
+        if is_long and time_s - self._due_s >= NOTED_HOLE_S:
+            self.holes_s.append((self._due_s, time_s))
+        else:
+            self._steps_s.append(step_s)
+
     def _reduced(self, width: int, height: int) -> tuple[int, int]:
         scale = min(1.0, self._max_side_px / max(width, height))
         return max(1, round(height * scale)), max(1, round(width * scale))
@@ -113,8 +145,13 @@ class GreyPicture:
 
 def _held_s(frame: av.VideoFrame) -> float:
     """How long a frame is shown where that is long, as at the end of an animated GIF; else 0."""
-    held_s = float(frame.duration * frame.time_base) if frame.time_base else 0.0
+    held_s = _shown_s(frame)
     return held_s if held_s >= _SHORTEST_HELD_S else 0.0
+
+
+def _shown_s(frame: av.VideoFrame) -> float:
+    """How long a frame is shown as its file has it; 0 where that is not known."""
+    return float(frame.duration * frame.time_base) if frame.time_base else 0.0
 
 
 def display_matrix(frame: av.VideoFrame) -> tuple[int, int, int, int]:
