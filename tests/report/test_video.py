@@ -157,7 +157,7 @@ def test_wide_pixels_are_made_square(tmp_path):
         frame = next(container.decode(video=0))
     picture = ColourPicture(frame, pixel_aspect=16 / 11)
     assert (picture.width, picture.height) == (465, 180)
-    assert picture.planes(frame).luma.shape == (180, 465)
+    assert picture.planes(frame, 16 / 11).luma.shape == (180, 465)
 
 
 def test_where_no_face_was_seen_there_is_no_box():
