@@ -37,9 +37,15 @@ def is_protected(stream: av.stream.Stream | None) -> bool:
     """Tell whether all of a track is encrypted, as its header says."""
     if stream is None:
         return False
-    context = stream.codec_context
-    is_tagged = context is not None and context.codec_tag in _PROTECTED_TAGS
-    return is_tagged or "enc_key_id" in stream.metadata
+    return _tag(stream) in _PROTECTED_TAGS or "enc_key_id" in stream.metadata
+
+
+def _tag(stream: av.stream.Stream) -> str:
+    """The four letters by which a container names a codec; some are none."""
+    try:
+        return stream.codec_context.codec_tag if stream.codec_context is not None else ""
+    except UnicodeDecodeError:
+        return ""
 
 
 def why_not_size(width: int, height: int) -> Cause | None:
@@ -112,6 +118,7 @@ def _why_refused(path: Path) -> Cause | None:
             if video is None:
                 return None
             limit_pixels(video)
+            video.thread_type = "NONE"  # a thread that logs could wait for this one for ever
             for packet in itertools.islice(container.demux(video), _PACKETS_LOOKED_AT):
                 with contextlib.suppress(av.FFmpegError):
                     packet.decode()

@@ -353,7 +353,7 @@ def test_the_command_says_what_it_did(models, tmp_path, capsys):
     assert (made.video_codec, made.audio_codec) == ("h264", "aac")
 
 
-@pytest.mark.parametrize(("content", "says"), [(b"", "empty"), (b"no clip at all" * 50, "content")])
+@pytest.mark.parametrize(("content", "says"), [(b"", "empty"), (b"no clip at all" * 50, "a text")])
 def test_a_broken_clip_gets_a_line(models, tmp_path, capsys, content, says):
     clip = tmp_path / "broken.mp4"
     clip.write_bytes(content)
