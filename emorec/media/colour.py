@@ -14,7 +14,7 @@ import av
 import numpy as np
 from av.video.reformatter import ColorRange, Colorspace
 
-from emorec.media.grey import display_matrix, turned, upright_size
+from emorec.media.view import View
 
 __all__ = ["ColourPicture", "ColourSpace", "Planes"]
 
@@ -140,7 +140,7 @@ class ColourPicture:
 
     Args:
         first: The first frame; it decides on size and colours.
-        pixel_aspect: Width of a stored pixel for a height of one.
+        view: How it is to be shown.
 
     Attributes:
         space: The colours' meaning.
@@ -148,8 +148,8 @@ class ColourPicture:
         height: Its height.
     """
 
-    def __init__(self, first: av.VideoFrame, pixel_aspect: float = 1.0):
-        self.width, self.height = upright_size(first, pixel_aspect)
+    def __init__(self, first: av.VideoFrame, view: View):
+        self.width, self.height = view.size(first)
         is_direct = first.format.name in _DIRECT_FORMATS
         self.space = ColourSpace(
             _matrix(first),
@@ -158,26 +158,23 @@ class ColourPicture:
             int(first.color_trc),
         )
 
-    def planes(self, frame: av.VideoFrame, pixel_aspect: float = 1.0) -> Planes:
+    def planes(self, frame: av.VideoFrame, view: View) -> Planes:
         """Return a frame's planes, turned upright; they may share its memory."""
-        x, y, width, height = self.place(frame, pixel_aspect)
-        matrix = display_matrix(frame)
-        stored = (width, height) if matrix[0] else (height, width)
+        x, y, width, height = self.place(frame, view)
+        stored = (height, width) if view.is_lying else (width, height)
         if frame.format.name not in _DIRECT_FORMATS or (frame.width, frame.height) != stored:
             frame = self._converted(frame, *stored)
         planes = Planes.of(frame)
-        planes = Planes(
-            *(turned(plane, matrix) for plane in (planes.luma, planes.blue, planes.red))
-        )
+        planes = Planes(*map(view.turned, (planes.luma, planes.blue, planes.red)))
         if (width, height) == (self.width, self.height):
             return planes
         framed = Planes.filled(self.width, self.height, self.space.yuv("#000000"))
         framed.paste(planes, x, y)
         return framed
 
-    def place(self, frame: av.VideoFrame, pixel_aspect: float = 1.0) -> tuple[int, int, int, int]:
+    def place(self, frame: av.VideoFrame, view: View) -> tuple[int, int, int, int]:
         """Tell where a frame stands in the picture: x and y, even, and its width and height."""
-        width, height = upright_size(frame, pixel_aspect)
+        width, height = view.size(frame)
         scale = min(self.width / width, self.height / height)
         width, height = max(1, round(width * scale)), max(1, round(height * scale))
         if self.width - width < _NARROWEST_BAR_PX:

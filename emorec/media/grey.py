@@ -14,29 +14,23 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import av
-import av.sidedata.sidedata
 import cv2
 import numpy as np
 
 from emorec.media.pacing import FALLBACK_FRAME_RATE_HZ
+from emorec.media.view import View
 
 __all__ = [
     "NOTED_HOLE_S",
     "FrameBatch",
     "GreyPicture",
-    "display_matrix",
-    "stored_size",
-    "turned",
-    "upright_size",
 ]
 
-_DISPLAY_MATRIX = av.sidedata.sidedata.Type.DISPLAYMATRIX
 # Pixel formats whose first plane is 8-bit luma; all others go through swscale.
 _HAS_LUMA_PLANE = re.compile(r"yuvj?a?4\d\dp|nv\d\d|gray")
 _FULL_RANGE, _LIMITED_RANGE = 2, 1  # FFmpeg's AVCOL_RANGE_JPEG and AVCOL_RANGE_MPEG
 # Full-range value of each limited-range one.
 _FULL_RANGE_OF = np.clip((np.arange(256) - 16) * 255 / 219, 0, 255).round().astype(np.uint8)
-_LARGEST_PIXEL_ASPECT = 4.0
 _SHORTEST_HELD_S = 1.0
 # Where frames come unevenly, a long step is none that is missing.
 _STEPS_LOOKED_AT, _LEAST_STEPS = 8, 4
@@ -96,21 +90,21 @@ class GreyPicture:
         self._due_s = 0.0  # when the next frame is to be expected at the latest
         self.holes_s: list[tuple[float, float]] = []
 
-    def add(self, frame: av.VideoFrame, pixel_aspect: float = 1.0) -> Iterator[FrameBatch]:
+    def add(self, frame: av.VideoFrame, view: View) -> Iterator[FrameBatch]:
         """Take one frame; yield the batches that it completes.
 
         Args:
             frame: The frame.
-            pixel_aspect: Width of a stored pixel where its height is one.
+            view: How it is to be shown.
         """
-        shape = self._reduced(*upright_size(frame, pixel_aspect))
+        shape = self._reduced(*view.size(frame))
         if shape != self._shape:
             yield from self.finish()
             self._shape = shape
         if self._frames is None:
             self._frames = np.empty((self._frames_per_batch, *shape), np.uint8)
         time_s = self.end_s if frame.time is None else frame.time - self._start_s
-        _upright_grey(frame, out=self._frames[len(self._times_s)])
+        _upright_grey(frame, view, out=self._frames[len(self._times_s)])
         self._look_for_hole(time_s)
         self._times_s.append(time_s)
         self._last_s = time_s
@@ -154,59 +148,13 @@ def _shown_s(frame: av.VideoFrame) -> float:
     return float(frame.duration * frame.time_base) if frame.time_base else 0.0
 
 
-def display_matrix(frame: av.VideoFrame) -> tuple[int, int, int, int]:
-    """The file's demand how to show its frames, as signs: x' = ax + cy, y' = bx + dy.
-
-    Returns:
-        a, b, c, d; only quarter turns and mirrorings are told apart.
-    """
-    # Not `frame.side_data`, after which the frame refers to itself, and keeps its megabytes until
-    # Python collects cycles.
-    side_data = av.sidedata.sidedata.SideDataContainer(frame).get(_DISPLAY_MATRIX)
-    if side_data is None:
-        return 1, 0, 0, 1
-    a, b, _, c, d = np.frombuffer(side_data, np.int32)[:5].tolist()
-    if abs(b) > abs(a):
-        return 0, 1 if b > 0 else -1, 1 if c > 0 else -1, 0
-    return -1 if a < 0 else 1, 0, 0, -1 if d < 0 else 1
-
-
-def stored_size(frame: av.VideoFrame, pixel_aspect: float) -> tuple[int, int]:
-    """Width and height of a frame with its pixels made square, before it is turned.
-
-    >>> stored_size(av.VideoFrame(720, 576, "gray"), 16 / 15)
-    (768, 576)
-    """
-    if not 1 / _LARGEST_PIXEL_ASPECT <= pixel_aspect <= _LARGEST_PIXEL_ASPECT:
-        pixel_aspect = 1.0  # a header that lies
-    return max(1, round(frame.width * pixel_aspect)), frame.height
-
-
-def upright_size(frame: av.VideoFrame, pixel_aspect: float = 1.0) -> tuple[int, int]:
-    """Width and height of a frame when it is shown the way the file wants it."""
-    width, height = stored_size(frame, pixel_aspect)
-    return (width, height) if display_matrix(frame)[0] else (height, width)
-
-
-def turned(plane: np.ndarray, matrix: tuple[int, int, int, int]) -> np.ndarray:
-    """Show a plane (height, width) the way a `display_matrix` demands."""
-    a, b, c, d = matrix
-    if not a:
-        plane = cv2.transpose(plane)
-    flip_x, flip_y = a + c < 0, b + d < 0
-    if flip_x or flip_y:
-        plane = cv2.flip(plane, -1 if flip_x and flip_y else int(flip_x))
-    return plane
-
-
-def _upright_grey(frame: av.VideoFrame, out: np.ndarray) -> None:
+def _upright_grey(frame: av.VideoFrame, view: View, out: np.ndarray) -> None:
     """Write the full-range luma of a frame, turned upright, into `out` (height, width) uint8."""
-    matrix = display_matrix(frame)
     luma, is_limited = _luma(frame)
-    stored_shape = out.shape if matrix[0] else out.shape[::-1]
+    stored_shape = out.shape[::-1] if view.is_lying else out.shape
     if luma.shape != stored_shape:
         luma = cv2.resize(luma, stored_shape[::-1], interpolation=cv2.INTER_AREA)
-    luma = turned(luma, matrix)
+    luma = view.turned(luma)
     if is_limited:
         cv2.LUT(luma, _FULL_RANGE_OF, dst=out)
     else:

@@ -18,10 +18,11 @@ from pathlib import Path
 import av
 import numpy as np
 
-from emorec.media.grey import FrameBatch, GreyPicture, upright_size
+from emorec.media.grey import FrameBatch, GreyPicture
 from emorec.media.sound import MonoSound, SoundBlock
 from emorec.media.source import Source, SourceOfPackets
 from emorec.media.tracks import absences
+from emorec.media.view import View
 
 __all__ = [
     "MAX_SIDE_PX",
@@ -132,7 +133,7 @@ class ClipReader:
         with self._source as source:
             for frame in source.frames():
                 if isinstance(frame, av.VideoFrame):
-                    yield from self._picture.add(frame, source.pixel_aspect)
+                    yield from self._picture.add(frame, source.view)
                 else:
                     yield from self._sound.add(frame)
             yield from self._picture.finish()
@@ -161,11 +162,11 @@ class CopiedFrame:
 
     Attributes:
         frame: The frame as it is stored.
-        pixel_aspect: Width of a stored pixel where its height is one.
+        view: How it is to be shown.
     """
 
     frame: av.VideoFrame
-    pixel_aspect: float
+    view: View
 
 
 class CopyReader:
@@ -192,7 +193,7 @@ class CopyReader:
         self.video = self._source.video if self.info.has_picture else None
         self.audio = self._source.audio
         first = self._source.first_frame
-        self.first_frame = CopiedFrame(first, self._source.pixel_aspect) if first else None
+        self.first_frame = CopiedFrame(first, self._source.view) if first else None
 
     def close(self) -> None:
         """Close a file that is not read to its end."""
@@ -202,7 +203,7 @@ class CopyReader:
         with self._source as source:
             for piece in source.frames():
                 is_sound = isinstance(piece, av.Packet)
-                yield piece if is_sound else CopiedFrame(piece, source.pixel_aspect)
+                yield piece if is_sound else CopiedFrame(piece, source.view)
 
 
 def read_sound(path: str | Path, sample_rate_hz: int) -> np.ndarray:
@@ -240,7 +241,7 @@ def read_frames(
     with Source(path, "video") as source:
         picture = _grey_picture(source, frames_per_batch, max_side_px)
         for frame in source.frames():
-            yield from picture.add(frame, source.pixel_aspect)
+            yield from picture.add(frame, source.view)
         yield from picture.finish()
 
 
@@ -257,7 +258,7 @@ def _describe(source: Source) -> ClipInfo:
     source.check()
     first = source.first_frame
     audio = source.audio.codec_context if source.audio else None
-    width, height = upright_size(first, source.pixel_aspect) if first else (0, 0)
+    width, height = source.view.size(first) if first else (0, 0)
     return ClipInfo(
         path=source.path,
         container=source.container.format.name,

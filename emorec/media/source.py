@@ -20,6 +20,7 @@ from emorec.media.unreadable import (
     why_not_size,
     why_nothing,
 )
+from emorec.media.view import Turning, View
 
 __all__ = ["Source", "SourceOfPackets"]
 
@@ -64,6 +65,7 @@ class Source:
         self._damaged = 0
         self._has_broken_off = False
         self._encrypted: set[str] = set()
+        self._turning = Turning()
         self._begun_at = 0  # byte at which the recording begins that is read now
         self._take_over(open_clip(self.path))
         self.start_s = (self.container.start_time or 0) / av.time_base
@@ -79,6 +81,8 @@ class Source:
         if self.first_frame is None and self.video is not None and self._head:
             with open_clip(self.path) as container:
                 self.first_frame = first_picture(container, self.video.index)
+            if self.first_frame is not None:
+                self._turning.follow(self.first_frame)
         self._first_aspect = self._coded_aspect()
 
     def __enter__(self) -> Source:
@@ -100,15 +104,9 @@ class Source:
         return next((float(rate) for rate in rates if rate and rate >= _SLOWEST_RATE_HZ), None)
 
     @property
-    def pixel_aspect(self) -> float:
-        """Width of a pixel of the frame decoded last, as stored, where its height is one.
-
-        It is what the file states, 1 where it does not, until the picture itself says otherwise.
-        """
-        now = self._coded_aspect()
-        if now and now != self._first_aspect:
-            return now
-        return float((self.video and self.video.sample_aspect_ratio) or 1)
+    def view(self) -> View:
+        """How the last frame is to be shown."""
+        return View(self._pixel_aspect(), self._turning.matrix)
 
     def check(self) -> None:
         """Make sure that something can be decoded.
@@ -199,7 +197,11 @@ class Source:
                 if self._damaged > _MOST_DAMAGE:
                     return
                 continue
-            yield from filter(self._has_usual_rate, frames)
+            for frame in frames:
+                if isinstance(frame, av.VideoFrame):
+                    self._turning.follow(frame)
+                if self._has_usual_rate(frame):
+                    yield frame
 
     def _packets(self) -> Iterator[av.Packet]:
         """All packets of the tracks that are read, whatever reading stumbles over."""
@@ -271,6 +273,13 @@ class Source:
         is_usual = least_hz <= frame.sample_rate <= most_hz
         self._damaged += not is_usual
         return is_usual
+
+    def _pixel_aspect(self) -> float:
+        """What the file states, 1 where it does not, until the picture itself says otherwise."""
+        now = self._coded_aspect()
+        if now and now != self._first_aspect:
+            return now
+        return float((self.video and self.video.sample_aspect_ratio) or 1)
 
     def _coded_aspect(self) -> float | None:
         """The shape of pixels as the picture's decoder has it now."""

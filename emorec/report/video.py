@@ -149,7 +149,7 @@ def _draw_over_picture(
 ) -> Generator[float]:
     """Draw around each frame and copy the sound; yields the time reached."""
     first, video = reader.first_frame, reader.video
-    picture = ColourPicture(first.frame, first.pixel_aspect)
+    picture = ColourPicture(first.frame, first.view)
     layout = layout_for(side, picture.width, picture.height)
     overlay = Overlay(result, layout, picture.space)
     time_base = first.frame.time_base or video.time_base
@@ -187,14 +187,14 @@ def _draw_over_picture(
             if isinstance(piece, av.Packet):
                 writer.add_sound(piece)
                 continue
-            frame, aspect = piece.frame, piece.pixel_aspect
+            frame, view = piece.frame, piece.view
             pts = pts + usual if frame.pts is None else frame.pts
             if is_first:
                 yield from draw_black(start, pts)
                 is_first = False
             duration = frame.duration or usual
             end = pts + duration
-            yield draw(picture.planes(frame, aspect), pts, duration, picture.place(frame, aspect))
+            yield draw(picture.planes(frame, view), pts, duration, picture.place(frame, view))
         yield from draw_black(end, start + round(Fraction(result.duration_s) / time_base))
 
 

@@ -21,6 +21,7 @@ from emorec.faces.tracker import FaceTracker
 from emorec.media.colour import ColourPicture, ColourSpace
 from emorec.media.grey import FrameBatch
 from emorec.media.reader import ClipReader, probe, read_frames
+from emorec.media.view import View
 from emorec.report.overlay_layout import layout_for
 from emorec.report.video import annotate, output_path, write_annotated
 from emorec.streams.windows import posteriors_at
@@ -155,9 +156,10 @@ def test_colours_stay(recognizer, tmp_path, name, options):
 def test_wide_pixels_are_made_square(tmp_path):
     with av.open(str(clip_of(tmp_path / "clip.mp4", 0.1))) as container:
         frame = next(container.decode(video=0))
-    picture = ColourPicture(frame, pixel_aspect=16 / 11)
+    view = View(16 / 11)
+    picture = ColourPicture(frame, view)
     assert (picture.width, picture.height) == (465, 180)
-    assert picture.planes(frame, 16 / 11).luma.shape == (180, 465)
+    assert picture.planes(frame, view).luma.shape == (180, 465)
 
 
 def test_where_no_face_was_seen_there_is_no_box():
