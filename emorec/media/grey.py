@@ -33,7 +33,7 @@ _FULL_RANGE, _LIMITED_RANGE = 2, 1  # FFmpeg's AVCOL_RANGE_JPEG and AVCOL_RANGE_
 _FULL_RANGE_OF = np.clip((np.arange(256) - 16) * 255 / 219, 0, 255).round().astype(np.uint8)
 _SHORTEST_HELD_S = 1.0
 # Where frames come unevenly, a long step is none that is missing.
-_STEPS_LOOKED_AT, _LEAST_STEPS = 8, 4
+_STEPS_LOOKED_AT, _LEAST_STEPS, _LONG = 16, 8, 4
 
 NOTED_HOLE_S = 0.25
 """For so long frames have to be missing for that to be worth a note."""
@@ -80,7 +80,7 @@ class GreyPicture:
         self._max_side_px = max_side_px
         self._start_s = start_s
         self._frame_s = 1 / (frame_rate_hz or FALLBACK_FRAME_RATE_HZ)
-        self._steps_s: deque[float] = deque([self._frame_s], _STEPS_LOOKED_AT)
+        self._steps_s: deque[float] = deque(maxlen=_STEPS_LOOKED_AT)
         self._shape: tuple[int, int] | None = None
         self._times_s: list[float] = []
         self._frames: np.ndarray | None = None
@@ -126,11 +126,10 @@ class GreyPicture:
         if self._last_s is None:
             return
         step_s = time_s - self._last_s
-        is_long = step_s >= _LEAST_STEPS * max(self._steps_s)
-        if is_long and time_s - self._due_s >= NOTED_HOLE_S:
+        usual_s = max(self._steps_s) if len(self._steps_s) >= _LEAST_STEPS else np.inf
+        if step_s >= _LONG * usual_s and time_s - self._due_s >= NOTED_HOLE_S:
             self.holes_s.append((self._due_s, time_s))
-        else:
-            self._steps_s.append(step_s)
+        self._steps_s.append(step_s)
 
     def _reduced(self, width: int, height: int) -> tuple[int, int]:
         scale = min(1.0, self._max_side_px / max(width, height))

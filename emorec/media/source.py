@@ -217,7 +217,7 @@ class Source:
             except av.FFmpegError:
                 if position and self._has_next_recording(position):
                     stumbles, position = 0, 0
-                elif stumbles < _MOST_STUMBLES:
+                elif stumbles < _MOST_STUMBLES and not self._has_broken_off:
                     stumbles += 1
                 else:
                     self._has_broken_off = True
@@ -225,7 +225,10 @@ class Source:
                 packets = self._packets_left()
                 continue
             if packet is None:
-                self._has_broken_off = stumbles > 0
+                if position and self._has_next_recording(position):
+                    stumbles, position, packets = 0, 0, self._packets_left()
+                    continue
+                self._has_broken_off |= stumbles > 0
                 return
             if packet.size:
                 self._damaged += stumbles > 0
@@ -245,16 +248,18 @@ class Source:
         if self.container.format.name != "ogg":
             return False
         begins_at = next_recording(self.path, self._begun_at + position + 1)
-        if begins_at is None:
-            return False
-        self._begun_at = begins_at
-        try:
-            following = open_clip(self.path, begins_at)
-            self.container.close()
-            self._take_over(following)
-        except MediaError:
-            return False
-        return True
+        while begins_at is not None:
+            try:
+                read = self.container
+                self._take_over(open_clip(self.path, begins_at))
+                read.close()
+            except MediaError:
+                self._has_broken_off = True
+                begins_at = next_recording(self.path, begins_at + 1)
+                continue
+            self._begun_at, self._has_broken_off = begins_at, False
+            return True
+        return False
 
     def _decoded(self, packet: av.Packet) -> list:
         return packet.decode()

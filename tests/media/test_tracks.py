@@ -121,6 +121,19 @@ def test_a_first_frame_that_lies_alone_shifts_nothing():
     np.testing.assert_allclose(times_s, 1e5 + np.arange(50) / 25, atol=0.01)
 
 
+@pytest.mark.parametrize("start_s", [0.0, 7.0])
+def test_a_track_that_lies_seconds_behind_the_other_in_the_file_keeps_its_time(start_s):
+    clock = Clock(start_s)
+    for second in range(3):
+        for track in (0, 1):
+            for number in range(25):
+                packet = made_packet(start_s + second + number / 25, track)
+                before = packet.pts
+                clock.place(packet)
+                assert packet.pts == before
+    assert clock.notes == []
+
+
 def test_a_frame_that_is_shown_a_day_after_it_is_decoded_is_not_believed():
     clock, packet = Clock(0.0), made_packet(0.0)
     packet.pts = 86_400_000
