@@ -16,7 +16,7 @@ CHOSEN := voice
 EXPERIMENTS := $(sort $(patsubst emorec/experiments/%.py,%,$(filter-out %/__init__.py,$(wildcard emorec/experiments/*.py))))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo app app-ready test lint notebooks bench results slides train experiments examples demo-video lock wheel clean
+.PHONY: help demo app app-ready test fuzz lint notebooks bench results slides train experiments examples demo-video lock wheel clean
 
 help: ## List the targets
 	@grep -hE '^[a-z%-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z%-]+):.*## /\1\t/' | expand -t 18
@@ -41,9 +41,19 @@ app: $(APP_READY) ## Open the web page (emorec app)
 demo: $(READY) ## Read the clips in DEMO/Examples; results go to DEMO/Results
 	$(BIN)/python -m emorec.publish.demo_notebook
 
+# Two tests or notebooks run at once, as many as the smallest machine has cores: more threads would
+# wait for each other.
+test notebooks: export OMP_NUM_THREADS ?= 1
+test notebooks: export OPENBLAS_NUM_THREADS ?= 1
+test notebooks: export TF_NUM_INTRAOP_THREADS ?= 1
+test notebooks: export TF_NUM_INTEROP_THREADS ?= 1
+
 test: lint $(READY) ## Lint, unit tests, and every notebook in quick mode
 	$(BIN)/python -m pytest -n 2 --dist loadfile --durations=10
 	$(MAKE) notebooks
+
+fuzz: $(READY) ## Read thousands of damaged clips: make fuzz COUNT=5000 SEED=7; twelve minutes for 2,000
+	PYTHONPATH=tests:tests/fuzz $(BIN)/python -m fuzzing $(if $(COUNT),--count $(COUNT)) $(if $(SEED),--seed $(SEED))
 
 lint: $(READY) ## Check style, formatting, imports between wings, and types
 	$(BIN)/ruff check .

@@ -15,7 +15,7 @@ from typing import Protocol
 
 import numpy as np
 
-from emorec.errors import MissingPartError, ModelError, require
+from emorec.errors import OTHER_FORM, MissingPartError, ModelError, require
 from emorec.files import write_json
 
 __all__ = [
@@ -94,17 +94,29 @@ def read_model_spec(folder: str | Path) -> ModelSpec:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         return ModelSpec(
-            stream=content["stream"],
-            classes=tuple(content["classes"]),
-            output=content.get("output", ""),
+            stream=_text(content["stream"]),
+            classes=_classes(content["classes"]),
+            output=_text(content.get("output", "")),
             inputs=dict(content.get("inputs", {})),
             engines=tuple(content.get("engines", ENGINES)),
             far=_distance(content.get("far", math.inf)),
         )
     except OSError as error:
         raise ModelError(path, _why_unreadable(error)) from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except OTHER_FORM as error:
         raise ModelError(path, "it is not the description of a model of this project") from error
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is no text")
+    return value
+
+
+def _classes(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list) or not value:
+        raise TypeError("there is no list of classes")
+    return tuple(map(_text, value))
 
 
 def _distance(value: float | str) -> float:
@@ -341,5 +353,5 @@ def _has_weights(folder: Path) -> bool:
 def _stream(file: Path) -> str:
     try:
         return json.loads(file.read_text(encoding="utf-8"))["stream"]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, *OTHER_FORM):
         return ""

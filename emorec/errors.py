@@ -7,6 +7,7 @@ import importlib.util
 from pathlib import Path
 
 __all__ = [
+    "OTHER_FORM",
     "CalibrationError",
     "CorpusMissingError",
     "DataError",
@@ -19,6 +20,10 @@ __all__ = [
     "printable",
     "require",
 ]
+
+
+OTHER_FORM = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError)
+"""What reading a file raises that holds another thing than it should, whatever that is."""
 
 
 def printable(name: str | Path) -> str:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from emorec.errors import ModelError
+from emorec.errors import OTHER_FORM, ModelError
 from emorec.files import write_json
 from emorec.posteriors import floored_log, softmax
 
@@ -164,6 +164,23 @@ class LogLinearFusion:
         if not np.isfinite(np.asarray(numbers, float)).all():
             raise ValueError("a parameter is not finite")
 
+    def check_usable(self) -> None:
+        """Make sure that each stream alone and each set of streams can be fused.
+
+        Raises:
+            ValueError: When the parameters belong to other classes or streams, or overflow.
+        """
+        even = np.full(len(self.classes), 1 / len(self.classes))
+        alone = [frozenset([stream]) for stream in self.calibrations]
+        with np.errstate(all="ignore"):
+            for streams in (*self.weights, *alone):
+                calibrated = self.calibrated(dict.fromkeys(streams, even))
+                found = [*calibrated.values(), self.fuse(calibrated)]
+                if not all(f.shape == even.shape and np.isfinite(f).all() for f in found):
+                    raise ValueError("what it gives is no posterior")
+        if any(log.shape != even.shape for log in self.usual.values()):
+            raise ValueError("what is usual is told of other classes")
+
     def to_json(self, path: str | Path) -> None:
         """Write the parameters to a file."""
         content = {
@@ -211,8 +228,9 @@ class LogLinearFusion:
                 }
             fusion = cls(tuple(content["classes"]), calibrations, weights, usual)
             fusion.check_finite()
+            fusion.check_usable()
             return fusion
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except OTHER_FORM as error:
             remedy = "fetch it from the repository again, or run python -m emorec.training.fusion"
             raise ModelError(path, "it does not hold a fusion of this project", remedy) from error
 

@@ -35,7 +35,14 @@ from emorec.networks.rebuilt import build_conv1, build_conv3
 from emorec.paths import COMPARISONS, MODELS
 from emorec.streams.face import predict_faces
 from emorec.training import augment
-from emorec.training.fit import AugmentedBatches, Objective, fit, one_hot, precision
+from emorec.training.fit import (
+    AugmentedBatches,
+    Objective,
+    build_variables,
+    fit,
+    one_hot,
+    precision,
+)
 from emorec.training.folds import LEAKING, out_of_fold
 
 FOLDS = 10
@@ -103,6 +110,7 @@ def train_plain(build: Callable[[int], keras.Model]) -> Train:
     def train(faces: np.ndarray, targets: np.ndarray, work: Path, epochs: int) -> Predict:
         network = build(len(BASIC6))
         network.compile(keras.optimizers.Adam(1e-3), "categorical_crossentropy", jit_compile=False)
+        build_variables(network, _scaled(faces[:1]), targets[:1])
         network.fit(_scaled(faces), targets, BATCH_SIZE, epochs=epochs, verbose=0)
         return lambda shown: network.predict(_scaled(shown), batch_size=128, verbose=0)
 

@@ -27,7 +27,7 @@ from emorec.evaluation.splits import JAVASED_PROTOCOL, javased_folds
 from emorec.files import write_table
 from emorec.networks.rebuilt import build_face, build_transfer_network
 from emorec.paths import MODELS
-from emorec.training.fit import training_precision
+from emorec.training.fit import build_variables, training_precision
 from emorec.training.folds import out_of_fold
 
 QUESTION = "comparisons/frames"
@@ -108,6 +108,7 @@ def predict_frames(
         jit_compile=False,
     )
     work.mkdir(parents=True, exist_ok=True)
+    build_variables(network, pictures[rows[:1]], truth[rows[:1]])
     network.fit(
         FlippedBatches(pictures[rows], truth[rows]),
         epochs=epochs,

@@ -26,7 +26,7 @@ from emorec.features import voice as voice_features
 from emorec.media.reader import read_sound
 from emorec.networks.rebuilt import build_voice_1d, build_voice_2d
 from emorec.paths import MODELS
-from emorec.training.fit import precision
+from emorec.training.fit import build_variables, precision
 from emorec.training.folds import held_out
 
 QUESTION = "comparisons/reference_voice"
@@ -228,6 +228,7 @@ def _predict_rung(rung: Rung, inputs: Inputs, folder: Path, epochs: int) -> np.n
         "val_accuracy", patience=rung.patience, restore_best_weights=True
     )
     folder.mkdir(parents=True, exist_ok=True)
+    build_variables(network, prepare(pictures[:1]), targets[:1])
     network.fit(
         prepare(pictures),
         targets,

@@ -89,6 +89,11 @@ class CutFinder:
         self._changes.append(change)
         return Passage.GOES_ON
 
+    def begin_anew(self) -> None:
+        """Compare no more with what came before."""
+        self._before = self._step = None
+        self._changes.clear()
+
     @property
     def notes(self) -> list[str]:
         """What a reader of the result should know, in plain words."""

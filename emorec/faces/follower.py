@@ -51,12 +51,18 @@ class FaceFollower:
         self._held: tuple[float, np.ndarray] | None = None
         self._is_told_early = False  # whether the held frame was asked for before all was known
         self._box: np.ndarray | None = None
+        self._shape: tuple[int, ...] | None = None
 
     def take(self, time_s: float, frame: np.ndarray) -> Iterator[Seen]:
         """Take the next frame; yield what is known now: of none, of it, or of the last one too.
 
-        Where a frame may follow a cut, the next one tells.
+        Where a frame may follow a cut, the next one tells. Where the picture changes its shape,
+        the face is looked for anew.
         """
+        if self._shape not in (None, frame.shape):
+            yield from self._begin_anew(time_s, frame)
+            return
+        self._shape = frame.shape
         passage = self._cuts.take(time_s, frame, self._box)
         if passage is Passage.UNDECIDED and self._tracker.most_faces:
             self._held = (time_s, frame)
@@ -91,6 +97,15 @@ class FaceFollower:
     def notes(self) -> list[str]:
         """What a reader of the result should know, in plain words."""
         return [*self._cuts.notes, *self._tracker.notes, *self._state.notes]
+
+    def _begin_anew(self, time_s: float, frame: np.ndarray) -> Iterator[Seen]:
+        """Follow the face in a picture of another shape."""
+        yield from self.finish()
+        self._shape, self._is_told_early = frame.shape, False
+        self._tracker.begin_anew()
+        self._cuts.begin_anew()
+        self._cuts.take(time_s, frame, None)
+        yield self._follow(time_s, frame, True)
 
     def _follow(self, time_s: float, frame: np.ndarray, is_cut: bool) -> Seen:
         sighting = self._tracker.update(time_s, frame)

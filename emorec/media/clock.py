@@ -105,6 +105,8 @@ class Clock:
         back_s = _LONGEST_STEP_BACK_S if is_decoding_time else _LONGEST_REORDERING_S
         if is_old and is_decoding_time and track.last_s is not None:
             back_s = min(back_s, track.next_s - track.last_s)  # others have started again
+        if track.last_s is None:  # some files hold seconds of one track before the other begins
+            back_s += self._expected_s(track) - self._start_s
         if -back_s <= ahead_s <= LONGEST_PAUSE_S:
             # After one time stamp that lied, the old offset fits better than a pause.
             return ahead_s <= _CLOSE_S or self._close_offset(track, time_s) is None

@@ -14,7 +14,7 @@ import av
 import numpy as np
 from av.video.reformatter import ColorRange, Colorspace
 
-from emorec.media.grey import display_matrix, stored_size, turned, upright_size
+from emorec.media.view import View
 
 __all__ = ["ColourPicture", "ColourSpace", "Planes"]
 
@@ -28,6 +28,7 @@ _SWSCALE_NAMES = {
     _BT601: Colorspace.ITU601,
     _BT2020: Colorspace.BT2020,
 }
+_NARROWEST_BAR_PX = 4  # of both bars together
 _HD_WIDTH, _HD_HEIGHT = 1280, 576  # players take larger pictures for BT.709 where none is named
 
 
@@ -135,9 +136,11 @@ class Planes:
 class ColourPicture:
     """Turns decoded frames into upright planes of one size, of square pixels.
 
+    A frame of other proportions than the first's stands in the middle, between black bars.
+
     Args:
         first: The first frame; it decides on size and colours.
-        pixel_aspect: Width of a stored pixel for a height of one.
+        view: How it is to be shown.
 
     Attributes:
         space: The colours' meaning.
@@ -145,9 +148,8 @@ class ColourPicture:
         height: Its height.
     """
 
-    def __init__(self, first: av.VideoFrame, pixel_aspect: float = 1.0):
-        self._stored = stored_size(first, pixel_aspect)
-        self.width, self.height = upright_size(first, pixel_aspect)
+    def __init__(self, first: av.VideoFrame, view: View):
+        self.width, self.height = view.size(first)
         is_direct = first.format.name in _DIRECT_FORMATS
         self.space = ColourSpace(
             _matrix(first),
@@ -156,16 +158,33 @@ class ColourPicture:
             int(first.color_trc),
         )
 
-    def planes(self, frame: av.VideoFrame) -> Planes:
+    def planes(self, frame: av.VideoFrame, view: View) -> Planes:
         """Return a frame's planes, turned upright; they may share its memory."""
-        matrix = display_matrix(frame)
-        if frame.format.name not in _DIRECT_FORMATS or (frame.width, frame.height) != self._stored:
-            frame = self._converted(frame)
+        x, y, width, height = self.place(frame, view)
+        stored = (height, width) if view.is_lying else (width, height)
+        if frame.format.name not in _DIRECT_FORMATS or (frame.width, frame.height) != stored:
+            frame = self._converted(frame, *stored)
         planes = Planes.of(frame)
-        return Planes(*(turned(plane, matrix) for plane in (planes.luma, planes.blue, planes.red)))
+        planes = Planes(*map(view.turned, (planes.luma, planes.blue, planes.red)))
+        if (width, height) == (self.width, self.height):
+            return planes
+        framed = Planes.filled(self.width, self.height, self.space.yuv("#000000"))
+        framed.paste(planes, x, y)
+        return framed
 
-    def _converted(self, frame: av.VideoFrame) -> av.VideoFrame:
-        width, height = self._stored
+    def place(self, frame: av.VideoFrame, view: View) -> tuple[int, int, int, int]:
+        """Tell where a frame stands in the picture: x and y, even, and its width and height."""
+        width, height = view.size(frame)
+        scale = min(self.width / width, self.height / height)
+        width, height = max(1, round(width * scale)), max(1, round(height * scale))
+        if self.width - width < _NARROWEST_BAR_PX:
+            width = self.width
+        if self.height - height < _NARROWEST_BAR_PX:
+            height = self.height
+        x, y = (self.width - width) // 2, (self.height - height) // 2
+        return x - x % 2, y - y % 2, width, height
+
+    def _converted(self, frame: av.VideoFrame, width: int, height: int) -> av.VideoFrame:
         return frame.reformat(
             width,
             height,

@@ -2,7 +2,7 @@
 
 `emorec.media.reader` decodes grey only, since nothing that reads a clip needs more and colour
 nearly doubles the cost of decoding. The frame sets of the reference project are in colour and in
-the picture's full size, so this small module opens the file once more, with PyAV directly, and
+the picture's full size, so this small module opens the file once more and
 converts only the frames that are asked for. It is stricter than `emorec.media.reader`: a picture
 that breaks off is an error here, for a network should not be trained on what is left of it.
 """
@@ -17,6 +17,7 @@ import av
 import numpy as np
 
 from emorec.errors import MediaError
+from emorec.media.opening import limit_pixels, open_clip
 from emorec.media.pacing import FALLBACK_FRAME_RATE_HZ
 from emorec.media.reader import probe
 from emorec.media.tracks import picture_stream
@@ -59,8 +60,9 @@ def read_colour_frames(path: str | Path, *, first: int = 0, step: int = 1) -> It
     """
     if not probe(path).has_picture:
         raise MediaError(path, "it has no picture", "name a video")
-    with av.open(f"file:{path}", options={"protocol_whitelist": "file"}) as container:
+    with open_clip(Path(path)) as container:
         stream = picture_stream(container)
+        limit_pixels(stream)
         start_s = (container.start_time or 0) / av.time_base
         rate_hz = float(stream.average_rate or FALLBACK_FRAME_RATE_HZ)
         number = -1

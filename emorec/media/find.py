@@ -47,6 +47,9 @@ def check_name(name: str | Path) -> None:
     if not text:
         reason = "the name is empty, perhaps a variable of a script that was not set"
         raise MediaError(text, reason, "name a clip; the current folder is .")
+    if not _can_be_a_name(text):
+        reason = "it holds characters that no file's name can hold"
+        raise MediaError(text, reason, "check the name and the folder")
     if os.path.lexists(text) and text not in _STANDARD_INPUT:
         return
     if text in _STANDARD_INPUT:
@@ -61,6 +64,13 @@ def check_name(name: str | Path) -> None:
             "save the recording as a file first, where its owner allows that, and name the file"
         )
         raise MediaError(text, reason, remedy)
+
+
+def _can_be_a_name(text: str) -> bool:
+    try:
+        return b"\0" not in os.fsencode(text)
+    except UnicodeEncodeError:
+        return False
 
 
 def _path_of(address: str) -> str:

@@ -9,33 +9,34 @@ through FFmpeg's swscale.
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import av
-import av.sidedata.sidedata
 import cv2
 import numpy as np
 
 from emorec.media.pacing import FALLBACK_FRAME_RATE_HZ
+from emorec.media.view import View
 
 __all__ = [
+    "NOTED_HOLE_S",
     "FrameBatch",
     "GreyPicture",
-    "display_matrix",
-    "stored_size",
-    "turned",
-    "upright_size",
 ]
 
-_DISPLAY_MATRIX = av.sidedata.sidedata.Type.DISPLAYMATRIX
 # Pixel formats whose first plane is 8-bit luma; all others go through swscale.
 _HAS_LUMA_PLANE = re.compile(r"yuvj?a?4\d\dp|nv\d\d|gray")
 _FULL_RANGE, _LIMITED_RANGE = 2, 1  # FFmpeg's AVCOL_RANGE_JPEG and AVCOL_RANGE_MPEG
 # Full-range value of each limited-range one.
 _FULL_RANGE_OF = np.clip((np.arange(256) - 16) * 255 / 219, 0, 255).round().astype(np.uint8)
-_LARGEST_PIXEL_ASPECT = 4.0
 _SHORTEST_HELD_S = 1.0
+# Where frames come unevenly, a long step is none that is missing.
+_STEPS_LOOKED_AT, _LEAST_STEPS, _LONG = 16, 8, 4
+
+NOTED_HOLE_S = 0.25
+"""For so long frames have to be missing for that to be worth a note."""
 
 
 @dataclass(frozen=True)
@@ -52,17 +53,19 @@ class FrameBatch:
 
 
 class GreyPicture:
-    """Turns decoded frames into batches of upright grey ones of one size.
+    """Turns decoded frames into batches of upright grey ones, of one size within a batch.
+
+    Where the picture changes its shape, as when a phone is turned, a new batch begins.
 
     Args:
         frames_per_batch: Largest number of frames in a batch.
         max_side_px: Larger frames are reduced so that their longer side has this many pixels.
         start_s: Time stamp at which the clip starts.
         frame_rate_hz: Mean frame rate, None where it is not known.
-        pixel_aspect: Width of a stored pixel where its height is one.
 
     Attributes:
         begin_s: Time of the first frame, seconds from the start of the clip; None before it.
+        holes_s: From when to when frames are missing in between, for `NOTED_HOLE_S` or longer.
         end_s: Time at which the picture ended so far; a frame that is held counts for its length.
     """
 
@@ -72,30 +75,42 @@ class GreyPicture:
         max_side_px: int,
         start_s: float,
         frame_rate_hz: float | None,
-        pixel_aspect: float = 1.0,
     ):
         self._frames_per_batch = frames_per_batch
         self._max_side_px = max_side_px
         self._start_s = start_s
         self._frame_s = 1 / (frame_rate_hz or FALLBACK_FRAME_RATE_HZ)
-        self._pixel_aspect = pixel_aspect
+        self._steps_s: deque[float] = deque(maxlen=_STEPS_LOOKED_AT)
         self._shape: tuple[int, int] | None = None
         self._times_s: list[float] = []
         self._frames: np.ndarray | None = None
         self.begin_s: float | None = None
         self.end_s = 0.0
+        self._last_s: float | None = None
+        self._due_s = 0.0  # when the next frame is to be expected at the latest
+        self.holes_s: list[tuple[float, float]] = []
 
-    def add(self, frame: av.VideoFrame) -> Iterator[FrameBatch]:
-        """Take one frame; yield the batch that it completes."""
-        if self._shape is None:
-            self._shape = self._reduced(*upright_size(frame, self._pixel_aspect))
+    def add(self, frame: av.VideoFrame, view: View) -> Iterator[FrameBatch]:
+        """Take one frame; yield the batches that it completes.
+
+        Args:
+            frame: The frame.
+            view: How it is to be shown.
+        """
+        shape = self._reduced(*view.size(frame))
+        if shape != self._shape:
+            yield from self.finish()
+            self._shape = shape
         if self._frames is None:
-            self._frames = np.empty((self._frames_per_batch, *self._shape), np.uint8)
+            self._frames = np.empty((self._frames_per_batch, *shape), np.uint8)
         time_s = self.end_s if frame.time is None else frame.time - self._start_s
-        _upright_grey(frame, out=self._frames[len(self._times_s)])
+        _upright_grey(frame, view, out=self._frames[len(self._times_s)])
+        self._look_for_hole(time_s)
         self._times_s.append(time_s)
+        self._last_s = time_s
         self.begin_s = time_s if self.begin_s is None else self.begin_s
         self.end_s = time_s + max(self._frame_s, _held_s(frame))
+        self._due_s = time_s + max(self._frame_s, _shown_s(frame))
         if len(self._times_s) == self._frames_per_batch:
             yield from self.finish()
 
@@ -106,6 +121,16 @@ class GreyPicture:
             yield FrameBatch(np.array(self._times_s, np.float64), self._frames[:count])
         self._times_s, self._frames = [], None
 
+    def _look_for_hole(self, time_s: float) -> None:
+        """Note where frames are missing: a step that is much longer than those before."""
+        if self._last_s is None:
+            return
+        step_s = time_s - self._last_s
+        usual_s = max(self._steps_s) if len(self._steps_s) >= _LEAST_STEPS else np.inf
+        if step_s >= _LONG * usual_s and time_s - self._due_s >= NOTED_HOLE_S:
+            self.holes_s.append((self._due_s, time_s))
+        self._steps_s.append(step_s)
+
     def _reduced(self, width: int, height: int) -> tuple[int, int]:
         scale = min(1.0, self._max_side_px / max(width, height))
         return max(1, round(height * scale)), max(1, round(width * scale))
@@ -113,63 +138,22 @@ class GreyPicture:
 
 def _held_s(frame: av.VideoFrame) -> float:
     """How long a frame is shown where that is long, as at the end of an animated GIF; else 0."""
-    held_s = float(frame.duration * frame.time_base) if frame.time_base else 0.0
+    held_s = _shown_s(frame)
     return held_s if held_s >= _SHORTEST_HELD_S else 0.0
 
 
-def display_matrix(frame: av.VideoFrame) -> tuple[int, int, int, int]:
-    """The file's demand how to show its frames, as signs: x' = ax + cy, y' = bx + dy.
-
-    Returns:
-        a, b, c, d; only quarter turns and mirrorings are told apart.
-    """
-    # Not `frame.side_data`, after which the frame refers to itself, and keeps its megabytes until
-    # Python collects cycles.
-    side_data = av.sidedata.sidedata.SideDataContainer(frame).get(_DISPLAY_MATRIX)
-    if side_data is None:
-        return 1, 0, 0, 1
-    a, b, _, c, d = np.frombuffer(side_data, np.int32)[:5].tolist()
-    if abs(b) > abs(a):
-        return 0, 1 if b > 0 else -1, 1 if c > 0 else -1, 0
-    return -1 if a < 0 else 1, 0, 0, -1 if d < 0 else 1
+def _shown_s(frame: av.VideoFrame) -> float:
+    """How long a frame is shown as its file has it; 0 where that is not known."""
+    return float(frame.duration * frame.time_base) if frame.time_base else 0.0
 
 
-def stored_size(frame: av.VideoFrame, pixel_aspect: float) -> tuple[int, int]:
-    """Width and height of a frame with its pixels made square, before it is turned.
-
-    >>> stored_size(av.VideoFrame(720, 576, "gray"), 16 / 15)
-    (768, 576)
-    """
-    if not 1 / _LARGEST_PIXEL_ASPECT <= pixel_aspect <= _LARGEST_PIXEL_ASPECT:
-        pixel_aspect = 1.0  # a header that lies
-    return max(1, round(frame.width * pixel_aspect)), frame.height
-
-
-def upright_size(frame: av.VideoFrame, pixel_aspect: float = 1.0) -> tuple[int, int]:
-    """Width and height of a frame when it is shown the way the file wants it."""
-    width, height = stored_size(frame, pixel_aspect)
-    return (width, height) if display_matrix(frame)[0] else (height, width)
-
-
-def turned(plane: np.ndarray, matrix: tuple[int, int, int, int]) -> np.ndarray:
-    """Show a plane (height, width) the way a `display_matrix` demands."""
-    a, b, c, d = matrix
-    if not a:
-        plane = cv2.transpose(plane)
-    flip_x, flip_y = a + c < 0, b + d < 0
-    if flip_x or flip_y:
-        plane = cv2.flip(plane, -1 if flip_x and flip_y else int(flip_x))
-    return plane
-
-
-def _upright_grey(frame: av.VideoFrame, out: np.ndarray) -> None:
+def _upright_grey(frame: av.VideoFrame, view: View, out: np.ndarray) -> None:
     """Write the full-range luma of a frame, turned upright, into `out` (height, width) uint8."""
-    matrix = display_matrix(frame)
     luma, is_limited = _luma(frame)
-    stored_shape = out.shape if matrix[0] else out.shape[::-1]
+    stored_shape = out.shape[::-1] if view.is_lying else out.shape
     if luma.shape != stored_shape:
         luma = cv2.resize(luma, stored_shape[::-1], interpolation=cv2.INTER_AREA)
-    luma = turned(luma, matrix)
+    luma = view.turned(luma)
     if is_limited:
         cv2.LUT(luma, _FULL_RANGE_OF, dst=out)
     else:

@@ -22,7 +22,9 @@ _AUDIBLE = 1e-6  # mean square of the quietest sound that is one
 _SHORTEST_HOLE_S, _LONGEST_HOLE_S = 0.1, 10.0
 
 NOTED_S = 1.0
-"""For so long a track has to be absent for that to be worth a note."""
+"""For so long a track has to be absent at its begin or end for that to be worth a note."""
+
+_NOTED_HOLE_S = 0.5  # in between; for less sound stops where nobody speaks and nothing is stored
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class MonoSound:
 
     Attributes:
         begin_s: Time at which the sound begins; None before it has.
-        holes_s: From when to when it is absent in between, for `NOTED_S` or longer.
+        holes_s: From when to when it is absent in between, for half a second or longer.
     """
 
     def __init__(self, sample_rate_hz: int, start_s: float):
@@ -83,7 +85,7 @@ class MonoSound:
             if self._start_s is None:
                 self._start_s = self.begin_s = time_s
             hole_s = time_s - self.end_s
-            if hole_s >= NOTED_S:
+            if hole_s >= _NOTED_HOLE_S:
                 self.holes_s.append((self.end_s, time_s))
             if hole_s >= _LONGEST_HOLE_S:
                 yield from self._begin_again(time_s)

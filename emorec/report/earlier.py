@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from emorec.errors import OutputError, printable
+from emorec.errors import OTHER_FORM, OutputError, printable
 from emorec.files import is_written_through
 from emorec.report.cells import cell
 
@@ -122,5 +122,5 @@ def _entries_of(path: Path) -> list[dict]:
     try:
         entries = json.loads(text)["clips"] if text else []
         return [entry for entry in entries if entry["status"] != "failed" and entry["file"]]
-    except (ValueError, KeyError, TypeError) as error:
+    except OTHER_FORM as error:
         raise OutputError(path, "it holds other than results of clips", _OTHER_FILE) from error

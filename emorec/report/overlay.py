@@ -39,19 +39,26 @@ class Overlay:
         self._base = Planes.filled(layout.width, layout.height, space.yuv(_GROUND))
         self._draw_base()
 
-    def draw(self, canvas: Planes, picture: Planes | None, time_s: float) -> None:
+    def draw(
+        self,
+        canvas: Planes,
+        picture: Planes | None,
+        time_s: float,
+        place: tuple[int, int, int, int] | None = None,
+    ) -> None:
         """Draw one frame.
 
         Args:
             canvas: Planes of the layout's size; all of them are overwritten.
             picture: The clip's picture, None where it has none.
             time_s: Its time.
+            place: x, y, width and height of what is shown, where bars are beside it in the picture.
         """
         canvas.copy_from(self._base)
         posteriors = self._posteriors(time_s)
         if picture is not None:
             canvas.paste(picture, *self.layout.picture[:2])
-            self._draw_face(canvas, time_s, posteriors.get("fused"))
+            self._draw_face(canvas, time_s, posteriors.get("fused"), self._shown(place))
         for stream, posterior in posteriors.items():
             for bar, probability, color in zip(
                 self.layout.bars[stream], posterior, self._colors, strict=True
@@ -77,12 +84,21 @@ class Overlay:
             ink = _INK if i == best else _SOFT
             self._write(canvas, f"{probability:.0%}", place, ink)
 
-    def _draw_face(self, canvas: Planes, time_s: float, posterior: np.ndarray | None) -> None:
+    def _shown(self, place: tuple[int, int, int, int] | None) -> Rect:
+        """Where on the canvas the picture is without bars beside it."""
+        area = self.layout.picture
+        if place is None:
+            return area
+        x, y, width, height = place
+        return Rect(area.x0 + x, area.y0 + y, area.x0 + x + width, area.y0 + y + height)
+
+    def _draw_face(
+        self, canvas: Planes, time_s: float, posterior: np.ndarray | None, area: Rect
+    ) -> None:
         """Frame the face in the colour of what all streams say now, and name it."""
         box = self._face_track.at(time_s) if self._face_track is not None else None
         if box is None:
             return
-        area = self.layout.picture
         scale = np.tile((area.x1 - area.x0, area.y1 - area.y0), 2)
         x, y, width, height = (box * scale).round().astype(int).tolist()
         frame = Rect(area.x0 + x, area.y0 + y, area.x0 + x + width, area.y0 + y + height)

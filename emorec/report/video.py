@@ -18,7 +18,7 @@ from emorec.errors import OutputError
 from emorec.files import check_writable, fitting_name
 from emorec.media.colour import ColourPicture, ColourSpace, Planes
 from emorec.media.pacing import FALLBACK_FRAME_RATE_HZ, read_ahead
-from emorec.media.reader import CopyReader
+from emorec.media.reader import CopiedFrame, CopyReader
 from emorec.media.sound import NOTED_S
 from emorec.media.writer import CONTAINERS, VideoWriter, fits, suffix_for
 from emorec.recognizer import Recognizer
@@ -149,10 +149,10 @@ def _draw_over_picture(
 ) -> Generator[float]:
     """Draw around each frame and copy the sound; yields the time reached."""
     first, video = reader.first_frame, reader.video
-    picture = ColourPicture(first, reader.pixel_aspect)
+    picture = ColourPicture(first.frame, first.view)
     layout = layout_for(side, picture.width, picture.height)
     overlay = Overlay(result, layout, picture.space)
-    time_base = first.time_base or video.time_base
+    time_base = first.frame.time_base or video.time_base
     rate_hz = reader.info.frame_rate_hz
     usual = max(1, round(1 / ((rate_hz or FALLBACK_FRAME_RATE_HZ) * time_base)))
     pts = round(Fraction(reader.start_s) / time_base) - usual
@@ -167,10 +167,10 @@ def _draw_over_picture(
         reader.info.comment,
     ) as writer:
 
-        def draw(planes: Planes, pts: int, duration: int) -> float:
+        def draw(planes: Planes, pts: int, duration: int, place=None) -> float:
             time_s = float(pts * time_base) - reader.start_s
             frame, canvas = writer.new_frame()
-            overlay.draw(canvas, planes, time_s)
+            overlay.draw(canvas, planes, time_s, place)
             writer.add_frame(frame, pts, duration)
             return time_s
 
@@ -187,12 +187,14 @@ def _draw_over_picture(
             if isinstance(piece, av.Packet):
                 writer.add_sound(piece)
                 continue
-            pts = pts + usual if piece.pts is None else piece.pts
+            frame, view = piece.frame, piece.view
+            pts = pts + usual if frame.pts is None else frame.pts
             if is_first:
                 yield from draw_black(start, pts)
                 is_first = False
-            end = pts + (piece.duration or usual)
-            yield draw(picture.planes(piece), pts, piece.duration or usual)
+            duration = frame.duration or usual
+            end = pts + duration
+            yield draw(picture.planes(frame, view), pts, duration, picture.place(frame, view))
         yield from draw_black(end, start + round(Fraction(result.duration_s) / time_base))
 
 
@@ -225,6 +227,8 @@ def _draw_without_picture(
                 done += 1
 
         for packet in read_ahead(reader, _PIECES_AHEAD):
+            if isinstance(packet, CopiedFrame):
+                continue
             if packet.pts is not None:
                 time_s = float(packet.pts * packet.time_base) - reader.start_s
                 draw_until(time_s)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import json
 import time
@@ -90,9 +91,32 @@ class AugmentedBatches(keras.utils.PyDataset):
         start = index * self._batch_size
         return self._make_batch(self._rng, self._order[start : start + self._batch_size])
 
+    def example(self) -> tuple:
+        """Return a batch of one example; what is drawn for training stays the same."""
+        return self._make_batch(copy.deepcopy(self._rng), self._order[:1])
+
     def on_epoch_end(self):
         """Draw a new order."""
         self._order = self._rng.permutation(self._length)
+
+
+def build_variables(network: keras.Model, inputs, targets, weights=None) -> None:
+    """Make the variables of a compiled network's optimiser, loss and metrics.
+
+    Without this Keras makes them while it traces the first step, and then traces that step once
+    more: seconds for each training. What is learned is the same to the last bit.
+
+    Args:
+        network: Compiled, not yet trained.
+        inputs: As `fit` takes them; one example is enough.
+        targets: Theirs.
+        weights: Theirs, where the training has any.
+    """
+    network.optimizer.build(network.trainable_variables)
+    posteriors = network(inputs, training=False)
+    network.compute_loss(inputs, targets, posteriors, weights)
+    network.compute_metrics(inputs, targets, posteriors, weights)
+    network.reset_metrics()
 
 
 class _LogLine(keras.callbacks.Callback):
@@ -181,6 +205,7 @@ def fit(
         metrics=objective.metrics,
         jit_compile=False,
     )
+    build_variables(model, *batches.example())
     model.fit(
         batches,
         epochs=epochs,

@@ -14,6 +14,7 @@ from keras import layers, ops
 
 from emorec.posteriors import softmax
 from emorec.training.corpus_weights import class_codes, clip_weights, known_classes
+from emorec.training.fit import build_variables
 
 _OUT = -1e9
 BATCH_SIZE = 128
@@ -252,6 +253,7 @@ def fit_network(
         len(table), steps * BATCH_SIZE, p=weights / weights.sum()
     )
     truth = np.concatenate([targets, known], 1)
+    build_variables(network, features[:1], truth[:1])
     for some in np.array_split(drawn, epochs):
         network.fit(features[some], truth[some], batch_size=BATCH_SIZE, shuffle=False, verbose=0)
     return network

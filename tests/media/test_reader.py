@@ -297,9 +297,9 @@ def make_bad_file(kind: str, folder: Path, clip: Path) -> Path:
         ("text", "no known video or sound format"),
         ("folder", "folder"),
         ("loop", "symbolic link"),
-        ("cut off", "no known video or sound format, or its end is missing"),
+        ("cut off", "its end is missing, and with it the index"),
         ("header only", "can be decoded"),
-        ("playlist", "no known video or sound format"),
+        ("playlist", "it is a list or playlist"),
     ],
 )
 @pytest.mark.parametrize("read", [probe, ClipReader])

@@ -92,7 +92,8 @@ def small_problem(epochs, work_folder, stop_after=None):
     drawn = []
 
     def make_batch(_, indices):
-        drawn.append(indices)
+        if len(indices) > 1:  # The example that the variables are made for is no step.
+            drawn.append(indices)
         if stop_after is not None and len(drawn) > stop_after:
             raise RuntimeError("cut short")
         return pictures[indices], truth[indices]
@@ -106,6 +107,30 @@ def small_problem(epochs, work_folder, stop_after=None):
         learning_rate=0.05,
     )
     return (network.predict(pictures, verbose=0).argmax(1) == truth).mean(), len(drawn)
+
+
+def test_a_step_is_traced_once_and_the_example_before_it_changes_nothing(tmp_path):
+    points = np.random.default_rng(0).normal(size=(64, 2)).astype(np.float32)
+    traced, drawn = [], []
+
+    class Counted(keras.Model):
+        def train_step(self, data):
+            traced.append(data)
+            return super().train_step(data)
+
+    def make_batch(rng, indices):
+        drawn.append((rng.random(), *indices))
+        return points[indices], {"one": points[indices, :1], "two": points[indices]}
+
+    inputs = layers.Input((2,))
+    outputs = {name: layers.Dense(n, name=name)(inputs) for name, n in (("one", 1), ("two", 2))}
+    objective = Objective(
+        {"one": "mse", "two": "mse"}, 0.1, metrics={"one": ["mae"], "two": ["accuracy"]}
+    )
+    batches = AugmentedBatches(64, make_batch, 16, seed=0)
+    fit(Counted(inputs, outputs), batches, tmp_path, objective, epochs=2, learning_rate=0.1)
+    assert len(traced) == 1
+    assert drawn[0] == drawn[1][:2], "what was drawn for the example is drawn again"
 
 
 def test_shipped_weights_go_back_into_training_form():

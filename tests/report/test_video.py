@@ -21,6 +21,7 @@ from emorec.faces.tracker import FaceTracker
 from emorec.media.colour import ColourPicture, ColourSpace
 from emorec.media.grey import FrameBatch
 from emorec.media.reader import ClipReader, probe, read_frames
+from emorec.media.view import View
 from emorec.report.overlay_layout import layout_for
 from emorec.report.video import annotate, output_path, write_annotated
 from emorec.streams.windows import posteriors_at
@@ -155,9 +156,10 @@ def test_colours_stay(recognizer, tmp_path, name, options):
 def test_wide_pixels_are_made_square(tmp_path):
     with av.open(str(clip_of(tmp_path / "clip.mp4", 0.1))) as container:
         frame = next(container.decode(video=0))
-    picture = ColourPicture(frame, pixel_aspect=16 / 11)
+    view = View(16 / 11)
+    picture = ColourPicture(frame, view)
     assert (picture.width, picture.height) == (465, 180)
-    assert picture.planes(frame).luma.shape == (180, 465)
+    assert picture.planes(frame, view).luma.shape == (180, 465)
 
 
 def test_where_no_face_was_seen_there_is_no_box():
@@ -353,7 +355,7 @@ def test_the_command_says_what_it_did(models, tmp_path, capsys):
     assert (made.video_codec, made.audio_codec) == ("h264", "aac")
 
 
-@pytest.mark.parametrize(("content", "says"), [(b"", "empty"), (b"no clip at all" * 50, "content")])
+@pytest.mark.parametrize(("content", "says"), [(b"", "empty"), (b"no clip at all" * 50, "a text")])
 def test_a_broken_clip_gets_a_line(models, tmp_path, capsys, content, says):
     clip = tmp_path / "broken.mp4"
     clip.write_bytes(content)

@@ -1,6 +1,8 @@
+from pathlib import Path
+
 import cv2
 import numpy as np
-from helpers import write_clip
+from helpers import rewrite, write_clip
 
 from emorec.corpora import javased, ravdess
 from emorec.faces.boxes import widened
@@ -39,14 +41,19 @@ def test_a_widened_box_keeps_its_place():
     assert abs(rows.mean() - (y + height / 2)) < 1
 
 
-def test_javased_is_squeezed_and_its_pixel_aspect_mends_it(emorec_data):
+def test_javased_is_squeezed_and_its_pixel_aspect_mends_it(emorec_data, tmp_path):
     def nose(landmarks):
         """Length of the nose in distances of the eyes, median over the frames."""
         left, right = landmarks[:, 36:42].mean(1), landmarks[:, 42:48].mean(1)
         length = np.linalg.norm(landmarks[:, 33] - (left + right) / 2, axis=1)
         return np.median(length / np.linalg.norm(right - left, axis=1))
 
-    clips = javased.load_video_table(emorec_data / "JavaSED").drop_duplicates("speaker")["path"]
+    table = javased.load_video_table(emorec_data / "JavaSED").drop_duplicates("speaker")
+    # The first second of each actor tells it as well.
+    clips = [
+        rewrite(path, tmp_path / Path(path).name, keep=lambda kind, time_s: time_s < 1)
+        for path in table["path"]
+    ]
     _, tracks = ravdess.load_landmarks(emorec_data / "RAVDESS_landmarks")
     natural = np.mean([nose(track) for track in tracks[::60]])
     stored = np.mean([nose(read_clip_inputs(path).landmarks) for path in clips])

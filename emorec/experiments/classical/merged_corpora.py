@@ -33,7 +33,12 @@ from emorec.files import kept_or_made
 from emorec.media.reader import read_sound
 from emorec.networks.voice_classical import build_cnn4_162
 from emorec.paths import COMPARISONS
-from emorec.training.fit import training_clock, training_minutes, training_precision
+from emorec.training.fit import (
+    build_variables,
+    training_clock,
+    training_minutes,
+    training_precision,
+)
 from emorec.training.folds import LEAKING, held_out
 
 MODEL_FOLDER = COMPARISONS / "speech_corpora" / "merged_voice_features"
@@ -173,6 +178,7 @@ def train_and_predict(train: Rows, test: Rows, work_folder: Path, epochs: int) -
     network.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
     network.optimizer.learning_rate = LEARNING_RATE
     codes = np.array([COMMON7.index(name) for name in train.clips["emotion"]])
+    build_variables(network, (train.features[:1] - mean) / deviation, codes[:1])
     with training_clock(work_folder):
         network.fit(
             (train.features - mean) / deviation,

@@ -12,6 +12,7 @@ import numpy as np
 
 from emorec.emotions import RAVDESS8
 from emorec.networks import voice_classical as networks
+from emorec.training.fit import build_variables
 
 __all__ = ["RECIPES", "FittedModel", "Forest", "NeuralNetwork", "Recipe", "quick"]
 
@@ -93,6 +94,7 @@ class NeuralNetwork:
             metrics=["accuracy"],
             jit_compile=False,
         )
+        build_variables(network, prepare(inputs[:1]), codes[:1])
         network.fit(
             prepare(inputs),
             codes,
