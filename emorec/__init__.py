@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from emorec.errors import MediaError, ModelError
     from emorec.recognizer import Recognizer
+    from emorec.report.labelled import evaluate
     from emorec.result import ClipResult
 
 # ONNX Runtime (1.29 and later) reports its use to its maker unless this is set before it is loaded.
@@ -18,13 +19,14 @@ if TYPE_CHECKING:
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 __version__ = "0.1.0"
-__all__ = ["ClipResult", "MediaError", "ModelError", "Recognizer"]
+__all__ = ["ClipResult", "MediaError", "ModelError", "Recognizer", "evaluate"]
 
 _HOMES = {
     "ClipResult": "emorec.result",
     "MediaError": "emorec.errors",
     "ModelError": "emorec.errors",
     "Recognizer": "emorec.recognizer",
+    "evaluate": "emorec.report.labelled",
 }
 
 

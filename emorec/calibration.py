@@ -134,10 +134,12 @@ class Speaker:
     Attributes:
         biases: Stream -> the person's bias (classes,), from `personal_bias`.
         notes: What a reader of every result should know of how it was learned.
+        clips: From how many clips that said something.
     """
 
     biases: Mapping[str, np.ndarray] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    clips: int = 0
 
 
 def get_to_know(
@@ -154,7 +156,7 @@ def get_to_know(
     """
     fused = [clip["fused"] for clip in clips if "fused" in clip]
     notes = (_warning(len(fused)),) if fused and look_alike(np.stack(fused)) else ()
-    return Speaker(personal_biases(clips, usual), notes)
+    return Speaker(personal_biases(clips, usual), notes, sum(map(bool, clips)))
 
 
 def _warning(clips: int) -> str:

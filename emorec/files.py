@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import json
 import os
 import re
@@ -20,7 +21,7 @@ import uuid
 import warnings
 import zipfile
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -35,6 +36,7 @@ __all__ = [
     "UNREADABLE",
     "StaleCacheError",
     "check_writable",
+    "fingerprint",
     "fitting_name",
     "identity",
     "is_standard_output",
@@ -164,6 +166,19 @@ def _descriptor(path: Path) -> int | None:
             if stat.S_ISREG(file.st_mode) and os.path.samestat(stream, file):
                 return number
     return None
+
+
+def fingerprint(files: Iterable[Path]) -> str:
+    """Return 16 hexadecimal digits that tell what some files hold from anything else.
+
+    Raises:
+        OSError: When one cannot be read.
+    """
+    whole = hashlib.sha256()
+    for path in files:
+        with Path(path).open("rb") as file:
+            whole.update(hashlib.file_digest(file, "sha256").digest())
+    return whole.hexdigest()[:16]
 
 
 def write_json(path: Path, content: Mapping[str, object]) -> None:

@@ -20,6 +20,7 @@ __all__ = [
     "data_folder",
     "default_models_folder",
     "landmarks_path",
+    "people_folder",
 ]
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -49,6 +50,19 @@ def data_folder() -> Path:
     """
     beside = REPOSITORY / "Datasets" if _is_repository() else Path("Datasets")
     return Path(os.environ.get("EMOREC_DATA") or beside)
+
+
+def people_folder() -> Path:
+    """Return where people who are known are kept: `EMOREC_PEOPLE`, else in the user's data folder.
+
+    That is `emorec/people` in `XDG_DATA_HOME` or, without it, in `~/.local/share`.
+    """
+    if named := os.environ.get("EMOREC_PEOPLE"):
+        return Path(named)
+    home = Path(os.environ.get("XDG_DATA_HOME") or "")
+    # A relative one is to be ignored, as its specification says.
+    data = home if home.is_absolute() else Path.home() / ".local" / "share"
+    return data / "emorec" / "people"
 
 
 def default_models_folder() -> Path:

@@ -8,17 +8,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import lru_cache, partial
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 
 import numpy as np
 
-from emorec import workers
+from emorec import people, workers
 from emorec.calibration import Speaker, get_to_know, without_bias
 from emorec.emotions import COMMON7, fold
 from emorec.engines import Network, find_voice_model, load_network
 from emorec.errors import CalibrationError, MediaError, ModelError
 from emorec.faces.landmarks import LandmarkPredictor
+from emorec.files import fingerprint
 from emorec.fusion import LogLinearFusion
 from emorec.media.find import check_name
 from emorec.media.grey import FrameBatch
@@ -111,13 +112,7 @@ class Recognizer:
         folder = default_models_folder() if folder is None else Path(folder)
         if not folder.is_dir():
             raise ModelError(folder, "there is no such folder of models", _NAME_THE_FOLDER)
-        folders = {stream: folder / name for stream, name in MODEL_FOLDERS.items()}
-        fusion_file = folder / "fusion" / "fusion.json"
-        notes: list[str] = []
-        if voice_model:
-            own = find_voice_model(voice_model, folder)
-            fusion_file, notes = _fusion_beside(own, folders["voice"], fusion_file)
-            folders["voice"] = own
+        folders, fusion_file, notes = _places(folder, voice_model)
         networks = {stream: _load_for(stream, path, engine) for stream, path in folders.items()}
         fusion = _load_fusion(fusion_file)
         try:
@@ -171,6 +166,60 @@ class Recognizer:
             remedy = "calibrate on clips in which the person speaks or is seen from the front"
             raise CalibrationError("calibration", reason, remedy)
         return self._for_speaker(speaker)
+
+    @cached_property
+    def fingerprints(self) -> dict[str, str]:
+        """Stream or "fusion" -> fingerprint of its files; tells one version from another.
+
+        The engine does not count: ONNX Runtime and Keras run the same weights.
+
+        Raises:
+            ModelError: When a file is there no longer.
+        """
+        folder, _, voice_model = self._origin
+        folders, fusion_file, _ = _places(Path(folder), voice_model)
+        files = {stream: _files_of(place) for stream, place in folders.items()}
+        files["fusion"] = [fusion_file]
+        try:
+            return {part: fingerprint(of) for part, of in files.items()}
+        except OSError as error:
+            reason = f"it cannot be read any more ({error.strerror})"
+            raise ModelError(error.filename, reason) from error
+
+    def keep_person(self, name: str, *, overwrite: bool = False) -> Path:
+        """Keep what `calibrate` learned of a person, for later runs; see `emorec.people`.
+
+        Args:
+            name: What the person is called from now on.
+            overwrite: Whether an earlier person of that name is forgotten.
+
+        Returns:
+            The file: a few numbers, no picture and no sound.
+
+        Raises:
+            CalibrationError: When this recogniser judges anybody's clips.
+            PersonError: When the name cannot be kept, or is known already.
+            OutputError: When the file cannot be written.
+
+        Example:
+            >>> Recognizer.load().calibrate(paths).keep_person("anna")  # doctest: +SKIP
+        """
+        if not self.speaker.biases:
+            remedy = "calibrate it on a few clips of the person first, and keep what that returns"
+            raise CalibrationError(name, "this recogniser knows no person", remedy)
+        classes = self._fusion.classes
+        profile = people.Profile(name, self.speaker, self.speaker.clips, self.fingerprints, classes)
+        return people.save(profile, overwrite=overwrite)
+
+    def for_person(self, name: str) -> Recognizer:
+        """Return a recogniser for the clips of a person who was kept; this one stays as it is.
+
+        Raises:
+            PersonError: When the person is not known, or was learned with other models.
+        """
+        profile = people.load(name)
+        profile.check_models(self.fingerprints)
+        return self._for_speaker(profile.known())
 
     def classify(
         self, path: str | Path, watch: Callable[[float], None] | None = None
@@ -370,6 +419,17 @@ def _grid(found: Sequence[Findings], duration_s: float) -> np.ndarray:
     return steps * TIMELINE_HOP_S + TIMELINE_HOP_S / 2
 
 
+def _places(folder: Path, voice_model: str | Path) -> tuple[dict[str, Path], Path, list[str]]:
+    """Return each stream's folder, the fusion's file, and what is to be said about them."""
+    folders = {stream: folder / name for stream, name in MODEL_FOLDERS.items()}
+    fusion_file = folder / "fusion" / "fusion.json"
+    if not voice_model:
+        return folders, fusion_file, []
+    own = find_voice_model(voice_model, folder)
+    fusion_file, notes = _fusion_beside(own, folders["voice"], fusion_file)
+    return {**folders, "voice": own}, fusion_file, notes
+
+
 def _fusion_beside(own: Path, shipped: Path, fusion_file: Path) -> tuple[Path, list[str]]:
     """Return the fusion that fits a voice model, and what is to be said about it."""
     if own.resolve() == shipped.resolve():
@@ -378,6 +438,12 @@ def _fusion_beside(own: Path, shipped: Path, fusion_file: Path) -> tuple[Path, l
         return own / "fusion.json", []
     note = f"the fusion's weights were fitted for {shipped.name}, and {own.name} borrows them"
     return fusion_file, [note]
+
+
+def _files_of(folder: Path) -> list[Path]:
+    """Return the files that make a network what it is."""
+    weights = (folder / name for name in ("model.onnx", "model.keras"))
+    return [folder / "model.json", *[file for file in weights if file.exists()][:1]]
 
 
 def _load_for(stream: str, folder: Path, engine: str) -> Network:

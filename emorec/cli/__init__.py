@@ -1,4 +1,4 @@
-"""The command line: ``emorec classify``, ``annotate``, ``live``, ``app``, ``data`` and ``try``.
+"""The command line: ``emorec classify``, ``evaluate``, ``annotate`` and their like.
 
 One module a command, light to import: what does the work is imported when a command runs.
 """
@@ -10,7 +10,17 @@ import errno
 import sys
 
 from emorec import __version__
-from emorec.cli import annotate, app, classify, common, data, example, live
+from emorec.cli import (
+    annotate,
+    app,
+    calibrate,
+    classify,
+    common,
+    data,
+    evaluate,
+    example,
+    live,
+)
 from emorec.errors import OutputError
 
 __all__ = ["main"]
@@ -54,6 +64,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"emorec {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    for command in (classify, annotate, live, data, app, example):
+    for command in (classify, annotate, live, calibrate, evaluate, data, app, example):
         command.add_to(commands)
     return parser

@@ -41,6 +41,7 @@ def add_to(commands) -> None:
         help="the video (.mp4, .mov, .mkv), or a folder",
     )
     add("--side", choices=("bars", "strip"), default="bars", help="bars beside or under (bars)")
+    common.add_person(annotate)
     common.add_models(annotate)
     annotate.set_defaults(run=run)
 

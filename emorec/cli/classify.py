@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,7 @@ EXAMPLES = """examples:
   emorec classify recordings/ 'more/**/*.wav' --csv results.csv
   emorec classify recordings/ --voice-model Models/alternatives/voice_long
   emorec classify interview.mp4 --calibrate other-clips-of-the-same-person/
+  emorec classify interview.mp4 --person anna        whom emorec calibrate has learned
   emorec classify recordings/ --jobs 4 --json results.json --timeline timelines/ --plots plots/
   emorec classify interview.mp4 --subtitles subtitles/         one emotion after the other
   emorec classify recordings/ --csv results.csv --resume       goes on where it was ended
@@ -72,13 +73,17 @@ def add_to(commands) -> None:
     earlier = classify.add_mutually_exclusive_group()
     earlier.add_argument("--resume", action="store_true", help="go on with the file of --csv")
     earlier.add_argument("--overwrite", action="store_true", help="write over earlier outputs")
-    add("--jobs", type=_jobs, default=1, metavar="N", help="clips at once; -1: one a core (1)")
     add(
+        "--jobs", type=common.jobs, default=1, metavar="N", help="clips at once; -1: one a core (1)"
+    )
+    whose = classify.add_mutually_exclusive_group()
+    whose.add_argument(
         "--calibrate",
         type=common.name,
         metavar="FOLDER",
         help="clips of the one person who is to be judged",
     )
+    common.add_person(whose)
     common.add_models(classify)
     classify.set_defaults(run=run, parser=classify)
 
@@ -97,7 +102,8 @@ def run(options: argparse.Namespace) -> int:
             is_work = any(isinstance(clip, Path) for clip in clips)
             recognizer = common.load_recognizer(options) if is_work else None
             if recognizer and options.calibrate:
-                recognizer = _calibrated(recognizer, options)
+                person = [options.calibrate]
+                recognizer, _ = calibrated(recognizer, person, options.jobs, options.quiet)
         except EmorecError as error:
             return common.refuse(error)
         except KeyboardInterrupt:
@@ -178,13 +184,6 @@ def _classify(
     return common.EXIT_OK if all(result.emotion for result in done) else common.EXIT_NOT_ALL
 
 
-def _jobs(text: str) -> int:
-    jobs = common.whole_number(text)
-    if jobs == 0 or jobs < -1:
-        raise argparse.ArgumentTypeError("must be 1 or more, or -1 for one a core")
-    return jobs
-
-
 def _results(
     recognizer: Recognizer | None, clips: list, n_jobs: int, progress: BatchProgress
 ) -> Iterator[ClipResult]:
@@ -204,33 +203,38 @@ def _results(
         yield result
 
 
-def _calibrated(recognizer: Recognizer, options: argparse.Namespace) -> Recognizer:
-    """Get to know the person whose clips lie in a folder; say which of them cannot be read.
+def calibrated(
+    recognizer: Recognizer, names: Sequence[str], n_jobs: int, is_quiet: bool = False
+) -> tuple[Recognizer, int]:
+    """Get to know the person of some clips or folders; say which of them cannot be read.
+
+    Returns:
+        What judges this person, and how many clips cannot be read.
 
     Raises:
-        MediaError: When there is no clip in the folder.
+        MediaError: When there is no clip in the only folder.
         CalibrationError: When no clip can be read, or none has a voice or a face.
     """
     from emorec.cli.progress import BatchProgress
     from emorec.media.find import find_clips
 
-    folder = options.calibrate
-    clips = find_clips([folder])
+    clips = find_clips(names)
     if len(clips) == 1 and isinstance(clips[0], MediaError):
         raise clips[0]
-    with BatchProgress("Calibrating", len(clips), options.quiet) as progress:
-        found = list(_results(recognizer, clips, options.jobs, progress))
+    with BatchProgress("Calibrating", len(clips), is_quiet) as progress:
+        found = list(_results(recognizer, clips, n_jobs, progress))
     readable = [result for result in found if result.status != "failed"]
     for result in found:
         if result.status == "failed":
             path = printable(result.name)
             common.say(f"not calibrated on {path}: {result.reason}. Remedy: {result.remedy}.")
     if not readable:
-        raise CalibrationError(folder, "none of its clips can be read", "name another folder")
+        what = ", ".join(names)
+        raise CalibrationError(what, "none of its clips can be read", "name other clips")
     personal = recognizer.calibrated_on(readable)
     for note in personal.speaker.notes:
         common.say(note)
-    return personal
+    return personal, len(found) - len(readable)
 
 
 def _refuse_to_overwrite(clips: list[Path], outputs: tuple[Path | None, ...]) -> None:

@@ -25,7 +25,9 @@ __all__ = [
     "add_command",
     "add_models",
     "add_models_folder",
+    "add_person",
     "ended_like_ctrl_c",
+    "jobs",
     "load_recognizer",
     "name",
     "output",
@@ -72,6 +74,12 @@ def add_models_folder(command: argparse.ArgumentParser) -> None:
     command.add_argument("--models", type=path, metavar="FOLDER", help=text)
 
 
+def add_person(command) -> None:
+    """Add the argument that names whose clips are judged; `load_recognizer` heeds it."""
+    text = "whose clips are judged: a person whom emorec calibrate has learned"
+    command.add_argument("--person", type=name, metavar="NAME", help=text)
+
+
 def name(text: str) -> str:
     """Return an argument that names something; an empty one would mean the current folder."""
     if not text:
@@ -97,11 +105,20 @@ def whole_number(text: str) -> int:
         raise argparse.ArgumentTypeError(f"must be a whole number, and {text!r} is none") from error
 
 
+def jobs(text: str) -> int:
+    """Return the number of processes that an argument is."""
+    count = whole_number(text)
+    if count == 0 or count < -1:
+        raise argparse.ArgumentTypeError("must be 1 or more, or -1 for one a core")
+    return count
+
+
 def load_recognizer(options: argparse.Namespace) -> Recognizer:
-    """Load the recogniser that the arguments of `add_models` name.
+    """Load the recogniser that the arguments of `add_models` and `add_person` name.
 
     Raises:
-        EmorecError: When a model or a package is missing, or a model is broken.
+        EmorecError: When a model or a package is missing, a model is broken, or a person is not
+            known.
     """
     import cv2
 
@@ -111,7 +128,9 @@ def load_recognizer(options: argparse.Namespace) -> Recognizer:
     cv2.setNumThreads(1)
     # TensorFlow tells of every processor feature otherwise.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    return Recognizer.load(options.models, options.engine, options.voice_model)
+    recognizer = Recognizer.load(options.models, options.engine, options.voice_model)
+    person = getattr(options, "person", None)
+    return recognizer.for_person(person) if person else recognizer
 
 
 def progress_bar(*more: str) -> Progress:

@@ -60,6 +60,7 @@ def add_to(commands) -> None:
     sounds.add_argument("--no-microphone", action="store_true", help="the face alone")
     add("--loop", action="store_true", help="play the file again and again")
     add("--record", type=common.path, metavar="FILE", help="write the timeline as CSV, as it comes")
+    common.add_person(live)
     common.add_models(live)
     live.set_defaults(run=run, parser=live)
 

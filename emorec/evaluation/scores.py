@@ -4,7 +4,7 @@ A *prediction table* has the columns `clip_id`, `speaker`, `fold`, `truth` and o
 per class, which hold a posterior. It is what `predictions.csv` beside each model contains.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -145,16 +145,21 @@ def intervals(
             names no speakers.
     """
     judged = _Judged.of(*_codes(predictions))
+    drawn = _resampled_rows(predictions, resamples, seed, unit)
+    bounds = pd.DataFrame([judged.scores(rows) for rows in drawn]).quantile([0.025, 0.975])
+    return {name: [float(v) for v in bounds[name]] for name in bounds}
+
+
+def _resampled_rows(
+    predictions: pd.DataFrame, resamples: int, seed: int, unit: str
+) -> Iterator[np.ndarray]:
+    """Yield the row numbers of each bootstrap sample of whole units."""
     rows_of = list(predictions.reset_index(drop=True).groupby(unit).indices.values())
     one_each = len(rows_of) == len(predictions)
     row_of = np.concatenate(rows_of)
-    samples = []
     for drawn in resampled_units(len(rows_of), resamples, seed):
         # Thousands of units of one row each are picked at once, for speed.
-        rows = row_of[drawn] if one_each else np.concatenate([rows_of[i] for i in drawn])
-        samples.append(judged.scores(rows))
-    bounds = pd.DataFrame(samples).quantile([0.025, 0.975])
-    return {name: [float(v) for v in bounds[name]] for name in bounds}
+        yield row_of[drawn] if one_each else np.concatenate([rows_of[i] for i in drawn])
 
 
 def fold_predictions(predictions: pd.DataFrame, vocabulary: str) -> pd.DataFrame:
@@ -223,3 +228,43 @@ def roc_auc(predictions: pd.DataFrame) -> float:
     # One column per class: rows of five decimals need not sum to one, as "ovr" demands.
     is_class = np.eye(len(clips_of), dtype=int)[truth]
     return float(roc_auc_score(is_class, posterior, average="macro"))
+
+
+def auc_of_those_that_occur(predictions: pd.DataFrame) -> float:
+    """Return `roc_auc` over the classes that occur; NaN where there are fewer than two.
+
+    Labels of somebody's own need not have every class. Computed by ranks, without scikit-learn,
+    which what reads clips is installed without.
+
+    Example:
+        >>> table = pd.DataFrame({"clip_id": ["a", "b"], "speaker": ["x", "y"], "fold": 1,
+        ...     "truth": ["sad", "happy"], "fear": 0.0, "happy": [0.4, 0.9], "sad": [0.6, 0.1]})
+        >>> auc_of_those_that_occur(table)
+        1.0
+    """
+    return _auc(*_codes(predictions))
+
+
+def auc_interval(
+    predictions: pd.DataFrame, resamples: int = 1000, seed: int = 0, unit: str = "speaker"
+) -> list[float]:
+    """Return the 95 % interval of `auc_of_those_that_occur`; see `intervals`."""
+    truth, posterior = _codes(predictions)
+    drawn = _resampled_rows(predictions, resamples, seed, unit)
+    found = np.array([_auc(truth[rows], posterior[rows]) for rows in drawn])
+    found = found[np.isfinite(found)]
+    return [float(v) for v in np.quantile(found, [0.025, 0.975])] if len(found) else [np.nan] * 2
+
+
+def _auc(truth: np.ndarray, posterior: np.ndarray) -> float:
+    """Mean over classes of the share of pairs that are in the right order (Mann-Whitney)."""
+    found = []
+    for code in np.unique(truth):
+        is_class, said = truth == code, posterior[:, code]
+        inside, outside = np.sort(said[is_class]), said[~is_class]
+        if len(outside):
+            below = np.searchsorted(inside, outside, "left")
+            level = np.searchsorted(inside, outside, "right") - below
+            above = len(inside) - below - level
+            found.append((above + level / 2).sum() / (len(inside) * len(outside)))
+    return float(np.mean(found)) if found else float("nan")

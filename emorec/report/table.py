@@ -7,7 +7,7 @@ import csv
 import io
 import tempfile
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -30,6 +30,7 @@ __all__ = [
     "TABLE_COLUMNS",
     "TIMELINE_COLUMNS",
     "ResultWriter",
+    "begun_csv",
     "results_table",
     "table_row",
     "timeline_row",
@@ -133,7 +134,7 @@ class ResultWriter:
         self._csv = None
         if csv_path is not None:
             with _as_output_errors(csv_path):
-                self._csv = _begun(csv_path, earlier.rows)
+                self._csv = begun_csv(csv_path, TABLE_COLUMNS, earlier.rows)
         spared = {identity(path) for path in (*kept, csv_path, json_path) if path is not None}
         self._timelines = _DistinctNames(timeline_folder, spared)
         self._plots = _DistinctNames(plot_folder, spared)
@@ -192,11 +193,11 @@ class ResultWriter:
             self.spoiled += 1
 
 
-def _begun(path: Path, rows: Sequence[dict[str, str]]) -> TextIO:
+def begun_csv(path: Path, columns: Sequence[str], rows: Sequence[Mapping[str, object]]) -> TextIO:
     """Begin a CSV file with its head and the rows that are there already; it stays open."""
 
     def begin(file: TextIO) -> None:
-        writer = csv.DictWriter(file, TABLE_COLUMNS)
+        writer = csv.DictWriter(file, columns)
         writer.writeheader()
         writer.writerows(rows)
         file.flush()

@@ -10,7 +10,7 @@ from emorec.errors import MissingPartError
 from emorec.paths import REPOSITORY
 
 READS_CLIPS = ("numpy", "cv2", "av", "dlib", "onnxruntime", "pandas", "rich")
-COMMANDS = ("classify", "annotate", "live", "data", "app", "try")
+COMMANDS = ("classify", "annotate", "live", "calibrate", "evaluate", "data", "app", "try")
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -72,6 +72,18 @@ def test_area_under_the_curve_is_that_of_each_class_against_the_rest():
     assert found == pytest.approx(np.mean(each), abs=1e-12)
 
 
+def test_the_curve_of_somebodys_labels_is_over_the_classes_that_occur():
+    rng = np.random.default_rng(1)
+    table = make_predictions(rng.choice(CLASSES, 60), rng.dirichlet(np.ones(3), 60).round(1))
+    whole = evaluation.auc_of_those_that_occur(table)
+    assert whole == pytest.approx(evaluation.roc_auc(table), abs=1e-12)  # by another way
+    low, high = evaluation.auc_interval(table, resamples=200, unit="clip_id")
+    assert 0 < low < whole < high < 1
+    two = table[table["truth"] != CLASSES[0]]
+    assert 0 < evaluation.auc_of_those_that_occur(two) < 1
+    assert np.isnan(evaluation.auc_of_those_that_occur(table[table["truth"] == CLASSES[0]]))
+
+
 def test_means_of_tables_are_geometric_and_follow_the_clips_names():
     first = make_predictions(["sad", "happy"], [[0.1, 0.1, 0.8], [0.2, 0.6, 0.2]])
     second = make_predictions(["sad", "happy"], [[0.1, 0.0, 0.9], [0.2, 0.2, 0.6]])
