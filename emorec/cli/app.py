@@ -20,7 +20,7 @@ microphone only on this machine or over https; an encrypted tunnel gives both:
   ssh -L 7860:127.0.0.1:7860 THIS_MACHINE     then open http://127.0.0.1:7860 over there
 
 exit status:
-  0  ended by Ctrl-C
+  0  ended by Ctrl-C, SIGTERM or a terminal that was closed; all that was sent is deleted
   2  wrong usage, a package or a model that is missing, or a port that is taken
 """
 
@@ -40,7 +40,7 @@ def add_to(commands) -> None:
     add("--no-browser", action="store_true", help="do not open the browser")
     add("--host", default="127.0.0.1", metavar="ADDRESS", help="address to listen on (127.0.0.1)")
     add("--password-file", type=common.path, metavar="FILE", help="file with the page's password")
-    add("--keep", type=float, default=60, metavar="S", help="how long clips outlive their tab (60)")
+    add("--keep", type=float, default=40, metavar="S", help="how long clips outlive their tab (40)")
     common.add_models_folder(app)
     app.set_defaults(run=run)
 
@@ -53,7 +53,8 @@ def run(options: argparse.Namespace) -> int:
         return common.refuse(error)
     from emorec.app import server
 
-    return server.run(options)
+    with common.ended_like_ctrl_c():
+        return server.run(options)
 
 
 def _port(text: str) -> int:
