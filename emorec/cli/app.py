@@ -53,8 +53,7 @@ def run(options: argparse.Namespace) -> int:
         return common.refuse(error)
     from emorec.app import server
 
-    with common.ended_like_ctrl_c():
-        return server.run(options)
+    return server.run(options)
 
 
 def _port(text: str) -> int:
