@@ -14,6 +14,7 @@ __all__ = ["HEAD", "build_page", "quiet_gradio", "theme"]
 
 READERS_AT_ONCE = 2
 _MOST_WAITING = 60
+_MOST_SESSIONS = 200
 
 HEAD = """
 <meta name="color-scheme" content="light dark">
@@ -73,6 +74,8 @@ def build_page(desk: ClipDesk, models: Path):
                 _html("<emorec-live></emorec-live>")
             with gr.Tab("About", id="about"):
                 _about_tab(models)
+    # What Gradio remembers of a page goes with the oldest; each holds what was shown there.
+    page.state_session_capacity = _MOST_SESSIONS
     page.queue(default_concurrency_limit=READERS_AT_ONCE, max_size=_MOST_WAITING, api_open=False)
     return page
 

@@ -40,6 +40,7 @@ _KEEP_S = 2.0
 _SETTLED_S = 25.0
 """Until all that a visitor left is gone: connections, engines, files, worker threads."""
 _SAMPLED_EVERY_S = 2.0
+_MOST_PROBLEMS = 50
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -134,17 +135,17 @@ def _measure(server: _Server, options: argparse.Namespace) -> dict:
     start = _settled(server)
     counts.clear()
     end_s = time.monotonic() + 60 * options.minutes
-    highest = dict(start)
+    highest, course = dict(start), [start["memory_mb"]]
 
     def is_on() -> bool:
         return time.monotonic() < end_s
 
-    sampling = threading.Thread(target=_sample, args=(server, highest, is_on), daemon=True)
+    sampling = threading.Thread(target=_sample, args=(server, highest, course, is_on), daemon=True)
     sampling.start()
     _run_clients(server, options, counts, problems, is_on)
     sampling.join()
     end = _settled(server)
-    problems += sorted({line.strip() for line in server.said if "Traceback" in line})
+    said = {line.strip() for line in server.said if re.search("Traceback|Error|Exception", line)}
     return {
         "minutes": options.minutes,
         "clients": options.clients,
@@ -152,7 +153,8 @@ def _measure(server: _Server, options: argparse.Namespace) -> dict:
         "start": start,
         "highest": highest,
         "end": end,
-        "problems": problems[:50],
+        "memory_course_mb": course[:: max(1, len(course) // 30)],
+        "problems": [*sorted(said), *problems][:_MOST_PROBLEMS],
     }
 
 
@@ -186,9 +188,13 @@ def _run_clients(
         thread.join()
 
 
-def _sample(server: _Server, highest: dict[str, float], is_on: Callable[[], bool]) -> None:
+def _sample(
+    server: _Server, highest: dict[str, float], course: list[float], is_on: Callable[[], bool]
+) -> None:
     while is_on():
-        for name, value in server.state().items():
+        state = server.state()
+        course.append(state["memory_mb"])
+        for name, value in state.items():
             highest[name] = max(highest[name], value)
         time.sleep(_SAMPLED_EVERY_S)
 
