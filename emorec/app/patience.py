@@ -32,15 +32,17 @@ def patient_receive(receive, whole_s: float = MESSAGE_S, silence_s: float = SILE
         whole_s: For the whole body.
         silence_s: Between two pieces.
     """
-    end_s = time.monotonic() + whole_s
+    end_s: float | None = None
     is_whole = False
 
     async def receive_in_time() -> dict[str, Any]:
-        nonlocal is_whole
+        nonlocal is_whole, end_s
         if is_whole:
             return await receive()
+        now_s = time.monotonic()
+        end_s = now_s + whole_s if end_s is None else end_s  # from when somebody listens
         try:
-            message = await asyncio.wait_for(receive(), min(silence_s, end_s - time.monotonic()))
+            message = await asyncio.wait_for(receive(), min(silence_s, end_s - now_s))
         except TimeoutError:
             message = {"type": "http.disconnect"}
         is_whole = not message.get("more_body", False)

@@ -15,6 +15,7 @@ from page import OTHER, PAGE, Reader, close_tab, files, read, sent
 from emorec.app import store as store_app
 from emorec.app.clip_tab import ClipDesk
 from emorec.app.store import KEPT_S, Store, StoreError
+from emorec.cli import main
 from emorec.paths import REPOSITORY
 
 # `emorec app` as it is, but for the models and Gradio, which take long to load.
@@ -159,3 +160,11 @@ def test_at_any_end_of_the_server_all_is_gone(number, tmp_path, monkeypatch):
         with Store():  # the next start
             assert not left.exists()
     process.stdout.close()
+
+
+@pytest.mark.parametrize("keep", ["nan", "inf", "-1", "soon"])
+def test_a_time_to_keep_is_a_time(keep, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["app", "--keep", keep])
+    assert stop.value.code == 2
+    assert "from 0 to 3600" in capsys.readouterr().err
