@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
+from emorec.app import memory
 from emorec.app.store import LARGEST_BYTES, NO_ROOM, Store, Stored, StoreError, check_clip
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ WEB_FOLDER = Path(__file__).with_name("web")
 
 _LONGEST_NAME = 120
 _SWEEP_EVERY_S = 1.0
+_GIVEN_BACK_EVERY_S = 5.0
 _CHECKED_EVERY_BYTES = 8_000_000
 # Whatever somebody sent is shown by no browser as a page, and runs no script.
 _INERT = {"content-security-policy": "default-src 'none'; sandbox", "cache-control": "no-store"}
@@ -142,9 +145,13 @@ class _Files:
 
 async def keep_sweeping(store: Store) -> None:
     """Delete the files of closed pages soon after they may go, until it is cancelled."""
+    is_owed, given_s = False, time.monotonic()
     while True:
         await asyncio.sleep(_SWEEP_EVERY_S)
-        await asyncio.to_thread(store.sweep)
+        is_owed |= await asyncio.to_thread(store.sweep)
+        if is_owed and time.monotonic() - given_s >= _GIVEN_BACK_EVERY_S:
+            await asyncio.to_thread(memory.give_back)
+            is_owed, given_s = False, time.monotonic()
 
 
 def clip_name(header: str) -> str:

@@ -15,7 +15,7 @@ from emorec.app.patience import MESSAGE_S, UPLOAD_S, patient_receive
 
 __all__ = ["Guard"]
 
-_LONGEST_MESSAGE_BYTES = 1_000_000
+_LONGEST_MESSAGE_BYTES = 20_000  # Gradio remembers some thousand of them
 _LOOPBACK = {"127.0.0.1", "localhost", "[::1]"}
 
 # Of Gradio's many routes the page needs these; uploads and files go through routes of our own.

@@ -124,11 +124,13 @@ def make_app(recognizer: Recognizer, models: Path, store: Store, password: str |
     from emorec.app.files import file_routes, keep_sweeping
     from emorec.app.guard import Guard
     from emorec.app.live_tab import LiveDesk
+    from emorec.app.memory import keep_what_is_loaded
     from emorec.app.messages import Messages
     from emorec.app.page import HEAD, build_page, quiet_gradio, theme
 
     @contextlib.asynccontextmanager
     async def lifespan(_):
+        keep_what_is_loaded()
         sweeping = asyncio.create_task(keep_sweeping(store))
         yield
         sweeping.cancel()

@@ -159,8 +159,8 @@ class Store:
             self._check_open(page)
             yield
 
-    def sweep(self) -> None:
-        """Delete the files of pages that are gone."""
+    def sweep(self) -> bool:
+        """Delete the files of pages that are gone; tells whether there were such pages."""
         now_s = time.monotonic()
         with self._writing:
             with self._lock:
@@ -172,6 +172,7 @@ class Store:
                 left = [f for f in self._folders() if not self._is_open(f.name)]
             for folder in left:
                 shutil.rmtree(folder, ignore_errors=True)
+        return bool(gone or left)
 
     def _folders(self) -> list[Path]:
         """Return the folders of pages, also of such as are long gone."""

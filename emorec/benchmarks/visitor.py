@@ -120,11 +120,12 @@ class Visitor:
 
     def ask_nonsense(self) -> str:
         """Ask for what is not there, and send Gradio what makes no sense."""
-        token = "x" * 32
-        much = {"page": "a" * 32, "tokens": [token] * 15_000}
+        much = {"page": "a" * 32, "tokens": ["x" * 32] * 400}
         for body in (b"nonsense", b'{"fn_index": 999, "data": [], "session_hash": "a"}'):
             status, _ = self._ask("POST", "/gradio_api/queue/join", body)
             _expect(status == 422, f"{status} for nonsense")
+        status, _ = self._ask("POST", "/gradio_api/queue/join", bytes(100_000))
+        _expect(status == 413, f"{status} for too much")
         for path in ("/gradio_api/file=/etc/passwd", "/emorec/clip/a/b", "/nothing"):
             status, _ = self._ask("GET", path)
             _expect(status == 404, f"{status} for {path}")

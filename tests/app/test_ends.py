@@ -1,5 +1,6 @@
 """What people sent is gone when their tab is, and at any end of the server."""
 
+import asyncio
 import gc
 import http.client
 import os
@@ -12,8 +13,10 @@ import pytest
 from helpers import made_voice, wait_for, write_clip
 from page import OTHER, PAGE, Reader, close_tab, files, read, sent
 
+from emorec.app import memory
 from emorec.app import store as store_app
 from emorec.app.clip_tab import ClipDesk
+from emorec.app.files import keep_sweeping
 from emorec.app.store import KEPT_S, Store, StoreError
 from emorec.cli import main
 from emorec.paths import REPOSITORY
@@ -78,6 +81,27 @@ def test_what_was_found_is_forgotten_with_its_clip(store):
     close_tab(store)
     gc.collect()
     assert len(desk._results) == 0
+
+
+def test_memory_is_given_back_once_a_page_has_gone(store, monkeypatch):
+    given = []
+    monkeypatch.setattr("emorec.app.memory.give_back", lambda: given.append(1))
+    monkeypatch.setattr("emorec.app.files._SWEEP_EVERY_S", 0.01)
+    monkeypatch.setattr("emorec.app.files._GIVEN_BACK_EVERY_S", 0.0)
+
+    async def sweep():
+        sweeping = asyncio.create_task(keep_sweeping(store))
+        await asyncio.sleep(0.1)
+        assert not given
+        store.disconnect(PAGE)
+        while not given:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.1)
+        sweeping.cancel()
+
+    asyncio.run(asyncio.wait_for(sweep(), 20))
+    assert given == [1]
+    memory.give_back()
 
 
 def test_work_for_a_page_that_is_gone_brings_its_folder_back_for_a_moment_at_most(store):
