@@ -94,7 +94,8 @@ class _Server:
             "memory_mb": round(process.memory_info().rss / 1e6, 1),
             "open_files": process.num_fds(),
             "threads": process.num_threads(),
-            "temporary_files": sum(1 for path in self.folder.rglob("*") if path.is_file()),
+            # Not rglob, which fails where a folder goes while it looks.
+            "temporary_files": sum(len(names) for _, _, names in os.walk(self.folder)),
         }
 
 
