@@ -2,7 +2,7 @@
 
 Ten clients upload good and bad clips, read and draw them, watch live views, break off in the midst
 and ask for nonsense. Memory, open files, threads and temporary files of the server are noted before
-(once each of them has had a turn) and after, when all have gone; they must be the same within
+(once each client has done each of these) and after, when all have gone; they must be the same within
 `BOUNDS`. What was measured is printed, and written where `--output` says.
 """
 
@@ -132,7 +132,7 @@ def _measure(server: _Server, options: argparse.Namespace) -> dict:
     """Let the clients come and go; the state before and after, and the highest in between."""
     counts: Counter[str] = Counter()
     problems: list[str] = []
-    _run_clients(server, options, counts, problems, lambda: False)
+    _run_clients(server, options, counts, problems, _each_once)
     start = _settled(server)
     counts.clear()
     end_s = time.monotonic() + 60 * options.minutes
@@ -141,9 +141,13 @@ def _measure(server: _Server, options: argparse.Namespace) -> dict:
     def is_on() -> bool:
         return time.monotonic() < end_s
 
+    def any_deeds(_: int, rng: random.Random) -> Iterator[str]:
+        while is_on():
+            yield rng.choice(DEEDS)
+
     sampling = threading.Thread(target=_sample, args=(server, highest, course, is_on), daemon=True)
     sampling.start()
-    _run_clients(server, options, counts, problems, is_on)
+    _run_clients(server, options, counts, problems, any_deeds)
     sampling.join()
     end = _settled(server)
     said = {line.strip() for line in server.said if re.search("Traceback|Error|Exception", line)}
@@ -164,29 +168,38 @@ def _run_clients(
     options: argparse.Namespace,
     counts: Counter[str],
     problems: list[str],
-    is_on: Callable[[], bool],
+    deeds_of: Callable[[int, random.Random], Iterator[str]],
 ) -> None:
-    """Have each client do one deed after the other, each kind at least once, while `is_on`."""
+    """Have each client do its deeds, one after the other.
+
+    Args:
+        server: The page.
+        options: `clients`, `seed`.
+        counts: Gets what was done and how it ended.
+        problems: Gets what failed.
+        deeds_of: Number of a client, and what chooses for it -> its deeds.
+    """
 
     def client(number: int) -> None:
         rng = random.Random(f"{options.seed} {number}")
         visitor = Visitor(server.place, sorted(CLIPS.glob("*.mp4")), rng)
-        first = DEEDS[number % len(DEEDS)]
-        while first or is_on():
-            deed, first = first or rng.choice(DEEDS), None
+        for deed in deeds_of(number, rng):
             try:
                 counts[f"{deed}: {getattr(visitor, deed)()}"] += 1
             except Exception as error:  # a visitor that fails is what is looked for
                 problems.append(f"{deed}: {type(error).__name__}: {error}"[:200])
 
-    threads = [
-        threading.Thread(target=client, args=(number,))
-        for number in range(max(options.clients, len(DEEDS) if not is_on() else 0))
-    ]
+    threads = [threading.Thread(target=client, args=(n,)) for n in range(options.clients)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
+
+
+def _each_once(number: int, _: random.Random) -> Iterator[str]:
+    """Yield every deed once; each client begins with another."""
+    first = number % len(DEEDS)
+    yield from (*DEEDS[first:], *DEEDS[:first])
 
 
 def _sample(
