@@ -2,8 +2,8 @@
 
 Ten clients upload good and bad clips, read and draw them, watch live views, break off in the midst
 and ask for nonsense. Memory, open files, threads and temporary files of the server are noted before
-(once each client has done each of these) and after, when all have gone; they must be the same within
-`BOUNDS`. What was measured is printed, and written where `--output` says.
+(once each client has done each of these) and after, when all have gone; they must be the same
+within `BOUNDS`. What was measured is printed, and written where `--output` says.
 """
 
 from __future__ import annotations
