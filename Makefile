@@ -16,7 +16,7 @@ CHOSEN := voice
 EXPERIMENTS := $(sort $(patsubst emorec/experiments/%.py,%,$(filter-out %/__init__.py,$(wildcard emorec/experiments/*.py))))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo app app-ready test fuzz lint notebooks bench results slides train experiments examples demo-video lock wheel clean
+.PHONY: help demo app app-ready test fuzz lint notebooks bench soak results slides train experiments examples demo-video lock wheel clean
 
 help: ## List the targets
 	@grep -hE '^[a-z%-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z%-]+):.*## /\1\t/' | expand -t 18
@@ -66,6 +66,9 @@ notebooks: $(READY) ## Run every notebook in quick mode
 
 bench: $(READY) ## Measure speed and memory into Other/benchmark.json
 	$(BIN)/python -m emorec.benchmarks.clip
+
+soak: $(APP_READY) ## Let ten clients use and misuse the page, 30 minutes or: make soak MINUTES=8
+	$(BIN)/python -m emorec.benchmarks.soak --minutes $(or $(MINUTES),30)
 
 results: $(READY) ## Tables and plots again, from the committed predictions alone
 	$(BIN)/python -m emorec.publish.rebuild

@@ -1,5 +1,7 @@
 """Archives, noise, and a server that misbehaves as asked, for tests of downloads."""
 
+import contextlib
+import gzip
 import hashlib
 import io
 import json
@@ -30,6 +32,7 @@ class Server:
         self.faults: list[str] = []
         self.requests: list[tuple[str, str | None]] = []
         self.checksum_kind = "md5"
+        self.sent_bytes = 0
         self.closing = threading.Event()
         server = self
 
@@ -64,6 +67,8 @@ class Server:
     def answer(self, request):
         self.requests.append((request.path, request.headers.get("Range")))
         if request.path.startswith("/api/records/"):
+            if self.faults and self.faults[0] in ("endless", "packed"):
+                return self.send_without_length(request, self.record(), self.faults.pop(0))
             return self.send(request, 200, self.record(), {})
         content = self.files[request.path.split("/")[2]]
         fault = self.faults.pop(0) if self.faults else ""
@@ -76,6 +81,8 @@ class Server:
             content = content[:-1] + bytes([content[-1] ^ 1])
         if fault == "too short":
             content = content[:-10]
+        if fault in ("endless", "packed"):
+            return self.send_without_length(request, content, fault)
         span = {"Content-Range": f"bytes {start}-{len(content) - 1}/{len(content)}"}
         body = content[start:]
         sent = body[: len(body) // 2] if fault in ("cut", "stall") else body
@@ -91,3 +98,15 @@ class Server:
             request.send_header(name, value)
         request.end_headers()
         request.wfile.write(body)
+
+    def send_without_length(self, request, content, fault):
+        """Send what is asked for and then more and more, or a little that unpacks to a lot."""
+        request.send_response(200)
+        if fault == "packed":
+            content = gzip.compress(content + bytes(20_000_000))
+            request.send_header("Content-Encoding", "gzip")
+        request.end_headers()
+        with contextlib.suppress(OSError):
+            request.wfile.write(content)
+            while fault == "endless" and self.sent_bytes < 10**9:
+                self.sent_bytes += request.wfile.write(bytes(1 << 16))

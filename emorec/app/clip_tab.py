@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import html
 import time
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from emorec.app import result_html as page_html
-from emorec.app.store import LONGEST_S, Store, Stored, too_long
+from emorec.app.store import LONGEST_S, MOST_CLIPS, Store, Stored, StoreError, too_long
 from emorec.errors import MediaError, OutputError, printable
 from emorec.report.table import ResultWriter, write_timeline
 from emorec.result import ClipResult
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ClipDesk"]
 
+_GONE = "These clips are no longer here. Send them again."
 _SHORTEST_STEP_S = 0.2  # between two messages on the progress
 Report = Callable[[float | None, str], None]
 
@@ -35,7 +37,9 @@ class ClipDesk:
     def __init__(self, recognizer: Recognizer, store: Store):
         self._recognizer = recognizer
         self._store = store
-        self._results: dict[str, ClipResult] = {}
+        # What was found of a clip goes with it.
+        self._results: weakref.WeakKeyDictionary[Stored, ClipResult] = weakref.WeakKeyDictionary()
+        self._newest: dict[str, object] = {}
 
     def read(self, page: str, tokens: Sequence[str], report: Report) -> Iterator[str]:
         """Read clips one after the other.
@@ -48,19 +52,21 @@ class ClipDesk:
         Yields:
             HTML on all that is finished, after every clip; the last one with the downloads.
         """
-        clips = self._clips(page, tokens)
+        try:
+            clips = self._clips(page, tokens)
+        except StoreError as error:
+            yield _alert(str(error))
+            return
+        is_wanted = self._begin(page)
         results: list[ClipResult] = []
         for clip in clips:
-            step = _Steps(report, len(results), len(clips), self._is_wanted(page))
+            step = _Steps(report, len(results), len(clips), is_wanted)
             result = self._recognizer.classify_safely(clip.path, step.reading(clip))
-            self._remember(clip, result)
+            self._results[clip] = result
             results.append(replace(result, path=Path(clip.name)))
             if len(results) < len(clips):
                 yield self._show(page, clips, results)
-        if clips:
-            yield self._show(page, clips, results) + self._downloads_or_words(page, results)
-        else:
-            yield '<p role="alert">These clips are no longer here. Send them again.</p>'
+        yield self._show(page, clips, results) + self._downloads_or_words(page, results)
 
     def annotate(self, page: str, tokens: Sequence[str], report: Report) -> str:
         """Draw what was found into the clips.
@@ -73,17 +79,21 @@ class ClipDesk:
         Returns:
             HTML with the links to the videos.
         """
-        clips = [clip for clip in self._clips(page, tokens) if clip.token in self._results]
-        parts = [
-            self._draw(page, clip, _share_of(report, number, len(clips), f"Drawing {clip.name}"))
-            for number, clip in enumerate(clips)
-        ]
-        return "".join(parts) or '<p role="alert">These clips are no longer here.</p>'
+        try:
+            clips = [clip for clip in self._clips(page, tokens) if clip in self._results]
+        except StoreError as error:
+            return _alert(str(error))
+        is_wanted = self._begin(page)
+        parts = []
+        for number, clip in enumerate(clips):
+            step = _Steps(report, number, len(clips), is_wanted)
+            parts.append(self._draw(page, clip, step.drawing(clip)))
+        return "".join(parts) or _alert(_GONE)
 
     def _draw(self, page: str, clip: Stored, tell: Callable[[float], None]) -> str:
         from emorec.report.video import output_path, write_annotated
 
-        result = self._results[clip.token]
+        result = self._results[clip]
         if result.emotion is None:
             return ""
         try:
@@ -98,26 +108,45 @@ class ClipDesk:
                 drawn.rename(made.path)
             finally:
                 drawn.unlink(missing_ok=True)
+            self._store.keep(page, made)
         except (MediaError, OutputError) as error:
-            words = html.escape(f"{clip.name}: {_without_path(error)}")
-            return f'<p role="alert">{words}</p>'
-        self._store.keep(page, made)
+            return _alert(f"{clip.name}: {_without_path(error)}")
+        except OSError:
+            return _alert(f"{clip.name}: there is no room for the video. Try again later.")
+        except StoreError as error:
+            return _alert(str(error))
         return (
             f'<video class="em-player" controls playsinline preload="metadata" '
             f'src="{_address("clip", page, made)}"></video><p>{_link(page, made)}</p>'
         )
 
     def _clips(self, page: str, tokens: Sequence[str]) -> list[Stored]:
-        found = (self._store.find(page, str(token)) for token in tokens)
-        return [clip for clip in found if clip is not None and clip.path.exists()]
+        """Return the clips that are asked for, each once.
 
-    def _remember(self, clip: Stored, result: ClipResult) -> None:
-        """Keep a result for as long as its clip is there, for the annotated video."""
-        self._results = {t: r for t, r in self._results.items() if r.path.exists()}
-        self._results[clip.token] = result
+        Raises:
+            StoreError: When there are none, or too many.
+        """
+        tokens = list(dict.fromkeys(tokens))
+        if len(tokens) > MOST_CLIPS:
+            raise StoreError(f"These are {len(tokens)} clips; {MOST_CLIPS} at once are taken.")
+        found = (self._store.find(page, token) for token in tokens)
+        clips = [clip for clip in found if clip is not None and clip.path.exists()]
+        if not clips:
+            raise StoreError(_GONE)
+        return clips
 
-    def _is_wanted(self, page: str) -> Callable[[], bool]:
-        return lambda: self._store.is_open(page)
+    def _begin(self, page: str) -> Callable[[], bool]:
+        """Begin work for a page; what it was still waiting for ends, so that it holds one reader.
+
+        Returns:
+            What tells whether this work is still wanted.
+        """
+        work = object()
+        for known in list(self._newest):
+            if not self._store.is_open(known):
+                self._newest.pop(known, None)
+        self._newest[page] = work
+        return lambda: self._store.is_open(page) and self._newest.get(page) is work
 
     def _show(self, page: str, clips: Sequence[Stored], results: Sequence[ClipResult]) -> str:
         views = [_view(page, *pair) for pair in zip(clips, results, strict=False)]
@@ -134,22 +163,28 @@ class ClipDesk:
     def _downloads_or_words(self, page: str, results: Sequence[ClipResult]) -> str:
         """Return the links, or say that there is no room for files; what was found stays shown."""
         try:
-            return self._downloads(page, results)
+            with self._store.writing(page):
+                return self._downloads(page, results)
         except (OutputError, OSError):
-            words = "There is no room for the downloads at the moment. Try again later."
-            return f'<p role="alert">{words}</p>'
+            return _alert("There is no room for the downloads at the moment. Try again later.")
+        except StoreError as error:
+            return _alert(str(error))
 
     def _downloads(self, page: str, results: Sequence[ClipResult]) -> str:
-        table = self._store.new(page, "emorec-results.csv", "text/csv")
-        entries = self._store.new(page, "emorec-results.json", "application/json")
-        with ResultWriter(table.path, entries.path) as writer:
-            for result in results:
-                writer.add(result)
-        files = [table, entries]
+        kinds = [("results.csv", "text/csv"), ("results.json", "application/json")]
         if len(results) == 1 and results[0].windows:
-            course = self._store.new(page, "emorec-timeline.csv", "text/csv")
-            write_timeline(results[0], course.path)
-            files.append(course)
+            kinds.append(("timeline.csv", "text/csv"))
+        files = [self._store.new(page, f"emorec-{name}", kind) for name, kind in kinds]
+        try:
+            with ResultWriter(files[0].path, files[1].path) as writer:
+                for result in results:
+                    writer.add(result)
+            for course in files[2:]:
+                write_timeline(results[0], course.path)
+        except (OSError, OutputError):
+            for stored in files:
+                stored.path.unlink(missing_ok=True)
+            raise
         for stored in files:
             self._store.keep(page, stored)
         links = " ".join(_link(page, stored) for stored in files)
@@ -170,11 +205,8 @@ class _Steps:
         def watch(read_s: float) -> None:
             if read_s > LONGEST_S:
                 raise MediaError(clip.path, too_long().rstrip("."), "see above")
-            if time.monotonic() < self._next_s:
+            if not self._is_time_to_tell(clip):
                 return
-            self._next_s = time.monotonic() + _SHORTEST_STEP_S
-            if not self._is_wanted():
-                raise MediaError(clip.path, "its page was closed", "open the page again")
             length = f" of {clip.duration_s:.0f}" if clip.duration_s else ""
             share = min(read_s / clip.duration_s, 1) if clip.duration_s else 0.5
             self._report(
@@ -185,17 +217,27 @@ class _Steps:
         self._report(self._done / self._total, f"Reading {clip.name}")
         return watch
 
+    def drawing(self, clip: Stored) -> Callable[[float], None]:
+        """Return what is told the share of a clip that is drawn."""
 
-def _share_of(report: Report, number: int, total: int, what: str) -> Callable[[float], None]:
-    """Return what is told the share of one clip of several, and reports that of all."""
-    told_s = [0.0]
+        def tell(share: float) -> None:
+            if self._is_time_to_tell(clip):
+                self._report((self._done + share) / self._total, f"Drawing {clip.name}")
 
-    def tell(share: float) -> None:
-        if time.monotonic() - told_s[0] >= _SHORTEST_STEP_S:
-            told_s[0] = time.monotonic()
-            report((number + share) / total, what)
+        return tell
 
-    return tell
+    def _is_time_to_tell(self, clip: Stored) -> bool:
+        if time.monotonic() < self._next_s:
+            return False
+        self._next_s = time.monotonic() + _SHORTEST_STEP_S
+        if not self._is_wanted():
+            reason = "nobody waits for it: its page was closed, or sent other clips"
+            raise MediaError(clip.path, reason, "send it again")
+        return True
+
+
+def _alert(words: str) -> str:
+    return f'<p role="alert">{html.escape(words)}</p>'
 
 
 def _without_path(error: Exception) -> str:

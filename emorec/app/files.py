@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from emorec.app.store import LARGEST_BYTES, Store, Stored, StoreError, check_clip
+from emorec.app import memory
+from emorec.app.store import LARGEST_BYTES, NO_ROOM, Store, Stored, StoreError, check_clip
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -23,6 +25,8 @@ WEB_FOLDER = Path(__file__).with_name("web")
 
 _LONGEST_NAME = 120
 _SWEEP_EVERY_S = 1.0
+_GIVEN_BACK_EVERY_S = 5.0
+_CHECKED_EVERY_BYTES = 8_000_000
 # Whatever somebody sent is shown by no browser as a page, and runs no script.
 _INERT = {"content-security-policy": "default-src 'none'; sandbox", "cache-control": "no-store"}
 
@@ -71,24 +75,32 @@ class _Files:
 
         kept = False
         try:
-            size = 0
+            size = checked = 0
             with stored.path.open("xb") as file:
                 async for piece in request.stream():
                     size += len(piece)
-                    if size > LARGEST_BYTES:
-                        self._store.room_for(page, size)
+                    if size - checked >= _CHECKED_EVERY_BYTES:
+                        checked = size
+                        await asyncio.to_thread(self._still_fits, page, size)
                     await asyncio.to_thread(file.write, piece)
+            self._still_fits(page, size)
             stored = await asyncio.to_thread(check_clip, stored)
             self._store.keep(page, stored)
             kept = True
         except ClientDisconnect:
             return Response(status_code=400)
         except OSError as error:
-            raise StoreError("There is no room for it at the moment. Try again later.") from error
+            raise StoreError(NO_ROOM) from error
         finally:
             if not kept:
                 stored.path.unlink(missing_ok=True)
         return JSONResponse({"token": stored.token, "name": stored.name})
+
+    def _still_fits(self, page: str, size: int) -> None:
+        """Look again while a file grows, whose sender may have said less or nothing of its size."""
+        if size > LARGEST_BYTES:
+            self._store.room_for(page, size)
+        self._store.room_for(page, 0)
 
     async def show(self, request: Request) -> Response:
         """Give a page its clip for the player."""
@@ -133,9 +145,13 @@ class _Files:
 
 async def keep_sweeping(store: Store) -> None:
     """Delete the files of closed pages soon after they may go, until it is cancelled."""
+    is_owed, given_s = False, time.monotonic()
     while True:
         await asyncio.sleep(_SWEEP_EVERY_S)
-        await asyncio.to_thread(store.sweep)
+        is_owed |= await asyncio.to_thread(store.sweep)
+        if is_owed and time.monotonic() - given_s >= _GIVEN_BACK_EVERY_S:
+            await asyncio.to_thread(memory.give_back)
+            is_owed, given_s = False, time.monotonic()
 
 
 def clip_name(header: str) -> str:

@@ -7,19 +7,15 @@ nothing from anywhere else.
 
 from __future__ import annotations
 
-import asyncio
-import hmac
-import html
 import re
-import secrets
-from http.cookies import CookieError, SimpleCookie
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
+
+from emorec.app.login import Login
+from emorec.app.patience import MESSAGE_S, UPLOAD_S, patient_receive
 
 __all__ = ["Guard"]
 
-_COOKIE = "emorec_session"
-_LONGEST_FORM_BYTES = 10_000
-_LONGEST_MESSAGE_BYTES = 1_000_000
+_LONGEST_MESSAGE_BYTES = 20_000  # Gradio remembers some thousand of them
 _LOOPBACK = {"127.0.0.1", "localhost", "[::1]"}
 
 # Of Gradio's many routes the page needs these; uploads and files go through routes of our own.
@@ -48,24 +44,6 @@ _OUTSIDE_TAG = re.compile(
     re.IGNORECASE,
 )
 
-_LOGIN_PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>emorec</title>
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<style>
-:root {{ color-scheme: light dark; }}
-body {{ font: 16px/1.5 system-ui, sans-serif; display: grid; place-content: center;
-       min-height: 100vh; margin: 0; padding: 1rem; }}
-form {{ display: grid; gap: .75rem; width: min(20rem, 90vw); }}
-input, button {{ font: inherit; padding: .6rem; }}
-</style></head><body>
-<form method="post" action="login"><h1>emorec</h1>
-<label for="password">Password</label>
-<input id="password" name="password" type="password" autocomplete="current-password"
- required autofocus>
-<p role="alert">{message}</p>
-<button>Open</button></form>
-</body></html>"""
-
 
 class Guard:
     """An ASGI application in front of another.
@@ -78,9 +56,7 @@ class Guard:
 
     def __init__(self, app, password: str | None = None):
         self._app = app
-        self._password = password
-        self._session = secrets.token_urlsafe(32)
-        self._one_try_at_a_time = asyncio.Lock()
+        self._login = None if password is None else Login(password, _answer)
 
     async def __call__(self, scope, receive, send) -> None:
         """Serve, refuse, or ask for the password."""
@@ -88,10 +64,16 @@ class Guard:
             await self._app(scope, receive, send)
             return
         headers = {name.decode("latin1"): value for name, value in scope["headers"]}
+        if scope["type"] == "http":
+            is_clip = scope["path"].startswith("/emorec/upload/")
+            receive = patient_receive(receive, UPLOAD_S if is_clip else MESSAGE_S)
         if not self._is_from_the_page(scope, headers):
             await _refuse(scope, receive, send, 403, "This address is not served here.")
-        elif self._password is not None and not self._is_known(headers):
-            await self._ask(scope, receive, send)
+        elif self._login is not None and not self._login.knows(headers):
+            if scope["type"] == "websocket":
+                await _refuse(scope, receive, send, 403, "")
+            else:
+                await self._login.ask(scope, receive, send)
         elif not _PASSED_ON.fullmatch(scope["path"]) or ".." in scope["path"]:
             await _refuse(scope, receive, send, 404, "There is nothing here.")
         elif scope["type"] == "websocket":
@@ -103,40 +85,13 @@ class Guard:
 
     def _is_from_the_page(self, scope, headers) -> bool:
         host = headers.get("host", b"").decode("latin1")
-        if self._password is None and re.sub(r":\d+$", "", host) not in _LOOPBACK:
+        if self._login is None and re.sub(r":\d+$", "", host) not in _LOOPBACK:
             return False
         origin = headers.get("origin")
         if origin is None:
             # Browsers always name the origin where something is sent or a socket is opened.
             return headers.get("sec-fetch-site", b"none") != b"cross-site"
         return urlsplit(origin.decode("latin1")).netloc == host
-
-    def _is_known(self, headers) -> bool:
-        try:
-            cookies = SimpleCookie(headers.get("cookie", b"").decode("latin1"))
-        except CookieError:
-            return False
-        given = cookies[_COOKIE].value if _COOKIE in cookies else ""
-        return hmac.compare_digest(given.encode(), self._session.encode())
-
-    async def _ask(self, scope, receive, send) -> None:
-        if scope["type"] == "websocket":
-            await _refuse(scope, receive, send, 403, "")
-            return
-        message = ""
-        if scope["method"] == "POST" and scope["path"] == "/login":
-            async with self._one_try_at_a_time:
-                form = parse_qs((await _body(receive, _LONGEST_FORM_BYTES)).decode("latin1"))
-                given = form.get("password", [""])[0].encode()
-                if hmac.compare_digest(given, self._password.encode()):
-                    secure = "; Secure" if scope["scheme"] == "https" else ""
-                    cookie = f"{_COOKIE}={self._session}; HttpOnly; SameSite=Strict; Path=/{secure}"
-                    await _answer(send, 303, b"", {"location": "./", "set-cookie": cookie})
-                    return
-                await asyncio.sleep(1)  # guessing takes its time
-                message = "That is not the password."
-        page = _LOGIN_PAGE.format(message=html.escape(message)).encode()
-        await _answer(send, 401, page, {"content-type": "text/html; charset=utf-8"})
 
 
 class _Answer:
@@ -174,15 +129,6 @@ def _is_too_long(scope, headers) -> bool:
         return False  # our own routes count what they read
     length = headers.get("content-length", b"")
     return not length.isdigit() or int(length) > _LONGEST_MESSAGE_BYTES
-
-
-async def _body(receive, limit: int) -> bytes:
-    body, more = b"", True
-    while more and len(body) <= limit:
-        message = await receive()
-        body += message.get("body", b"")
-        more = message.get("more_body", False)
-    return body[:limit]
 
 
 async def _refuse(scope, receive, send, status: int, reason: str) -> None:

@@ -11,6 +11,7 @@ the time in seconds on the page's clock (float64).
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import struct
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,7 @@ MOST_VIEWS = 4
 _VERDICT_EVERY_S = 0.1
 _LARGEST_SIDE_PX, _LOWEST_RATE_HZ, _HIGHEST_RATE_HZ = 1280, 8_000, 192_000
 _LONGEST_SOUND_S = 2.0
+_LONGEST_SILENCE_S = 30.0
 
 
 def unpack(message: bytes) -> tuple:
@@ -126,9 +128,12 @@ class LiveDesk:
             telling = asyncio.create_task(_tell(socket, engine))
             try:
                 while True:
-                    _push(engine, await socket.receive_bytes())
+                    message = await asyncio.wait_for(socket.receive_bytes(), _LONGEST_SILENCE_S)
+                    _push(engine, message)
             finally:
                 telling.cancel()
+        except TimeoutError:
+            await _say_why(socket, "Neither pictures nor sound came for a while. Start again.")
         except (WebSocketDisconnect, RuntimeError, KeyError):
             return  # the tab was closed, or the server is ending
         except ValueError as error:
@@ -139,6 +144,12 @@ class LiveDesk:
                     await asyncio.shield(asyncio.to_thread(engine.close))
             finally:  # cut short where the server drops the connection
                 self._views -= 1
+
+
+async def _say_why(socket: WebSocket, problem: str) -> None:
+    with contextlib.suppress(Exception):  # whoever fell silent may not listen either
+        await asyncio.wait_for(socket.send_json({"problem": problem}), 1.0)
+        await asyncio.wait_for(socket.close(), 1.0)
 
 
 def _push(engine: LiveEngine, message: bytes) -> None:

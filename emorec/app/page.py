@@ -13,6 +13,8 @@ from emorec.evaluation.left_out import read_worth
 __all__ = ["HEAD", "build_page", "quiet_gradio", "theme"]
 
 READERS_AT_ONCE = 2
+_MOST_WAITING = 60
+_MOST_SESSIONS = 200
 
 HEAD = """
 <meta name="color-scheme" content="light dark">
@@ -72,7 +74,9 @@ def build_page(desk: ClipDesk, models: Path):
                 _html("<emorec-live></emorec-live>")
             with gr.Tab("About", id="about"):
                 _about_tab(models)
-    page.queue(default_concurrency_limit=READERS_AT_ONCE, max_size=None, api_open=False)
+    # What Gradio remembers of a page goes with the oldest; each holds what was shown there.
+    page.state_session_capacity = _MOST_SESSIONS
+    page.queue(default_concurrency_limit=READERS_AT_ONCE, max_size=_MOST_WAITING, api_open=False)
     return page
 
 
@@ -90,7 +94,7 @@ def _clip_tab(desk: ClipDesk) -> None:
     drawn = _html(elem_id="em-drawn")
 
     def read(event: gr.EventData, progress: gr.Progress = gr.Progress()):  # noqa: B008
-        sent = {"page": str(event.page), "tokens": [str(token) for token in event.tokens]}
+        sent = _what_was_sent(event)
         shown = ""
         for shown in desk.read(**sent, report=_reporter(progress)):
             yield shown, sent, gr.update(visible=False), ""
@@ -109,6 +113,14 @@ def _clip_tab(desk: ClipDesk) -> None:
         **shared,
     )
     draw.click(annotate, last, drawn, api_visibility="private", **shared)
+
+
+def _what_was_sent(event) -> dict:
+    """Return page and tokens of an event, whatever a page made of it."""
+    data = event._data if isinstance(event._data, dict) else {}
+    tokens = data.get("tokens")
+    tokens = [str(token) for token in tokens] if isinstance(tokens, list) else []
+    return {"page": str(data.get("page")), "tokens": tokens}
 
 
 def _reporter(progress):

@@ -11,18 +11,22 @@ import contextlib
 import getpass
 import os
 import secrets
+import signal
 import socket
 import sys
 import tempfile
 import threading
 import webbrowser
 from argparse import Namespace
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from emorec.errors import EmorecError
 
 if TYPE_CHECKING:
+    import uvicorn
+
     from emorec.app.store import Store
     from emorec.recognizer import Recognizer
 
@@ -32,6 +36,8 @@ LOCAL = "127.0.0.1"
 PASSWORD_VARIABLE = "EMOREC_APP_PASSWORD"
 _SHORTEST_PASSWORD = 8
 _PATIENCE_S = 2  # for requests that are still being answered when the server is to end
+_PING_EVERY_S, _PING_PATIENCE_S = 8.0, 7.0
+_MOST_CONNECTIONS = 400
 
 
 class AppError(EmorecError):
@@ -62,6 +68,7 @@ def _serve(options: Namespace, password: str | None, listening: socket.socket) -
     import cv2
     import uvicorn
 
+    from emorec.app.patience import patient_protocol
     from emorec.app.store import Store
     from emorec.paths import default_models_folder
     from emorec.recognizer import Recognizer
@@ -69,14 +76,24 @@ def _serve(options: Namespace, password: str | None, listening: socket.socket) -
     cv2.setNumThreads(1)
     models = Path(options.models or default_models_folder())
     recognizer = Recognizer.load(models)
-    with Store(options.keep) as store, _temporary_files_in(store.root):
+    with (
+        _own_signals(),
+        Store(options.keep) as store,
+        _temporary_files_in(store.root),
+        _undisturbed_afterwards(),
+    ):
         app = make_app(recognizer, models, store, password)
         config = uvicorn.Config(
             app,
             log_level="warning",
             access_log=False,
             timeout_graceful_shutdown=_PATIENCE_S,
+            http=patient_protocol(),
+            limit_concurrency=_MOST_CONNECTIONS,
             ws_max_size=4_000_000,
+            # A page whose network is gone is missed soon, and its files go within a minute.
+            ws_ping_interval=_PING_EVERY_S,
+            ws_ping_timeout=_PING_PATIENCE_S,
             # Packing thirty pictures a second would cost more than all the rest.
             ws_per_message_deflate=False,
             server_header=False,
@@ -87,6 +104,7 @@ def _serve(options: Namespace, password: str | None, listening: socket.socket) -
         if not options.no_browser:
             threading.Timer(1.0, webbrowser.open, [address]).start()
         with contextlib.suppress(KeyboardInterrupt):
+            _listen_for_hangup(server)
             server.run([listening])
     print("emorec: ended; all that was sent is deleted", flush=True)
 
@@ -106,13 +124,17 @@ def make_app(recognizer: Recognizer, models: Path, store: Store, password: str |
     from emorec.app.files import file_routes, keep_sweeping
     from emorec.app.guard import Guard
     from emorec.app.live_tab import LiveDesk
+    from emorec.app.memory import keep_what_is_loaded
+    from emorec.app.messages import Messages
     from emorec.app.page import HEAD, build_page, quiet_gradio, theme
 
     @contextlib.asynccontextmanager
     async def lifespan(_):
+        keep_what_is_loaded()
         sweeping = asyncio.create_task(keep_sweeping(store))
         yield
         sweeping.cancel()
+        store.end()  # or the server would wait for clips that nobody will see
 
     outer = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     outer.router.routes += file_routes(store, secrets.token_hex(8))
@@ -135,7 +157,8 @@ def make_app(recognizer: Recognizer, models: Path, store: Store, password: str |
         theme=theme(),
         head=HEAD,
     )
-    return Guard(outer, password)
+    functions = {number: len(function.inputs) for number, function in page.fns.items()}
+    return Guard(Messages(outer, functions), password)
 
 
 def _password(options: Namespace) -> str | None:
@@ -185,6 +208,41 @@ def _listen(host: str, port: int) -> socket.socket:
             "another one with --port, or --port 0 for any that is free",
         ) from error
     return listening
+
+
+def _listen_for_hangup(server: uvicorn.Server) -> None:
+    """Let a terminal that closes end the server as Ctrl-C does, unless that is to be ignored."""
+    number = getattr(signal, "SIGHUP", None)
+    if number in _ending_signals() and signal.getsignal(number) is not signal.SIG_IGN:
+        signal.signal(number, lambda *_: setattr(server, "should_exit", True))
+
+
+@contextlib.contextmanager
+def _own_signals() -> Iterator[None]:
+    """Put back, at the end, whatever was to be done on the signals that end a server."""
+    before = {number: signal.getsignal(number) for number in _ending_signals()}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def _undisturbed_afterwards() -> Iterator[None]:
+    """Listen to no further signal once the server has ended: what was sent is being deleted."""
+    try:
+        yield
+    finally:
+        for number in _ending_signals():
+            signal.signal(number, signal.SIG_IGN)
+
+
+def _ending_signals() -> list[int]:
+    if threading.current_thread() is not threading.main_thread():
+        return []  # only the main thread may say what is done on them
+    names = ("SIGINT", "SIGTERM", "SIGHUP")
+    return [getattr(signal, name) for name in names if hasattr(signal, name)]
 
 
 @contextlib.contextmanager

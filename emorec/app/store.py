@@ -6,6 +6,7 @@ known by a token that nobody can guess. No name from outside ever becomes part o
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import re
@@ -14,17 +15,34 @@ import shutil
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from emorec.errors import MediaError
 from emorec.media.reader import probe
 
-__all__ = ["LARGEST_BYTES", "LONGEST_S", "Store", "StoreError", "Stored", "check_clip", "too_long"]
+__all__ = [
+    "KEPT_S",
+    "LARGEST_BYTES",
+    "LONGEST_S",
+    "MOST_CLIPS",
+    "NO_ROOM",
+    "Store",
+    "StoreError",
+    "Stored",
+    "check_clip",
+    "too_long",
+]
 
 LARGEST_BYTES = 200_000_000
 LONGEST_S = 600.0
-_MOST_CLIPS_OF_A_PAGE = 40
+MOST_CLIPS = 40
+"""At once, of one page."""
+KEPT_S = 40.0
+"""A connection that dies without a word is missed after at most 15 s more: a minute in all."""
+NO_ROOM = "There is no room for it at the moment. Try again in a few minutes."
+_MOST_PAGES = 500
 _MOST_BYTES_IN_ALL = 4_000_000_000
 _LEAST_FREE_BYTES = 500_000_000
 
@@ -68,13 +86,16 @@ class Store:
         root: The folder; only its owner may look into it.
     """
 
-    def __init__(self, keep_s: float = 60.0):
+    def __init__(self, keep_s: float = KEPT_S):
         _remove_left_behind()
         self.root = Path(tempfile.mkdtemp(prefix=_PREFIX))
         self._lock_file = (self.root / "lock").open("w")
         fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         self._keep_s = keep_s
         self._lock = threading.Lock()
+        # Nothing is deleted while somebody writes, or it would come into being again.
+        self._writing = threading.RLock()
+        self._is_ended = False
         self._pages: dict[str, dict[str, Stored]] = {}
         self._connections: dict[str, int] = {}
         self._left_at_s: dict[str, float] = {}
@@ -85,19 +106,29 @@ class Store:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def end(self) -> None:
+        """Take no page as open any more, so that all work for them ends."""
+        with self._lock:
+            self._is_ended = True
+
     def close(self) -> None:
         """Delete everything."""
-        shutil.rmtree(self.root, ignore_errors=True)
+        self.end()
+        with self._writing:
+            shutil.rmtree(self.root, ignore_errors=True)
         self._lock_file.close()
 
     def connect(self, page: str) -> None:
         """Note that a page is open.
 
         Raises:
-            StoreError: When that is no identity of a page.
+            StoreError: When that is no identity of a page, or too many are open.
         """
         self._check(page)
         with self._lock:
+            known = {*self._connections, *self._left_at_s}
+            if page not in known and len(known) >= _MOST_PAGES:
+                raise StoreError("Too many pages are open here. Try again later.")
             self._connections[page] = self._connections.get(page, 0) + 1
             self._left_at_s.pop(page, None)
 
@@ -112,25 +143,47 @@ class Store:
     def is_open(self, page: str) -> bool:
         """Whether the page is there, or left so recently that it may come back."""
         with self._lock:
-            return page in self._connections or page in self._left_at_s
+            return self._is_open(page)
 
-    def sweep(self) -> None:
-        """Delete the files of pages that are gone."""
+    def _is_open(self, page: str) -> bool:
+        return not self._is_ended and (page in self._connections or page in self._left_at_s)
+
+    @contextlib.contextmanager
+    def writing(self, page: str) -> Iterator[None]:
+        """Have nothing deleted while a page's files are written; it must not take long.
+
+        Raises:
+            StoreError: When the page is gone.
+        """
+        with self._writing:
+            self._check_open(page)
+            yield
+
+    def sweep(self) -> bool:
+        """Delete the files of pages that are gone; tells whether there were such pages."""
         now_s = time.monotonic()
-        with self._lock:
-            gone = [p for p, at_s in self._left_at_s.items() if now_s - at_s >= self._keep_s]
-            for page in gone:
-                del self._left_at_s[page]
-                self._pages.pop(page, None)
-        for page in gone:
-            shutil.rmtree(self.root / page, ignore_errors=True)
+        with self._writing:
+            with self._lock:
+                gone = [p for p, at_s in self._left_at_s.items() if now_s - at_s >= self._keep_s]
+                for page in gone:
+                    del self._left_at_s[page]
+                for page in [page for page in self._pages if not self._is_open(page)]:
+                    del self._pages[page]
+                left = [f for f in self._folders() if not self._is_open(f.name)]
+            for folder in left:
+                shutil.rmtree(folder, ignore_errors=True)
+        return bool(gone or left)
+
+    def _folders(self) -> list[Path]:
+        """Return the folders of pages, also of such as are long gone."""
+        return [f for f in self.root.glob("*") if _IDENTITY.fullmatch(f.name)]
 
     def room_for(self, page: str, size: int) -> None:
         """Make sure that a page may send another file.
 
         Args:
             page: Identity of the page.
-            size: What the sender says of the file's size, in bytes.
+            size: What the sender says of the file's size, or what is still to come of it, in bytes.
 
         Raises:
             StoreError: When it may not.
@@ -138,16 +191,13 @@ class Store:
         self._check(page)
         if size > LARGEST_BYTES:
             raise StoreError(_too_large(size))
-        if not self.is_open(page):
-            raise StoreError(
-                "This page is no longer known here. Reload it, and send the file again."
-            )
+        self._check_open(page)
         with self._lock:
             clips = len(self._pages.get(page, {}))
         free = shutil.disk_usage(self.root).free - _LEAST_FREE_BYTES
         if size > min(free, _MOST_BYTES_IN_ALL - self._bytes_in_all()):
-            raise StoreError("There is no room for it at the moment. Try again in a few minutes.")
-        if clips >= 4 * _MOST_CLIPS_OF_A_PAGE:
+            raise StoreError(NO_ROOM)
+        if clips >= 4 * MOST_CLIPS:
             raise StoreError("That is enough for one page. Reload it to begin afresh.")
 
     def new(self, page: str, name: str, media_type: str = "application/octet-stream") -> Stored:
@@ -159,18 +209,27 @@ class Store:
             media_type: What a browser is told that it is.
 
         Raises:
-            StoreError: When that is no identity of a page.
+            StoreError: When that is no identity of a page, or the page is gone.
         """
         self._check(page)
         folder = self.root / page
-        folder.mkdir(mode=0o700, exist_ok=True)
+        with self.writing(page):
+            folder.mkdir(mode=0o700, exist_ok=True)
         token = secrets.token_urlsafe(24)
         return Stored(token, folder / token, name, media_type)
 
     def keep(self, page: str, stored: Stored) -> None:
-        """Make a written file known."""
-        with self._lock:
-            self._pages.setdefault(page, {})[stored.token] = stored
+        """Make a written file known.
+
+        Raises:
+            StoreError: When the page is gone; the file goes with it.
+        """
+        try:
+            with self.writing(page), self._lock:
+                self._pages.setdefault(page, {})[stored.token] = stored
+        except StoreError:
+            stored.path.unlink(missing_ok=True)
+            raise
 
     def find(self, page: str, token: str) -> Stored | None:
         """Return a file of a page, None where there is none."""
@@ -186,6 +245,12 @@ class Store:
                 except FileNotFoundError:  # deleted meanwhile
                     continue
         return sum(sizes)
+
+    def _check_open(self, page: str) -> None:
+        if not self.is_open(page):
+            raise StoreError(
+                "This page is no longer known here. Reload it, and send the file again."
+            )
 
     @staticmethod
     def _check(page: str) -> None:

@@ -41,8 +41,12 @@ def main(arguments: list[str] | None = None) -> int:
         parser.print_help()
         return common.EXIT_OK
     try:
-        status = options.run(options)
-        sys.stdout.flush()
+        with common.ended_like_ctrl_c():
+            status = options.run(options)
+            sys.stdout.flush()
+    except KeyboardInterrupt:
+        common.say("interrupted")
+        return common.EXIT_INTERRUPTED
     except BrokenPipeError:
         # The reader of the pipe has gone and misses nothing.
         common.silence_standard_output()

@@ -13,7 +13,8 @@ EXAMPLES = """examples:
   emorec annotate holiday.webm -o videos/          writes videos/holiday_annotated.mp4
 
 The clip's picture keeps its size, and the canvas grows by the bars. The sound is copied as it is;
-where mp4 cannot hold it, name an .mkv file.
+where mp4 cannot hold it, name an .mkv file. A video that is there already is written over only with
+--overwrite.
 
 exit status:
   0  the video is written
@@ -42,6 +43,7 @@ def add_to(commands) -> None:
     )
     add("--side", choices=("bars", "strip"), default="bars", help="bars beside or under (bars)")
     common.add_person(annotate)
+    common.add_overwrite(annotate)
     common.add_models(annotate)
     annotate.set_defaults(run=run)
 
@@ -49,6 +51,7 @@ def add_to(commands) -> None:
 def run(options: argparse.Namespace) -> int:
     """Write the annotated video; see ``emorec annotate --help``."""
     from emorec.media.find import check_name
+    from emorec.report.earlier import refuse_earlier
     from emorec.report.terminal import print_table
     from emorec.report.video import output_path, write_annotated
     from emorec.result import ClipResult
@@ -56,6 +59,8 @@ def run(options: argparse.Namespace) -> int:
     try:
         check_name(options.path)
         out = output_path(options.path, options.out)
+        if not options.overwrite:
+            refuse_earlier([out])
         result = common.load_recognizer(options).classify(options.path)
         if result.emotion:
             with common.progress_bar() as progress:

@@ -20,7 +20,7 @@ microphone only on this machine or over https; an encrypted tunnel gives both:
   ssh -L 7860:127.0.0.1:7860 THIS_MACHINE     then open http://127.0.0.1:7860 over there
 
 exit status:
-  0  ended by Ctrl-C
+  0  ended by Ctrl-C, SIGTERM or a terminal that was closed; all that was sent is deleted
   2  wrong usage, a package or a model that is missing, or a port that is taken
 """
 
@@ -40,7 +40,13 @@ def add_to(commands) -> None:
     add("--no-browser", action="store_true", help="do not open the browser")
     add("--host", default="127.0.0.1", metavar="ADDRESS", help="address to listen on (127.0.0.1)")
     add("--password-file", type=common.path, metavar="FILE", help="file with the page's password")
-    add("--keep", type=float, default=60, metavar="S", help="how long clips outlive their tab (60)")
+    add(
+        "--keep",
+        type=_seconds,
+        default=40,
+        metavar="S",
+        help="how long clips outlive their tab (40)",
+    )
     common.add_models_folder(app)
     app.set_defaults(run=run)
 
@@ -54,6 +60,17 @@ def run(options: argparse.Namespace) -> int:
     from emorec.app import server
 
     return server.run(options)
+
+
+def _seconds(text: str) -> float:
+    wrong = argparse.ArgumentTypeError("must be a number of seconds from 0 to 3600")
+    try:
+        seconds = float(text)
+    except ValueError as error:
+        raise wrong from error
+    if not 0 <= seconds <= 3600:
+        raise wrong
+    return seconds
 
 
 def _port(text: str) -> int:

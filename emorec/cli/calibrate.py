@@ -60,19 +60,18 @@ def run(options: argparse.Namespace) -> int:
         options.parser.error("--list and --forget go alone")
     if not (options.clips or options.list or options.forget):
         options.parser.error("name a person and clips of them, or give --list or --forget")
-    with common.ended_like_ctrl_c():
-        try:
-            if options.list:
-                return _list()
-            if options.forget:
-                print(f"forgotten: {printable(people.forget(options.forget))}")
-                return common.EXIT_OK
-            return _learn(options)
-        except EmorecError as error:
-            return common.refuse(error)
-        except KeyboardInterrupt:
-            common.say("interrupted: nothing is kept")
-            return common.EXIT_INTERRUPTED
+    try:
+        if options.list:
+            return _list()
+        if options.forget:
+            print(f"forgotten: {printable(people.forget(options.forget))}")
+            return common.EXIT_OK
+        return _learn(options)
+    except EmorecError as error:
+        return common.refuse(error)
+    except KeyboardInterrupt:
+        common.say("interrupted: nothing is kept")
+        return common.EXIT_INTERRUPTED
 
 
 def _learn(options: argparse.Namespace) -> int:

@@ -72,7 +72,7 @@ def add_to(commands) -> None:
     add("--quiet", action="store_true", help="print no table and no progress")
     earlier = classify.add_mutually_exclusive_group()
     earlier.add_argument("--resume", action="store_true", help="go on with the file of --csv")
-    earlier.add_argument("--overwrite", action="store_true", help="write over earlier outputs")
+    common.add_overwrite(earlier)
     add(
         "--jobs", type=common.jobs, default=1, metavar="N", help="clips at once; -1: one a core (1)"
     )
@@ -94,22 +94,21 @@ def run(options: argparse.Namespace) -> int:
 
     if options.resume and not options.csv:
         options.parser.error("--resume goes with --csv")
-    with common.ended_like_ctrl_c():
-        try:
-            found = find_clips(options.paths)
-            clips, writer, are_old_ok = _opened(found, options)
-            # Loading costs most of the start, and a run without a single clip needs no model.
-            is_work = any(isinstance(clip, Path) for clip in clips)
-            recognizer = common.load_recognizer(options) if is_work else None
-            if recognizer and options.calibrate:
-                person = [options.calibrate]
-                recognizer, _ = calibrated(recognizer, person, options.jobs, options.quiet)
-        except EmorecError as error:
-            return common.refuse(error)
-        except KeyboardInterrupt:
-            common.say("interrupted before the first clip")
-            return common.EXIT_INTERRUPTED
-        status = _classify(recognizer, clips, writer, options)
+    try:
+        found = find_clips(options.paths)
+        clips, writer, are_old_ok = _opened(found, options)
+        # Loading costs most of the start, and a run without a single clip needs no model.
+        is_work = any(isinstance(clip, Path) for clip in clips)
+        recognizer = common.load_recognizer(options) if is_work else None
+        if recognizer and options.calibrate:
+            person = [options.calibrate]
+            recognizer, _ = calibrated(recognizer, person, options.jobs, options.quiet)
+    except EmorecError as error:
+        return common.refuse(error)
+    except KeyboardInterrupt:
+        common.say("interrupted before the first clip")
+        return common.EXIT_INTERRUPTED
+    status = _classify(recognizer, clips, writer, options)
     return status if are_old_ok else status or common.EXIT_NOT_ALL
 
 
@@ -130,7 +129,7 @@ def _opened(found: list, options: argparse.Namespace) -> tuple[list, ResultWrite
     folders = ((options.timeline, ".csv"), (options.plots, ".png"), (options.subtitles, ".vtt"))
     if not options.resume:
         if not options.overwrite:
-            earlier.refuse_earlier(outputs[:2], folders)
+            earlier.refuse_earlier(outputs[:2], folders, earlier.OVERWRITE_OR_RESUME)
         return found, table.ResultWriter(*outputs, kept=paths), True
     old = earlier.read_earlier(options.csv, options.json, table.TABLE_COLUMNS)
     left = set(old.left_of(paths))

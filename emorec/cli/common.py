@@ -25,6 +25,7 @@ __all__ = [
     "add_command",
     "add_models",
     "add_models_folder",
+    "add_overwrite",
     "add_person",
     "ended_like_ctrl_c",
     "jobs",
@@ -72,6 +73,11 @@ def add_models_folder(command: argparse.ArgumentParser) -> None:
     """Add the argument that names the models' folder."""
     text = "where the models lie (those that come with it)"
     command.add_argument("--models", type=path, metavar="FOLDER", help=text)
+
+
+def add_overwrite(command) -> None:
+    """Add the argument that lets outputs be written over; without it they are refused."""
+    command.add_argument("--overwrite", action="store_true", help="write over earlier outputs")
 
 
 def add_person(command) -> None:

@@ -75,22 +75,21 @@ def run(options: argparse.Namespace) -> int:
 
     if options.resume and not options.csv:
         options.parser.error("--resume goes with --csv")
-    with common.ended_like_ctrl_c():
-        done: list[Judgement] = []
-        try:
-            labels = read_labels(options.labels)
-            if options.by and not labels.has_speakers:
-                remedy = "add a column speaker, or leave --by speaker out"
-                raise LabelsError(options.labels, "it names no speaker", remedy)
-            writer, todo = _opened(labels, options, done)
-            _judge(todo, writer, options, done)
-            return _report(labels, done, options)
-        except EmorecError as error:
-            return common.refuse(error)
-        except KeyboardInterrupt:
-            where = f", their rows are in {printable(options.csv)}" if options.csv else ""
-            common.say(f"interrupted: {len(done)} rows are judged{where}")
-            return common.EXIT_INTERRUPTED
+    done: list[Judgement] = []
+    try:
+        labels = read_labels(options.labels)
+        if options.by and not labels.has_speakers:
+            remedy = "add a column speaker, or leave --by speaker out"
+            raise LabelsError(options.labels, "it names no speaker", remedy)
+        writer, todo = _opened(labels, options, done)
+        _judge(todo, writer, options, done)
+        return _report(labels, done, options)
+    except EmorecError as error:
+        return common.refuse(error)
+    except KeyboardInterrupt:
+        where = f", their rows are in {printable(options.csv)}" if options.csv else ""
+        common.say(f"interrupted: {len(done)} rows are judged{where}")
+        return common.EXIT_INTERRUPTED
 
 
 def _opened(
@@ -102,13 +101,13 @@ def _opened(
         OutputError: When an output cannot be written, or would write over what is there.
     """
     from emorec.files import check_writable
-    from emorec.report.earlier import refuse_earlier
+    from emorec.report.earlier import OVERWRITE_OR_RESUME, refuse_earlier
     from emorec.report.judgement import JudgementWriter, read_judgements
 
     outputs = (options.csv, options.json, options.html)
     _refuse_to_overwrite(labels, options.labels, outputs)
     if not (options.resume or options.overwrite):
-        refuse_earlier(outputs, ())
+        refuse_earlier(outputs, remedy=OVERWRITE_OR_RESUME)
     found = read_judgements(options.csv, labels) if options.resume else {}
     done += found.values()
     if found:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import signal
 import sys
 import time
 from pathlib import Path
@@ -27,7 +26,8 @@ EXAMPLES = """examples:
   emorec live --file clip.mp4 --loop
 
 A microphone needs sounddevice: pip install 'emorec[live]'. Ctrl-C ends; what is recorded until
-then stays. Nothing that is seen or heard is kept or sent anywhere.
+then stays, and only --overwrite writes over it. Nothing that is seen or heard is kept or sent
+anywhere.
 
 exit status:
   0  the file ended or Ctrl-C was pressed, and there was a verdict
@@ -61,6 +61,7 @@ def add_to(commands) -> None:
     add("--loop", action="store_true", help="play the file again and again")
     add("--record", type=common.path, metavar="FILE", help="write the timeline as CSV, as it comes")
     common.add_person(live)
+    common.add_overwrite(live)
     common.add_models(live)
     live.set_defaults(run=run, parser=live)
 
@@ -71,12 +72,15 @@ def run(options: argparse.Namespace) -> int:
     from emorec.live.engine import LiveEngine
     from emorec.live.recorder import Recorder
     from emorec.media.find import check_name
+    from emorec.report.earlier import refuse_earlier
 
     with contextlib.ExitStack() as stack:
         try:
             if options.file is not None:
                 check_name(options.file)
                 _refuse_to_overwrite(Path(options.file), options.record)
+            if not options.overwrite:
+                refuse_earlier([options.record])
             recorder = stack.enter_context(Recorder(options.record))
             engine = stack.enter_context(LiveEngine(common.load_recognizer(options)))
             sources = _sources(options, engine)
@@ -85,8 +89,6 @@ def run(options: argparse.Namespace) -> int:
         except KeyboardInterrupt:
             common.say("interrupted before it began")
             return common.EXIT_INTERRUPTED
-        stack.callback(signal.signal, signal.SIGTERM, signal.getsignal(signal.SIGTERM))
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
             with contextlib.ExitStack() as playing:
                 for source in sources:

@@ -35,6 +35,7 @@ from emorec.networks.rebuilt import build_conv1, build_conv3
 from emorec.paths import COMPARISONS, MODELS
 from emorec.streams.face import predict_faces
 from emorec.training import augment
+from emorec.training.backup import forget_backup
 from emorec.training.fit import (
     AugmentedBatches,
     Objective,
@@ -152,6 +153,7 @@ def train_face(faces: np.ndarray, targets: np.ndarray, work: Path, epochs: int) 
         epochs=epochs,
         learning_rate=5e-4,
     )
+    forget_backup(work)
     return lambda shown: predict_faces(
         lambda x: network.predict(x, batch_size=128, verbose=0), shown
     )

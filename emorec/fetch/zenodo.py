@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import json
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +25,10 @@ ZENODO_URL = "https://zenodo.org"
 _TIMEOUT_S = 60
 # What a cut costs at most.
 _CHUNK_BYTES = 1 << 16
+_LARGEST_RECORD_BYTES = 10_000_000
+# Archives are stored as they are; packing them again would hide their length.
+_PLAIN = {"Accept-Encoding": "identity"}
+_NO_RECORD = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
 
 
 @dataclass(frozen=True)
@@ -59,32 +64,62 @@ def read_record(record: int, cache_folder: Path, base_url: str = ZENODO_URL) -> 
     cached = Path(cache_folder) / f"zenodo-{record}.json"
     try:
         return _files_of(json.loads(cached.read_text(encoding="utf-8")))
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, *_NO_RECORD):
         pass
     url = f"{base_url}/api/records/{record}"
     try:
-        answer = requests.get(url, timeout=_TIMEOUT_S)
-        answer.raise_for_status()
-        content = answer.json()
+        content = json.loads(_short_answer(url))
         files = _files_of(content)
     except requests.RequestException as error:
         reason = f"the record cannot be read ({_short(error)})"
         raise DataError(url, reason, "look at the connection and try again") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except _NO_RECORD as error:
         reason = "the answer is no record of files with checksums"
         raise DataError(url, reason, "try again later, or open the address in a browser") from error
     write_json(cached, content)
     return files
 
 
+def _short_answer(url: str) -> bytes:
+    """Return what a server answers, as long as a record may be.
+
+    Raises:
+        requests.RequestException: If there is no answer.
+        ValueError: If it is packed, or longer than any record.
+    """
+    with requests.get(url, headers=_PLAIN, stream=True, timeout=_TIMEOUT_S) as answer:
+        answer.raise_for_status()
+        content = bytearray()
+        for piece in _pieces_of(answer):
+            content += piece
+            if len(content) > _LARGEST_RECORD_BYTES:
+                raise ValueError(f"more than {_LARGEST_RECORD_BYTES} bytes")
+    return bytes(content)
+
+
+def _pieces_of(answer: requests.Response) -> Iterator[bytes]:
+    """Return the body of an answer, as it was sent, in pieces.
+
+    Raises:
+        ValueError: If it is packed, which was not asked for: a little would become a lot.
+    """
+    if answer.headers.get("Content-Encoding", "identity").strip().lower() not in ("", "identity"):
+        raise ValueError("the answer is packed")
+    return answer.iter_content(_CHUNK_BYTES)
+
+
 def _files_of(content: dict) -> list[RemoteFile]:
     files = []
     for entry in content["files"]:
+        name, url, size_bytes = entry["key"], entry["links"]["self"], entry["size"]
         kind, _, digest = entry["checksum"].partition(":")
         if kind != "md5":
             raise ValueError(f"checksum of kind {kind!r}")
-        url = entry["links"]["self"]
-        files.append(RemoteFile(entry["key"], url, int(entry["size"]), digest))
+        if not isinstance(size_bytes, int) or size_bytes < 0:
+            raise ValueError(f"a size of {size_bytes!r}")
+        if not isinstance(name, str) or not isinstance(url, str):
+            raise TypeError("a name or an address that is no text")
+        files.append(RemoteFile(name, url, size_bytes, digest))
     return files
 
 
@@ -146,7 +181,7 @@ class ResumingDownloader:
 
         Raises:
             requests.RequestException: If the transfer is refused or breaks off.
-            ValueError: If the server's file is not as long as the record says.
+            ValueError: If the server's file is not as long as the record says, or packed.
         """
         have = self._part.stat().st_size if self._part.exists() else 0
         if have > self._size_bytes:
@@ -158,10 +193,7 @@ class ResumingDownloader:
         shutil.move(self._part, output_file)
 
     def _transfer(self, url: str, have: int) -> None:
-        # Archives are stored as they are; compressing them again would hide their length.
-        headers = {"Accept-Encoding": "identity"}
-        if have:
-            headers["Range"] = f"bytes={have}-"
+        headers = {**_PLAIN, "Range": f"bytes={have}-"} if have else _PLAIN
         with requests.get(url, headers=headers, stream=True, timeout=_TIMEOUT_S) as answer:
             if answer.status_code == requests.codes.requested_range_not_satisfiable:
                 self._part.unlink()
@@ -181,6 +213,7 @@ class ResumingDownloader:
             raise ValueError(f"{have + int(length)} bytes where the record has {self._size_bytes}")
 
     def _write(self, answer: requests.Response, have: int) -> None:
+        pieces = _pieces_of(answer)
         bar = tqdm(
             desc=self._part.stem,
             total=self._size_bytes,
@@ -190,9 +223,13 @@ class ResumingDownloader:
             disable=None,
         )
         with bar, self._part.open("ab" if have else "wb") as file:
-            for chunk in answer.iter_content(_CHUNK_BYTES):
-                file.write(chunk)
-                bar.update(len(chunk))
+            for piece in pieces:
+                have += len(piece)
+                if have > self._size_bytes:
+                    self._part.unlink()
+                    raise ValueError(f"more than the {self._size_bytes} bytes of the record")
+                file.write(piece)
+                bar.update(len(piece))
 
 
 def _goes_on_at(answer: requests.Response, offset: int) -> bool:

@@ -13,9 +13,11 @@ from emorec.errors import OTHER_FORM, OutputError, printable
 from emorec.files import is_written_through
 from emorec.report.cells import cell
 
-__all__ = ["Earlier", "read_earlier", "refuse_earlier"]
+__all__ = ["OVERWRITE", "OVERWRITE_OR_RESUME", "Earlier", "read_earlier", "refuse_earlier"]
 
-_REMEDY = "name another, or give --overwrite, or --resume, which goes on with the file of --csv"
+OVERWRITE = "name another, or give --overwrite"
+"""Remedy of `refuse_earlier`."""
+OVERWRITE_OR_RESUME = f"{OVERWRITE}, or --resume, which goes on with the file of --csv"
 _OTHER_FILE = "name the file that the earlier run wrote, or give --overwrite instead of --resume"
 
 
@@ -77,13 +79,16 @@ def read_earlier(csv_path: Path, json_path: Path | None, columns: Sequence[str])
 
 
 def refuse_earlier(
-    files: Sequence[Path | None], folders: Sequence[tuple[Path | None, str]]
+    files: Sequence[Path | None],
+    folders: Sequence[tuple[Path | None, str]] = (),
+    remedy: str = OVERWRITE,
 ) -> None:
     """Refuse to write over what is there.
 
     Args:
         files: Outputs that are one file.
         folders: Outputs that are a folder, and what their files end in.
+        remedy: What can be done about it.
 
     Raises:
         OutputError: When one of them holds something.
@@ -92,10 +97,10 @@ def refuse_earlier(
         if path is None or is_written_through(path) or not path.is_file():
             continue
         if path.stat().st_size:
-            raise OutputError(path, "it holds something already", _REMEDY)
+            raise OutputError(path, "it holds something already", remedy)
     for folder, suffix in folders:
         if folder is not None and next(folder.glob(f"*{suffix}"), None) is not None:
-            raise OutputError(folder, f"it holds {suffix} files already", _REMEDY)
+            raise OutputError(folder, f"it holds {suffix} files already", remedy)
 
 
 def _place(name: str | Path) -> str:

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from emorec.files import write_atomically, write_json
+from emorec.training.backup import Backup, own_folder, save_trained
 
 
 @functools.cache
@@ -192,13 +193,16 @@ def fit(
     Args:
         model: The network; compiled here.
         batches: Training batches.
-        work_folder: Holds `backup/` while training runs and `history.csv` afterwards.
+        work_folder: Holds `history.csv`, and `backup/` until the network is saved by
+            `emorec.training.backup.save_trained`.
         objective: What is minimised.
         epochs: Passes over the batches.
         learning_rate: Peak of the cosine schedule.
+
+    Raises:
+        OutputError: If another training is at work in the folder, or another one left its backup.
     """
     work_folder = Path(work_folder)
-    work_folder.mkdir(parents=True, exist_ok=True)
     model.compile(
         cosine_adamw(epochs * len(batches), learning_rate, objective.weight_decay),
         loss=objective.loss,
@@ -206,20 +210,21 @@ def fit(
         jit_compile=False,
     )
     build_variables(model, *batches.example())
-    model.fit(
-        batches,
-        epochs=epochs,
-        verbose=0,
-        validation_data=objective.validation,
-        validation_freq=objective.validation_every_epochs,
-        callbacks=[
-            keras.callbacks.BackupAndRestore(str(work_folder / "backup")),
-            keras.callbacks.CSVLogger(str(work_folder / "history.csv"), append=True),
-            keras.callbacks.TerminateOnNaN(),
-            _LogLine(),
-            *objective.callbacks,
-        ],
-    )
+    with own_folder(work_folder):
+        model.fit(
+            batches,
+            epochs=epochs,
+            verbose=0,
+            validation_data=objective.validation,
+            validation_freq=objective.validation_every_epochs,
+            callbacks=[
+                Backup(work_folder),
+                keras.callbacks.CSVLogger(str(work_folder / "history.csv"), append=True),
+                keras.callbacks.TerminateOnNaN(),
+                _LogLine(),
+                *objective.callbacks,
+            ],
+        )
 
 
 @dataclass(frozen=True)
@@ -255,43 +260,52 @@ def fit_cycles(
 
     Returns:
         The trained network.
+
+    Raises:
+        OutputError: If another training is at work in the folder.
     """
     finished = Path(work_folder) / "trained.keras"
     if finished.exists():
         return keras.saving.load_model(finished)
-    network = None
-    for index, cycle in enumerate(cycles):
-        folder = Path(work_folder) / f"cycle_{index + 1}"
-        reached = folder / "trained.keras"
-        if reached.exists():
-            network = keras.saving.load_model(reached)
-            continue
-        start, network = network, build(cycle.dropout)
-        if start is not None:
-            network.set_weights(start.get_weights())
-        fit(
-            network,
-            make_batches(index),
-            folder,
-            objective,
-            epochs=cycle.epochs,
-            learning_rate=cycle.learning_rate,
-        )
-        network.save(reached)
-    network.save(finished)
+    with own_folder(work_folder):
+        network = None
+        for index, cycle in enumerate(cycles):
+            folder = Path(work_folder) / f"cycle_{index + 1}"
+            reached = folder / "trained.keras"
+            if reached.exists():
+                network = keras.saving.load_model(reached)
+                continue
+            start, network = network, build(cycle.dropout)
+            if start is not None:
+                network.set_weights(start.get_weights())
+            fit(
+                network,
+                make_batches(index),
+                folder,
+                objective,
+                epochs=cycle.epochs,
+                learning_rate=cycle.learning_rate,
+            )
+            save_trained(network, reached)
+        save_trained(network, finished)
     return network
 
 
 @contextmanager
 def training_clock(work_folder: Path) -> Iterator[None]:
-    """Add the minutes spent inside to `minutes.json`, also where a run is cut by Ctrl-C."""
+    """Add the minutes spent inside to `minutes.json`, also where a run is cut by Ctrl-C.
+
+    Raises:
+        OutputError: If another training is at work in the folder.
+    """
     file = Path(work_folder) / "minutes.json"
     start_s = time.perf_counter()
-    try:
-        yield
-    finally:
-        spent = (time.perf_counter() - start_s) / 60
-        write_json(file, {"training_minutes": training_minutes(work_folder) + spent})
+    with own_folder(work_folder):
+        try:
+            yield
+        finally:
+            spent = (time.perf_counter() - start_s) / 60
+            write_json(file, {"training_minutes": training_minutes(work_folder) + spent})
 
 
 def training_minutes(work_folder: Path) -> float:

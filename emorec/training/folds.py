@@ -12,6 +12,7 @@ from emorec.evaluation.evidence import read_predictions
 from emorec.evaluation.scores import prediction_table
 from emorec.evaluation.splits import check_disjoint
 from emorec.files import StaleCacheError, write_atomically, write_table
+from emorec.training.backup import own_folder
 
 Fold = tuple[int | str, np.ndarray, np.ndarray]
 """Number or name, train rows, test rows; the rows are bool masks (n,)."""
@@ -59,19 +60,22 @@ def held_out(
     Raises:
         SpeakerLeakError: If a speaker is on both sides.
         emorec.files.StaleCacheError: If the finished predictions are of other clips.
+        OutputError: If another training is at work in the folder.
         ValueError: If the posterior has not one row for each clip.
     """
     check_disjoint(train=train[apart], test=test[apart])
     file = Path(folder) / "predictions.csv"
     asked = file.with_name("clips.txt")
     if not file.exists():
-        posterior = np.asarray(predict())
-        if len(posterior) != len(test):
-            raise ValueError(f"{file}: posterior of {len(posterior)} rows for {len(test)} clips")
-        there = np.isfinite(posterior).all(1)
-        text = "\n".join(test["clip_id"]) + "\n"
-        write_atomically(asked, lambda name: Path(name).write_text(text, encoding="utf-8"))
-        write_table(file, prediction_table(test[there], posterior[there], classes, fold))
+        with own_folder(file.parent):
+            posterior = np.asarray(predict())
+            if len(posterior) != len(test):
+                problem = f"posterior of {len(posterior)} rows for {len(test)} clips"
+                raise ValueError(f"{file}: {problem}")
+            there = np.isfinite(posterior).all(1)
+            text = "\n".join(test["clip_id"]) + "\n"
+            write_atomically(asked, lambda name: Path(name).write_text(text, encoding="utf-8"))
+            write_table(file, prediction_table(test[there], posterior[there], classes, fold))
     found = read_predictions(folder)
     if asked.read_text(encoding="utf-8").splitlines() != test["clip_id"].tolist():
         raise StaleCacheError(file, "it holds predictions of other clips than those asked for")

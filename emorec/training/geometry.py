@@ -24,6 +24,7 @@ from emorec.training.augment_geometry import (
     WindowAugmenter,
     draw_rounds,
 )
+from emorec.training.backup import save_trained
 from emorec.training.fit import AugmentedBatches, Objective, fit, one_hot, save_network
 from emorec.training.folds import out_of_fold, take
 
@@ -140,7 +141,7 @@ def train_geometry_network(
         learning_rate=LEARNING_RATE,
     )
     network = assemble(head)
-    network.save(finished)
+    save_trained(network, finished)
     return network
 
 

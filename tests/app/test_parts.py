@@ -57,6 +57,7 @@ def sent(store, page, content: bytes, name="clip.mp4"):
 def test_the_folder_is_private_and_goes_with_the_store(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with Store() as store:
+        store.connect(PAGE)
         sent(store, PAGE, b"x")
         assert stat.S_IMODE(store.root.stat().st_mode) == 0o700
     assert not list(tmp_path.iterdir())
@@ -136,6 +137,7 @@ def test_what_is_too_large_too_much_or_from_nowhere_is_refused(store, monkeypatc
     ],
 )
 def test_content_decides_and_not_the_name(store, content, reason):
+    store.connect(PAGE)
     stored = store.new(PAGE, "holiday.mp4")
     stored.path.write_bytes(content)
     with pytest.raises(StoreError, match=reason):
@@ -143,6 +145,7 @@ def test_content_decides_and_not_the_name(store, content, reason):
 
 
 def test_a_clip_under_any_name_is_taken_unless_too_long(store, tmp_path, monkeypatch):
+    store.connect(PAGE)
     tone = write_clip(tmp_path / "t.wav", None, made_voice(1.0), audio_codec="pcm_s16le")
     stored = store.new(PAGE, "picture.jpg")
     stored.path.write_bytes(tone.read_bytes())
@@ -228,11 +231,7 @@ def test_a_message_that_is_too_long_is_refused():
     assert asked(guard, "/gradio_api/queue/join", "POST", b"{}", content_length="")[0] == 413
 
 
-def test_the_password_is_asked_for_and_remembered_by_a_cookie(monkeypatch):
-    async def at_once(_):
-        return None
-
-    monkeypatch.setattr("asyncio.sleep", at_once)
+def test_the_password_is_asked_for_and_remembered_by_a_cookie():
     guard = Guard(inner, "pass wörd")
     status, _, page = asked(guard, "/config")
     assert status == 401 and b'type="password"' in page

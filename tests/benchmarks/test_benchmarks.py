@@ -1,5 +1,6 @@
 """Benchmarks: what they measure is a longer clip, in the repository, written as a whole."""
 
+import contextlib
 import json
 import sys
 
@@ -7,6 +8,8 @@ import pytest
 from helpers import made_frames, made_tone, write_clip
 
 from emorec.benchmarks import clip as clip_benchmark
+from emorec.benchmarks import soak
+from emorec.benchmarks.visitor import DEEDS
 from emorec.media.reader import probe
 
 
@@ -31,3 +34,46 @@ def test_what_was_measured_is_written_and_printed(tmp_path, monkeypatch, capsys)
     output = tmp_path / "benchmark.json"
     assert clip_benchmark.main(["any.mp4", "--output", str(output)]) == 0
     assert json.loads(output.read_text()) == json.loads(capsys.readouterr().out)
+
+
+def test_the_soak_tells_growth_from_noise(tmp_path, monkeypatch, capsys):
+    before = {"memory_mb": 700.0, "open_files": 10, "threads": 9, "temporary_files": 1}
+    after = {"memory_mb": 800.0, "open_files": 18, "threads": 5, "temporary_files": 2}
+    assert soak.grown(before, before) == {}
+    assert soak.grown(before, after) == {"temporary_files": 1}
+    states = iter([before, after])
+    monkeypatch.setattr(soak, "_server", lambda *_: contextlib.nullcontext(StillServer()))
+    monkeypatch.setattr(soak, "_settled", lambda _: next(states))
+    monkeypatch.setattr(soak, "Visitor", QuickVisitor)
+    output = tmp_path / "soak.json"
+    arguments = ["--minutes", "0.001", "--clients", "2", "--output", str(output)]
+    assert soak.main(arguments) == 1
+    written = json.loads(output.read_text())
+    assert written == json.loads(capsys.readouterr().out)
+    assert written["grown"] == {"temporary_files": 1}
+    assert set(written["deeds"]) <= {f"{deed}: done" for deed in DEEDS}
+    assert {"read: RuntimeError: 500", "Traceback (most recent call last):"} <= set(
+        written["problems"]
+    )
+
+
+class StillServer:
+    place, said = "nowhere:1", ["Traceback (most recent call last):\n"]
+
+    def state(self):
+        return {"memory_mb": 900.0, "open_files": 20, "threads": 30, "temporary_files": 5}
+
+
+class QuickVisitor:
+    """Does everything but read, which fails."""
+
+    def __init__(self, *_):
+        pass
+
+    def __getattr__(self, deed):
+        if deed not in DEEDS:
+            raise AttributeError(deed)
+        return self._fail if deed == "read" else lambda: "done"
+
+    def _fail(self):
+        raise RuntimeError("500")

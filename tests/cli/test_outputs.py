@@ -191,6 +191,24 @@ def test_going_on_with_nothing_is_beginning(folder, run, tmp_path):
     assert len(rows_of(tmp_path / "r.csv")) == 2
 
 
+@pytest.mark.parametrize(("command", "option"), [("annotate", "-o"), ("live", "--record")])
+def test_every_command_asks_before_it_writes_over_a_file(clip, tmp_path, capfd, command, option):
+    out = tmp_path / "out.mkv"
+    out.write_text("an earlier one")
+    source = ["--file", str(clip)] if command == "live" else [str(clip)]
+    asked = [command, *source, option, str(out), "--models", str(tmp_path / "none")]
+    assert main(asked) == 2
+    assert "holds something already. Remedy: name another, or give --overwrite." in (
+        capfd.readouterr().err
+    )
+    assert out.read_text() == "an earlier one"
+    assert main([*asked, "--overwrite"]) == 2
+    assert "model" in capfd.readouterr().err
+    out.write_text("")  # empty, nothing is lost
+    assert main(asked) == 2
+    assert "model" in capfd.readouterr().err
+
+
 def test_an_earlier_clip_without_a_verdict_still_counts(run, tmp_path):
     import numpy as np
 

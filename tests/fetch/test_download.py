@@ -1,6 +1,7 @@
 """Fetching: cut, damaged, foreign and complete transfers, from a server on this machine."""
 
 import hashlib
+import tracemalloc
 
 import pandas as pd
 import pytest
@@ -98,6 +99,40 @@ def test_what_is_not_the_official_file_is_never_kept(server, tmp_path, fault):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("fault", ["endless", "packed"])
+def test_a_server_that_sends_more_than_the_record_says_is_cut_off(server, tmp_path, fault):
+    server.faults = [fault]
+    with pytest.raises(DataError, match=r"damaged.*Remedy: run the same command"):
+        fetch(remote(server), tmp_path, retries=0)
+    assert not list(tmp_path.iterdir())
+    assert server.sent_bytes < 50_000_000
+    assert fetch(remote(server), tmp_path, retries=0).read_bytes() == server.files["a.zip"]
+
+
+@pytest.mark.parametrize("fault", ["endless", "packed"])
+def test_a_record_without_end_is_refused(server, tmp_path, fault):
+    server.faults = [fault]
+    with pytest.raises(DataError, match=r"no record.*Remedy: try again later"):
+        read_record(7, tmp_path, server.url)
+    assert not list(tmp_path.iterdir())
+    assert server.sent_bytes < 100_000_000
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "[" * 100_000, "[]", '{"files": 1}', '{"files": [1]}', '{"files": [{"checksum": 5}]}',
+        '{"files": [{"key": "a", "links": {"self": "u"}, "checksum": "md5:0", "size": Infinity}]}',
+        '{"files": [{"key": "a", "links": {"self": "u"}, "checksum": "md5:0", "size": -1}]}',
+        '{"files": [{"key": 1, "links": {"self": "u"}, "checksum": "md5:0", "size": 1}]}',
+    ],
+)  # fmt: skip
+def test_an_answer_of_another_form_is_no_record(server, tmp_path, monkeypatch, said):
+    monkeypatch.setattr(server, "record", said.encode)
+    with pytest.raises(DataError, match="no record"):
+        read_record(7, tmp_path, server.url)
+
+
 def test_a_damaged_transfer_is_tried_again(server, tmp_path):
     server.faults = ["damaged"]
     assert fetch(remote(server), tmp_path, retries=1).read_bytes() == server.files["a.zip"]
@@ -190,6 +225,74 @@ def test_a_damaged_archive_leaves_no_half_take(tmp_path):
     assert not [file for file in (tmp_path / "RAVDESS").rglob("*") if file.is_file()]
 
 
+TAKE = "Actor_01/03-01-03-01-01-01-01.wav"
+
+
+def header_of(content: bytes, offset: int, value: bytes) -> bytes:
+    """Change a field of every central header of an archive (and leave the local ones)."""
+    changed = bytearray(content)
+    start = -1
+    while (start := changed.find(b"PK\x01\x02", start + 1)) >= 0:
+        changed[start + offset : start + offset + len(value)] = value
+    return bytes(changed)
+
+
+def not_deflate() -> bytes:
+    """An archive whose take is packed into what zlib cannot unpack."""
+    content = bytearray(archive_bytes({TAKE: noise(5000)}))
+    start = 30 + len(TAKE)
+    content[start : start + 200] = b"\xff" * 200
+    return bytes(content)
+
+
+WHOLE = archive_bytes({TAKE: bytes(5000)})
+ODD_ARCHIVES = {
+    "encrypted": (header_of(WHOLE, 8, b"\x01\x00"), "is encrypted; nothing was unpacked"),
+    "deflate64": (header_of(WHOLE, 10, b"\x09\x00"), "cannot be read here"),
+    "aes": (header_of(WHOLE, 10, b"\x63\x00"), "cannot be read here"),
+    "newer version": (header_of(WHOLE, 6, b"\xff\x00"), "no archive that can be opened"),
+    "huge": (header_of(WHOLE, 24, b"\xff\xff\xff\xf0"), r"would take 4\.0 GB"),
+    "zlib-broken": (not_deflate(), "it is damaged"),
+    "longer than it says": (header_of(WHOLE, 24, b"\x64\x00\x00\x00"), "it is damaged"),
+    "shorter than it says": (header_of(WHOLE, 24, b"\x64\x64\x00\x00"), "it is damaged"),
+    "cut": (WHOLE[:-30], "no archive that can be opened"),
+    "headers gone": (WHOLE.replace(b"PK\x03\x04", b"PK\x00\x00"), "it is damaged"),
+}
+
+
+@pytest.mark.parametrize("kind", ODD_ARCHIVES)
+def test_an_archive_that_cannot_be_unpacked_is_said_in_a_line(tmp_path, kind):
+    content, reason = ODD_ARCHIVES[kind]
+    path = tmp_path / "a.zip"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=rf"{reason}.*Remedy: delete it"):
+        unpack_takes(path, tmp_path / "RAVDESS", "03")
+    path.write_bytes(content.replace(b"03-01-03", b"01-01-03"))
+    with pytest.raises(DataError, match=rf"{reason}.*Remedy: delete it"):
+        unpack_landmarks(path, tmp_path / "RAVDESS_landmarks")
+    assert [file for file in tmp_path.rglob("*") if file.is_file()] == [path]
+
+
+def test_a_track_that_unpacks_to_more_than_it_says_takes_no_more_memory(tmp_path):
+    path = tmp_path / "a.zip"
+    lying = archive_bytes({"01-01-03-01-01-01-01.csv": bytes(40_000_000)})
+    path.write_bytes(header_of(lying, 24, b"\x64\x00\x00\x00"))
+    tracemalloc.start()
+    try:
+        with pytest.raises(DataError, match="damaged"):
+            unpack_landmarks(path, tmp_path / "RAVDESS_landmarks")
+        assert tracemalloc.get_traced_memory()[1] < 8_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_of_many_members_for_one_place_one_is_unpacked(tmp_path):
+    path = tmp_path / "a.zip"
+    path.write_bytes(archive_bytes({f"{n}/{TAKE}": b"x" * n for n in range(1, 50)}))
+    assert unpack_takes(path, tmp_path / "RAVDESS", "03") == 1
+    assert (tmp_path / "RAVDESS" / TAKE).read_bytes() == b"x" * 49
+
+
 def open_face_csv(frames: int) -> bytes:
     columns = ["frame", " face_id", " timestamp", " X_0"]
     columns += [f" {axis}_{i}" for axis in "xy" for i in range(68)]
@@ -208,6 +311,12 @@ def test_tracks_become_what_the_geometry_network_reads(tmp_path):
     # Point 1 is x_0, y_0; the 3D columns of another case are left out.
     assert tracks[0][0, 0].tolist() == [100, 6900]
     assert unpack_landmarks(tmp_path / "a.zip", tmp_path / "RAVDESS_landmarks") == 0
+
+
+def test_a_track_of_words_is_named():
+    words = open_face_csv(3).replace(b"9.0", b"nine").replace(b"100,", b"hundred,")
+    with pytest.raises(ValueError, match=r"01-01.*other than numbers"):
+        read_track(words, "01-01-03-01-01-01-01.csv")
 
 
 def test_a_track_without_points_is_named():

@@ -371,16 +371,18 @@ def test_an_impossible_output_is_wrong_usage(models, tmp_path, capsys):
     assert "it is the clip itself" in capsys.readouterr().err
 
 
-def test_ctrl_c_leaves_nothing_and_keeps_what_was_there(models, tmp_path):
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+def test_an_end_leaves_nothing_and_keeps_what_was_there(models, tmp_path, ending):
     clip = clip_of(tmp_path / "long.mp4", 12.0, 640, 360)
     out = tmp_path / "out" / "video.mp4"
     out.parent.mkdir()
     out.write_text("an earlier one")
     command = [sys.executable, "-m", "emorec", "annotate", str(clip), "-o", str(out)]
-    running = subprocess.Popen([*command, "--models", str(models)], stderr=subprocess.PIPE)
+    command += ["--overwrite", "--models", str(models)]
+    running = subprocess.Popen(command, stderr=subprocess.PIPE)
     while running.poll() is None and len(list(out.parent.iterdir())) < 2:
         time.sleep(0.02)
-    os.kill(running.pid, signal.SIGINT)
+    os.kill(running.pid, ending)
     said = running.communicate(timeout=60)[1].decode()
     assert running.returncode == 130
     assert "interrupted: no video is written" in said

@@ -1,0 +1,165 @@
+"""What lets a training that was killed go on, and keeps two trainings out of one folder."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+import warnings
+import zlib
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import keras
+
+from emorec.errors import OutputError
+from emorec.files import write_atomically
+
+__all__ = ["Backup", "forget_backup", "own_folder", "save_trained"]
+
+_FOLDER = "backup"
+_KEPT = 2
+_CHUNK_BYTES = 1 << 20
+_held: Counter[str] = Counter()
+
+
+@contextlib.contextmanager
+def own_folder(folder: Path) -> Iterator[None]:
+    """Keep every other process from training in a folder; the hold ends with this process.
+
+    It may be taken again inside.
+
+    Raises:
+        OutputError: When another training is at work there.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    place = os.path.realpath(folder)
+    with contextlib.ExitStack() as stack:
+        if not _held[place]:
+            # The folder itself is locked: a file would have to be removed afterwards.
+            descriptor = os.open(place, os.O_RDONLY)
+            stack.callback(os.close, descriptor)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                reason = "another training is at work in this folder"
+                remedy = "wait for its end, or end it; what it has reached is gone on with"
+                raise OutputError(folder, reason, remedy) from error
+            except OSError:
+                pass  # some network drives know no locks
+        _held[place] += 1
+        try:
+            yield
+        finally:
+            _held[place] -= 1
+
+
+class Backup(keras.callbacks.Callback):
+    """Keeps the state of a training after each epoch, and begins from what is kept.
+
+    A state is one file, whose name tells its epoch and its checksum, so that half a file is never
+    taken for a whole one. The one before the newest is kept too, for when the newest is damaged.
+
+    Args:
+        work_folder: Holds the states in `backup/` and the learning curve, `history.csv`, which
+            is cut back to the epochs that the state has seen.
+    """
+
+    def __init__(self, work_folder: Path):
+        super().__init__()
+        self._folder = Path(work_folder) / _FOLDER
+        self._history = Path(work_folder) / "history.csv"
+
+    def on_train_begin(self, logs=None):
+        """Take over the newest state that is whole.
+
+        Raises:
+            OutputError: When it is the state of another network.
+        """
+        for left in self._folder.glob(".part-*"):
+            left.unlink()
+        reached = 0
+        for file in reversed(_states(self._folder)):
+            if _checksum(file) == _stated_checksum(file):
+                self._load(file)
+                reached = _epoch_of(file)
+                break
+            warnings.warn(f"{file} is damaged; the backup before it is taken", stacklevel=2)
+        # As Keras's own callback for this does: `fit` has no other way to be told.
+        self.model._initial_epoch = reached
+        _cut_history(self._history, reached)
+
+    def _load(self, file: Path) -> None:
+        if not self.model.optimizer.built:
+            self.model.optimizer.build(self.model.trainable_variables)
+        try:
+            self.model.load_weights(file)
+        except (OSError, ValueError, KeyError) as error:
+            reason = "it is the backup of another network or recipe"
+            raise OutputError(file, reason, f"delete the folder {self._folder}") from error
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Keep the state that is reached, and the one before it."""
+        plain = self._folder / f"epoch_{epoch + 1:05d}.weights.h5"
+        write_atomically(plain, self._save)
+        plain.replace(_named(plain))
+        for old in _states(self._folder)[:-_KEPT]:
+            old.unlink()
+
+    def _save(self, name: str) -> None:
+        file = f"{name}.weights.h5"  # Keras takes no other ending
+        self.model.save_weights(file)
+        Path(file).replace(name)
+
+
+def save_trained(network: keras.Model, file: Path) -> None:
+    """Save a finished network as a whole; only then does its backup go."""
+    file = Path(file)
+    write_atomically(file, network.save)
+    forget_backup(file.parent)
+
+
+def forget_backup(work_folder: Path) -> None:
+    """Delete the states of a training whose result is kept."""
+    shutil.rmtree(Path(work_folder) / _FOLDER, ignore_errors=True)
+
+
+def _states(folder: Path) -> list[Path]:
+    """Return the states, oldest first; those that were being named are not among them."""
+    return sorted(folder.glob("epoch_*-*.weights.h5"))
+
+
+def _epoch_of(file: Path) -> int:
+    return int(file.name[len("epoch_") :].partition("-")[0])
+
+
+def _stated_checksum(file: Path) -> str:
+    return file.name.partition("-")[2].partition(".")[0]
+
+
+def _named(plain: Path) -> Path:
+    """Return the name of a state with its checksum."""
+    epoch = plain.name.partition(".")[0]
+    return plain.with_name(f"{epoch}-{_checksum(plain)}.weights.h5")
+
+
+def _checksum(file: Path) -> str:
+    found = 0
+    with file.open("rb") as opened:
+        while piece := opened.read(_CHUNK_BYTES):
+            found = zlib.crc32(piece, found)
+    return f"{found:08x}"
+
+
+def _cut_history(file: Path, epochs: int) -> None:
+    """Leave only the epochs that were reached in a learning curve; a cut line goes too."""
+    if not file.exists():
+        return
+    head, *rows = file.read_text(encoding="utf-8").splitlines(keepends=True) or [""]
+    kept = [row for row in rows[:epochs] if row.endswith("\n")]
+    if len(kept) < len(rows):
+        text = "".join([head, *kept]) if kept else ""
+        write_atomically(file, lambda name: Path(name).write_text(text, encoding="utf-8"))
