@@ -10,21 +10,20 @@ from emorec.paths import REPOSITORY
 
 PACKAGE = REPOSITORY / "emorec"
 WINGS = sorted(file.parent.name for file in PACKAGE.glob("*/__init__.py"))
-README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
-HOUSE = README.split("## The house\n")[1].split("\n## ")[0]
+HOUSE = (REPOSITORY / "docs" / "house.md").read_text(encoding="utf-8")
 PAGES = sorted(
     page
-    for folder in (".", "notebooks", "Models", "Datasets", "Plots", "Other", "DEMO")
+    for folder in (".", "docs", "notebooks", "Models", "Datasets", "Plots", "Other", "DEMO")
     for page in (REPOSITORY / folder).glob("*.md")
 )
 MAKEFILE = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
 
 
-def test_the_readme_has_a_line_for_every_wing_and_for_no_other():
+def test_the_house_has_a_line_for_every_wing_and_for_no_other():
     assert sorted(re.findall(r"^\| `emorec/(\w+)/` \|", HOUSE, flags=re.M)) == WINGS
 
 
-def test_the_drawings_of_the_readme_show_wings_and_files_that_exist():
+def test_the_drawings_of_the_house_show_wings_and_files_that_exist():
     drawings = "".join(HOUSE.split("```")[1::2])
     folders = set(re.findall(r"\b([a-z]\w+)/", drawings))
     files = set(re.findall(r"\b((?:[a-z]\w+/)?[a-z]\w+\.py)\b", drawings))

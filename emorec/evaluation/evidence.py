@@ -67,12 +67,12 @@ class Evidence:
 
     @property
     def is_in_readme(self) -> bool:
-        """Whether the README's tables show it: what is shipped, and what its metrics name."""
+        """Whether the tables of `docs/results.md` show it: what is shipped, and what its metrics name."""
         return self.is_shipped or self.metrics.get("in_readme", False)
 
     @property
     def page(self) -> str:
-        """Where a reader of the README learns more: the card, or the folder without one."""
+        """Where a reader of them learns more: the card, or the folder without one."""
         return f"Models/{self.place}/" + ("MODEL_CARD.md" if self.has_card else "")
 
     @cached_property

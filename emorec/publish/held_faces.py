@@ -1,4 +1,4 @@
-"""The README's table of faces as people hold them, from the committed study."""
+"""The table in `docs/clips.md` of faces as people hold them, from the committed study."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _SHOWN = {
 
 
 def held_faces_page(folder: Path) -> str:
-    """Return what the README says of turned, small and hidden faces.
+    """Return what `docs/clips.md` says of turned, small and hidden faces.
 
     Args:
         folder: Of the evidence of `emorec.analysis.held_faces`.

@@ -1,6 +1,6 @@
 """Everything that is shown of the results, made again from the committed predictions alone.
 
-python -m emorec.publish.rebuild    # tables in the READMEs and in the cards, plots in Plots/
+python -m emorec.publish.rebuild    # tables in the pages and in the cards, plots in Plots/
 
 No sound, picture or network is needed. Each folder of `Models/` that holds `predictions.csv` and
 `metrics.json` takes part by itself; a further table `predictions_<key>.csv` belongs to the entry
@@ -26,7 +26,7 @@ from emorec.publish.figures import rebuild_plots
 from emorec.publish.held_faces import held_faces_page
 from emorec.publish.model_folders import folders_page
 from emorec.publish.notebook_table import count_in_words, notebook_table, read_notebooks
-from emorec.publish.strangers import end_to_end, strangers_page
+from emorec.publish.strangers import end_to_end, strangers_line, strangers_table
 from emorec.publish.tables import accuracy_table, one_actor_line, reference_split_table
 
 _TOLERANCE = 1e-6
@@ -107,8 +107,8 @@ def write_region(file: Path, content: str, between: tuple[str, str] = _RESULTS) 
         print(f"wrote again: {file.name} in {file.parent.name}")
 
 
-def readme_content(found: list[Evidence], models: Path) -> str:
-    """Return what stands between the marks of the README."""
+def results_page(found: list[Evidence], models: Path) -> str:
+    """Return what stands between the marks of `docs/results.md`."""
     described = [evidence for evidence in found if evidence.has_card]
     shown = [evidence for evidence in found if evidence.is_in_readme]
     rebuilt = [evidence for evidence in found if "published_accuracy_percent" in evidence.metrics]
@@ -120,11 +120,12 @@ def readme_content(found: list[Evidence], models: Path) -> str:
         deployed_line(models),
         one_actor_line(described),
     )
-    return "\n\n".join(part for part in parts if part)
+    # The tables name folders from the repository's root, and the page lies a folder below.
+    return "\n\n".join(part for part in parts if part).replace("](Models/", "](../Models/")
 
 
 def rebuild_texts(root: Path = REPOSITORY) -> list[Evidence]:
-    """Correct the metrics, and rewrite the tables in the cards and in the READMEs.
+    """Correct the metrics, and rewrite the tables in the cards and in the pages.
 
     Returns:
         The evidence that was found.
@@ -140,11 +141,12 @@ def rebuild_texts(root: Path = REPOSITORY) -> list[Evidence]:
             write_region(card, results_content(evidence.metrics, further))
     whole = end_to_end(found)
     if whole is not None:
-        write_region(root / "README.md", strangers_page(whole), marks("strangers"))
+        write_region(root / "README.md", strangers_line(whole), marks("strangers-line"))
+        write_region(root / "README.md", strangers_table(whole), marks("strangers"))
     study = models / "comparisons" / "held_faces"
     if study.is_dir():
-        write_region(root / "README.md", held_faces_page(study), marks("held-faces"))
-    write_region(root / "README.md", readme_content(found, models))
+        write_region(root / "docs" / "clips.md", held_faces_page(study), marks("held-faces"))
+    write_region(root / "docs" / "results.md", results_page(found, models))
     times_ms = methods.read_times(root / "Other" / "model_times.json")
     table = methods.methods_table(found, times_ms)
     write_region(models / "README.md", methods.methods_page(table))

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from emorec.analysis import strangers
 from emorec.evaluation.evidence import Evidence
 
-__all__ = ["draw_strangers", "end_to_end", "strangers_page"]
+__all__ = ["draw_strangers", "end_to_end", "strangers_line", "strangers_table"]
 
 
 def end_to_end(found: Sequence[Evidence]) -> Evidence | None:
@@ -17,16 +17,26 @@ def end_to_end(found: Sequence[Evidence]) -> Evidence | None:
     return next((e for e in found if e.place.endswith("strangers/end_to_end")), None)
 
 
-def strangers_page(evidence: Evidence) -> str:
-    """Return the figure in words and a row for each corpus, in Markdown."""
+def strangers_line(evidence: Evidence) -> str:
+    """Return how good the recogniser is on strangers in a sentence or two, in Markdown."""
     gate = evidence.metrics["gate"]
     value, low, high = strangers.mean_interval(evidence.predictions)["accuracy"]
-    lines = [
+    fused = evidence.metrics["left_out"]["fused"]
+    right = {key: 100 * fused[key]["scores"]["accuracy"] for key in fused}
+    least, most = min(right, key=right.__getitem__), max(right, key=right.__getitem__)
+    names = {key: label.partition(",")[0] for key, label in strangers.CORPORA.items()}
+    return (
         f"**Of a stranger's clips, {100 * value:.1f} % are named rightly** among seven emotions "
-        f"(95 % interval {100 * low:.1f} – {100 * high:.1f}; mean of {gate['corpora']} corpora; "
+        f"(95 % interval {100 * low:.1f} – {100 * high:.1f}; mean of {gate['corpora']} corpora, "
+        f"from {right[least]:.0f} % on {names[least]} to {right[most]:.0f} % on {names[most]}; "
         "guessing 14.3 %). "
-        f"The recogniser is {100 * gate['mean_confidence']:.0f} % sure on average.",
-        "",
+        f"The recogniser says that it is {100 * gate['mean_confidence']:.0f} % sure on average."
+    )
+
+
+def strangers_table(evidence: Evidence) -> str:
+    """Return a row for each corpus, in Markdown."""
+    lines = [
         "| corpus, left out of everything | clips | read from | right % (95 %) | mean recall % "
         "| says it is sure % | calibration error, points |",
         "|---|---|---|---|---|---|---|",

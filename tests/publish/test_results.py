@@ -32,8 +32,9 @@ def small_tree(tmp_path):
     """A repository with one model of three classes, judged on four speakers."""
     (tmp_path / "Plots").mkdir()
     (tmp_path / "Models").mkdir()
-    for folder in (tmp_path, tmp_path / "Models"):
-        (folder / "README.md").write_text(f"Before\n{BEGIN}\n{END}\nAfter\n")
+    (tmp_path / "docs").mkdir()
+    for page in ("docs/results.md", "Models/README.md"):
+        (tmp_path / page).write_text(f"Before\n{BEGIN}\n{END}\nAfter\n")
     with (tmp_path / "Models" / "README.md").open("a") as page:
         page.write("\n".join(rebuild.marks("folders")))
     add_model(tmp_path, "voice_small", right=0.8)
@@ -68,7 +69,12 @@ def test_committed_metrics_follow_from_the_committed_predictions(committed):
 
 
 def test_rebuilding_the_committed_texts_changes_nothing(committed, tmp_path):
-    files = [REPOSITORY / "README.md", MODELS / "README.md", methods.TIMES_FILE]
+    files = [
+        REPOSITORY / "README.md",
+        *(REPOSITORY / "docs").glob("*.md"),
+        MODELS / "README.md",
+        methods.TIMES_FILE,
+    ]
     files += [*(REPOSITORY / "notebooks").glob("*.ipynb"), REPOSITORY / "notebooks" / "README.md"]
     # A search's trials, a study's clips: no model, yet a folder.
     files += (MODELS / "comparisons").glob("*/*.csv")
@@ -108,11 +114,11 @@ def test_the_committed_fusion_follows_from_its_streams():
 def test_a_new_model_appears_by_itself(small_tree):
     add_model(small_tree, "face_other", right=0.1)
     assert [e.name for e in rebuild.rebuild_texts(small_tree)] == ["voice_small", "face_other"]
-    readme = (small_tree / "README.md").read_text()
-    assert readme.startswith("Before\n") and readme.endswith("\nAfter\n")
-    assert "[Small face_other](Models/face_other/MODEL_CARD.md)" in readme
-    assert "RAVDESS takes, 3 classes; n = 80, 4 speakers" in readme
-    assert "humans 62.4" in readme, "published figures of the corpus and stream stand beside"
+    page = (small_tree / "docs" / "results.md").read_text()
+    assert page.startswith("Before\n") and page.endswith("\nAfter\n")
+    assert "[Small face_other](../Models/face_other/MODEL_CARD.md)" in page
+    assert "RAVDESS takes, 3 classes; n = 80, 4 speakers" in page
+    assert "humans 62.4" in page, "published figures of the corpus and stream stand beside"
 
 
 def test_a_model_without_a_card_is_shown_where_its_metrics_say_so(small_tree):
@@ -124,9 +130,9 @@ def test_a_model_without_a_card_is_shown_where_its_metrics_say_so(small_tree):
     metrics = json.loads(file.read_text())
     file.write_text(json.dumps(metrics | {"title": "Shown", "in_readme": True}))
     rebuild.rebuild_texts(small_tree)
-    readme = (small_tree / "README.md").read_text()
-    assert "[Shown](Models/comparisons/faces/face_shown/)" in readme
-    assert "face_other" not in readme
+    page = (small_tree / "docs" / "results.md").read_text()
+    assert "[Shown](../Models/comparisons/faces/face_shown/)" in page
+    assert "face_other" not in page
 
 
 def test_a_second_run_writes_nothing(small_tree):
@@ -150,7 +156,7 @@ def test_changed_predictions_are_noticed_and_everything_follows(small_tree):
     value = f"{100 * fresh.metrics['scores']['accuracy']:.1f}"
     assert value != "100.0"
     assert f"| Accuracy | {value} |" in (folder / "MODEL_CARD.md").read_text()
-    assert f"**{value}**" in (small_tree / "README.md").read_text()
+    assert f"**{value}**" in (small_tree / "docs" / "results.md").read_text()
     metrics = json.loads((folder / "metrics.json").read_text())
     assert metrics["command"] == "python -m this", "what does not follow stays"
 
@@ -208,8 +214,8 @@ def test_a_second_table_needs_a_protocol_of_its_own(small_tree):
 
 
 def test_a_readme_without_marks_is_an_error(small_tree):
-    (small_tree / "README.md").write_text("No place.")
-    with pytest.raises(ResultsError, match=r"README\.md: no place .*Remedy"):
+    (small_tree / "docs" / "results.md").write_text("No place.")
+    with pytest.raises(ResultsError, match=r"results\.md: no place .*Remedy"):
         rebuild.rebuild_texts(small_tree)
 
 
