@@ -67,7 +67,7 @@ class Evidence:
 
     @property
     def is_in_readme(self) -> bool:
-        """Whether the tables of `docs/results.md` show it: what is shipped, and what its metrics name."""
+        """Whether `docs/results.md` shows it: what is shipped, and what its metrics name."""
         return self.is_shipped or self.metrics.get("in_readme", False)
 
     @property
