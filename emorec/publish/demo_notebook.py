@@ -4,21 +4,22 @@ python -m emorec.publish.demo_notebook
 """
 
 import argparse
+import copy
+import csv
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 import nbformat
-import pandas as pd
 from nbclient import NotebookClient
 from nbconvert import HTMLExporter
 
 from emorec.files import write_atomically
 from emorec.paths import REPOSITORY
+from emorec.report.terminal import Line, print_lines
 
 NOTEBOOK = REPOSITORY / "DEMO" / "ER_FullClip_DEMO.ipynb"
-COLUMNS = ["file", "truth", "emotion", "confidence", "voice", "face", "geometry", "reason"]
 
 _PLAYER_LINK = re.compile(r'(<(?:video|audio)\b[^>]* src=")\./')
 
@@ -35,12 +36,21 @@ def run_notebook(notebook: Path, results_folder: Path) -> None:
     # TensorFlow's start-up messages would bury the table; errors are raised all the same.
     client.execute(stderr=subprocess.DEVNULL)
     move_links(content)
-    page, _ = HTMLExporter().from_notebook_node(content)
+    page, _ = HTMLExporter(exclude_input=True).from_notebook_node(without_messages(content))
     write_atomically(results_folder / notebook.name, lambda name: nbformat.write(content, name))
     write_atomically(
         results_folder / f"{notebook.stem}.html",
         lambda name: Path(name).write_text(page, encoding="utf-8"),
     )
+
+
+def without_messages(content: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """Return a copy without progress bars and the libraries' start-up messages."""
+    shown = copy.deepcopy(content)
+    for cell in shown.cells:
+        if "outputs" in cell:
+            cell.outputs = [out for out in cell.outputs if out.get("name") != "stderr"]
+    return shown
 
 
 def move_links(content: nbformat.NotebookNode) -> None:
@@ -59,10 +69,11 @@ def main() -> None:
     results.mkdir(exist_ok=True)
     print(f"Reading the clips in {NOTEBOOK.parent.name}/Examples ...", file=sys.stderr)
     run_notebook(NOTEBOOK, results)
-    table = pd.read_csv(results / "results.csv", keep_default_na=False)
-    table["file"] = [Path(name).name for name in table["file"]]
-    shown = [name for name in COLUMNS if name in table.columns and (table[name] != "").any()]
-    print(table[shown].to_string(index=False) if len(table) else "no clips")
+    with (results / "results.csv").open(newline="", encoding="utf-8") as file:
+        lines = [Line.of_row(row) for row in csv.DictReader(file)]
+    print_lines(lines)
+    if not lines:
+        print("no clips")
     print(f"\nPage with plots: {(results / NOTEBOOK.stem).relative_to(REPOSITORY)}.html")
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -15,7 +16,7 @@ from emorec.streams.windows import STREAMS
 if TYPE_CHECKING:
     from rich.text import Text
 
-__all__ = ["course", "middle_cut", "print_table"]
+__all__ = ["Line", "course", "middle_cut", "print_lines", "print_table"]
 
 _COLUMNS_WITHOUT_TERMINAL = 200  # of what goes to a file or a pipe
 _NARROW = 76  # columns below which the streams' verdicts are left out
@@ -26,44 +27,89 @@ _GAP = "  "
 _MOST_SEGMENTS = 12  # that are printed of a clip
 
 
+@dataclass(frozen=True)
+class Line:
+    """What is shown of a clip.
+
+    Attributes:
+        name: Its name.
+        cells: What stands under the heads; the status alone where there is no verdict.
+        notes: What a reader should know, the most telling first.
+        has_verdict: Whether there is one.
+    """
+
+    name: str
+    cells: list[str]
+    notes: list[str]
+    has_verdict: bool
+
+    @classmethod
+    def of(cls, result: ClipResult) -> Line:
+        """Make the line of a result."""
+        streams = {stream: result.verdict(stream) for stream in STREAMS}
+        row = {"file": result.name, "status": result.status, "emotion": result.emotion, **streams}
+        row |= {"confidence": result.confidence, "confidence_word": result.confidence_word}
+        notes = [course(result.segments)] if len(result.segments) > 1 else []
+        return cls._of(row, [*notes, *result.notes], result.reason, result.remedy)
+
+    @classmethod
+    def of_row(cls, row: Mapping[str, str]) -> Line:
+        """Make the line of a row of the CSV file of results."""
+        notes = [note for note in row["notes"].split("; ") if note]
+        return cls._of(row, notes, row["reason"], row["remedy"])
+
+    @classmethod
+    def _of(cls, row: Mapping, notes: list[str], reason: str, remedy: str) -> Line:
+        name = printable(row["file"])
+        if not row["emotion"]:
+            return cls(name, [row["status"]], [f"{reason}. Remedy: {remedy}.", *notes], False)
+        confidence = f"{float(row['confidence']):.0%}"
+        streams = [row[stream] or "-" for stream in STREAMS]
+        cells = [row["emotion"], confidence, row["confidence_word"] or "", *streams]
+        return cls(name, cells, notes, True)
+
+
 def print_table(results: Sequence[ClipResult], file: TextIO | None = None) -> None:
     """Print one line for each clip, its notes below, and once what holds for all clips.
-
-    The folder that all clips share is named in the head alone, and long names lose their middle,
-    so that a line fits.
 
     Args:
         results: What was found.
         file: Where to, by default the standard output.
     """
+    print_lines([Line.of(result) for result in results], file)
+
+
+def print_lines(lines: Sequence[Line], file: TextIO | None = None) -> None:
+    """Print lines below their heads, as `print_table` does.
+
+    The folder that all clips share is named in the head alone, and long names lose their middle,
+    so that a line fits.
+    """
     from rich.console import Console
     from rich.padding import Padding
     from rich.text import Text
 
-    if not results:
+    if not lines:
         return
     console = Console(file=file, highlight=False)
     if not console.is_terminal:
         console.width = _COLUMNS_WITHOUT_TERMINAL
-    folder, names = _without_common_folder([printable(result.name) for result in results])
+    folder, names = _without_common_folder([line.name for line in lines])
     columns = 3 if console.width < _NARROW else len(_HEADS)
     taken = sum(width + len(_GAP) for width in _WIDTHS[:columns])
     left = max(console.width, _FEWEST_COLUMNS) - taken
     head = f"clip (in {middle_cut(folder, left - 10)})" if folder and left > 24 else "clip"
-    longest = max(_cells(name) for name in [head, *names])
-    width = min(longest, left)
-    common = _common_notes(results)
+    width = min(left, max(_cells(name) for name in [head, *names]))
+    common = _common_notes(lines)
 
-    console.print(
-        _line(head, _HEADS[:columns], width), style="dim", no_wrap=True, overflow="ignore"
-    )
-    for name, result in zip(names, results, strict=True):
-        line = _line(_fitting(name, width), _cells_of(result)[:columns], width)
-        console.print(line, no_wrap=True, overflow="ignore", crop=False)
-        for note in _notes(result):
+    console.print(_line(head, _HEADS[:columns], width), style="dim", no_wrap=True, crop=False)
+    for name, line in zip(names, lines, strict=True):
+        shown = _line(_fitting(name, width), line.cells[:columns], width)
+        console.print(shown, no_wrap=True, crop=False)
+        for note in line.notes:
             if note not in common:
-                text = Text(printable(note), "red" if result.emotion is None else "dim")
-                console.print(Padding(text, (0, 0, 0, 4)))
+                text = Text(printable(note), "dim" if line.has_verdict else "red")
+                console.print(Padding(text, (0, 0, 0, 4), expand=False))
     for note in common:
         console.print(Text(f"all clips: {printable(note)}", "dim"))
 
@@ -135,25 +181,9 @@ def _line(name: str, cells: Sequence[str], width: int) -> Text:
     return line
 
 
-def _cells_of(result: ClipResult) -> list[str]:
-    """What stands in a clip's columns."""
-    if result.emotion is None:
-        return [result.status, *([""] * (len(_HEADS) - 1))]
-    streams = [result.verdict(stream) or "-" for stream in STREAMS]
-    return [result.emotion, f"{result.confidence:.0%}", result.confidence_word or "", *streams]
-
-
-def _notes(result: ClipResult) -> list[str]:
-    """What is to be said of a clip, the most telling first."""
-    said = [] if result.emotion else [f"{result.reason}. Remedy: {result.remedy}."]
-    if len(result.segments) > 1:
-        said.append(course(result.segments))
-    return [*said, *result.notes]
-
-
-def _common_notes(results: Sequence[ClipResult]) -> list[str]:
+def _common_notes(lines: Sequence[Line]) -> list[str]:
     """Notes that every clip with a verdict bears, where there are several."""
-    judged = [result.notes for result in results if result.emotion]
+    judged = [line.notes for line in lines if line.has_verdict]
     if len(judged) < 2:
         return []
     return [note for note in judged[0] if all(note in notes for notes in judged)]
