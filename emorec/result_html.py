@@ -17,6 +17,7 @@ from urllib.parse import quote
 
 from emorec.errors import printable
 from emorec.streams.face import FaceUsed
+from emorec.streams.segments import course
 from emorec.streams.windows import STREAMS, Span, at_most, spans
 from emorec.style import EMOTION_COLORS, TITLES, Bar, bars_of, readable_on, strength
 
@@ -83,7 +84,7 @@ def render(result: ClipResult, embed_at_most_bytes: int = EMBED_AT_MOST_BYTES) -
     return (
         f"{head}</div><div class='top'>{_media(result, embed_at_most_bytes)}"
         f"<div class='facts'>{facts}{_bars(result)}</div></div>"
-        f"{_timeline(result)}{_notes(result)}</div>"
+        f"{_timeline(result)}{_course(result)}{_notes(result)}</div>"
     )
 
 
@@ -170,6 +171,12 @@ def _timeline(result: ClipResult) -> str:
         f"<text x='100%' y='98' text-anchor='end'>{result.duration_s:.1f} s</text>"
     )
     return f"<svg role='img' aria-label='over time'>{''.join(parts)}</svg>"
+
+
+def _course(result: ClipResult) -> str:
+    """The clip's emotions one after the other, where there are several."""
+    told = course(result.segments)
+    return f"<div>{told}</div>" if told else ""
 
 
 def _segment(span: Span, duration_s: float) -> str:

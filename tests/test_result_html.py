@@ -13,7 +13,7 @@ from helpers import made_voice, write_clip
 
 from emorec.emotions import COMMON7
 from emorec.paths import REPOSITORY
-from emorec.publish.demo_notebook import move_links
+from emorec.publish.demo_notebook import move_links, without_messages
 from emorec.result import ClipResult
 from emorec.result_html import EMBED_AT_MOST_BYTES, render
 from emorec.streams.windows import Windows
@@ -160,6 +160,25 @@ def test_the_page_of_the_demo_finds_the_clips(heard, tmp_path, monkeypatch):
     content = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(outputs=[output])])
     move_links(content)
     assert Page(content.cells[0].outputs[0].data["text/html"]).sources() == ["../a.wav"]
+
+
+def test_a_clip_that_changes_is_told_one_emotion_after_the_other(result):
+    posteriors = np.full((12, 7), 0.02, np.float32)
+    posteriors[:6, COMMON7.index("happy")] = posteriors[6:, COMMON7.index("sad")] = 0.88
+    windows = {"fused": Windows((np.arange(12) + 0.5) / 2, posteriors, 0.5)}
+    html = render(replace(result, windows=windows, duration_s=6.0))
+    assert "happy 0:00-0:03, sad 0:03-0:06" in Page(html).texts
+
+
+def test_the_demo_page_is_without_messages_of_libraries():
+    outputs = [
+        nbformat.v4.new_output("stream", name="stderr", text="a log"),
+        nbformat.v4.new_output("stream", name="stdout", text="a verdict"),
+    ]
+    cell = nbformat.v4.new_code_cell("1", outputs=outputs)
+    content = nbformat.v4.new_notebook(cells=[cell])
+    assert [out.text for out in without_messages(content).cells[0].outputs] == ["a verdict"]
+    assert len(content.cells[0].outputs) == 2
 
 
 def test_the_demo_notebook_is_small_and_links_its_clips():

@@ -16,6 +16,7 @@ from emorec.confidence import word_for
 from emorec.emotions import COMMON7
 from emorec.errors import printable
 from emorec.result import ClipResult
+from emorec.streams.segments import course
 from emorec.streams.windows import STREAMS, Windows, at_most, courses, spans
 from emorec.style import EMOTION_COLORS, TITLES, Bar, bars_of, readable_on, strength
 
@@ -62,7 +63,9 @@ def words_for(result: ClipResult) -> str:
         reasons = f"{_listed([_SAYS[s] for s in says])} {everyone} say {common}"
     else:
         reasons = _listed([f"{_SAYS[stream]} says {said}" for stream, said in says.items()])
-    return f"{sure} {first}, next {second}. {reasons[:1].upper()}{reasons[1:]}."
+    told = course(result.segments)
+    over_time = f" Over time: {told}." if told else ""
+    return f"{sure} {first}, next {second}. {reasons[:1].upper()}{reasons[1:]}.{over_time}"
 
 
 def bars(posteriors: Mapping[str, np.ndarray | None], names: Sequence[str] | None = None) -> str:
@@ -113,7 +116,7 @@ def timeline(result: ClipResult) -> str:
     """
     duration_s = max(result.duration_s, 1e-3)
     rows = "".join(_strip(result.windows.get(stream), duration_s, stream) for stream in STREAMS)
-    course = _course(result.windows["fused"], duration_s)
+    fused = _course(result.windows["fused"], duration_s)
     ticks = "".join(
         f'<span style="left:{100 * at_s / duration_s:.2f}%">{at_s:g} s</span>'
         for at_s in _ticks_s(duration_s)
@@ -124,7 +127,7 @@ def timeline(result: ClipResult) -> str:
         f'<div class="em-tracks" role="slider" tabindex="0" aria-label="Place in the clip" '
         f'aria-valuemin="0" aria-valuemax="{duration_s:.1f}" aria-valuenow="0">{rows}'
         f'<div class="em-row em-course"><span class="em-label">{TITLES["fused"]}</span>'
-        f"{course}</div>"
+        f"{fused}</div>"
         '<div class="em-row em-over"><span class="em-label"></span><div class="em-playing">'
         f'<div class="em-head"></div></div></div></div>'
         f'<div class="em-row em-axis"><span class="em-label"></span><div>{ticks}</div></div>'

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, TextIO
 
 from emorec.errors import printable
 from emorec.result import ClipResult
-from emorec.streams.segments import Segment
+from emorec.streams.segments import course
 from emorec.streams.windows import STREAMS
 
 if TYPE_CHECKING:
     from rich.text import Text
 
-__all__ = ["Line", "course", "middle_cut", "print_lines", "print_table"]
+__all__ = ["Line", "middle_cut", "print_lines", "print_table"]
 
 _COLUMNS_WITHOUT_TERMINAL = 200  # of what goes to a file or a pipe
 _NARROW = 76  # columns below which the streams' verdicts are left out
@@ -24,7 +24,6 @@ _FEWEST_COLUMNS = 40
 _HEADS = ("verdict", "", "how sure", *STREAMS)
 _WIDTHS = (8, 4, 11, 8, 8, 8)
 _GAP = "  "
-_MOST_SEGMENTS = 12  # that are printed of a clip
 
 
 @dataclass(frozen=True)
@@ -49,8 +48,9 @@ class Line:
         streams = {stream: result.verdict(stream) for stream in STREAMS}
         row = {"file": result.name, "status": result.status, "emotion": result.emotion, **streams}
         row |= {"confidence": result.confidence, "confidence_word": result.confidence_word}
-        notes = [course(result.segments)] if len(result.segments) > 1 else []
-        return cls._of(row, [*notes, *result.notes], result.reason, result.remedy)
+        told = course(result.segments)
+        notes = [told, *result.notes] if told else result.notes
+        return cls._of(row, notes, result.reason, result.remedy)
 
     @classmethod
     def of_row(cls, row: Mapping[str, str]) -> Line:
@@ -112,18 +112,6 @@ def print_lines(lines: Sequence[Line], file: TextIO | None = None) -> None:
                 console.print(Padding(text, (0, 0, 0, 4), expand=False))
     for note in common:
         console.print(Text(f"all clips: {printable(note)}", "dim"))
-
-
-def course(segments: Sequence[Segment]) -> str:
-    """Say in a line how an emotion follows another.
-
-    >>> course([Segment(0, 64.5, "happy", 0.8), Segment(64.5, 70, "sad", 0.6)])
-    'happy 0:00-1:04, sad 1:04-1:10'
-    """
-    shown = segments[:_MOST_SEGMENTS]
-    said = [f"{s.emotion} {_clock(s.start_s)}-{_clock(s.end_s)}" for s in shown]
-    left = len(segments) - len(shown)
-    return ", ".join(said) + (f" and {left} more" if left else "")
 
 
 def middle_cut(text: str, columns: int) -> str:
@@ -194,7 +182,3 @@ def _cells(text: str) -> int:
     from rich.cells import cell_len
 
     return cell_len(text)
-
-
-def _clock(time_s: float) -> str:
-    return f"{int(time_s) // 60}:{int(time_s) % 60:02d}"

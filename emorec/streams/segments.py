@@ -10,13 +10,14 @@ import numpy as np
 from emorec.emotions import COMMON7
 from emorec.streams.windows import Windows
 
-__all__ = ["SHORTEST_S", "Segment", "segments"]
+__all__ = ["SHORTEST_S", "Segment", "course", "segments"]
 
 SHORTEST_S = 1.0
 """No stretch is shorter, unless the timeline itself is."""
 
 _TYPICAL_S = 3.0  # how long one emotion is taken to last
 _FLOOR = 1e-4  # below it a probability is not believed
+_MOST_TOLD = 12
 
 
 @dataclass(frozen=True)
@@ -107,3 +108,21 @@ def _likeliest_course(
         course.append((start, end - 1, emotion))
         end = start
     return course[::-1]
+
+
+def course(segments: Sequence[Segment]) -> str:
+    """Say in a line how one emotion follows another; nothing where there is only one.
+
+    >>> course([Segment(0, 64.5, "happy", 0.8), Segment(64.5, 70, "sad", 0.6)])
+    'happy 0:00-1:04, sad 1:04-1:10'
+    """
+    if len({segment.emotion for segment in segments}) < 2:
+        return ""
+    shown = segments[:_MOST_TOLD]
+    said = [f"{s.emotion} {_clock(s.start_s)}-{_clock(s.end_s)}" for s in shown]
+    left = len(segments) - len(shown)
+    return ", ".join(said) + (f" and {left} more" if left else "")
+
+
+def _clock(time_s: float) -> str:
+    return f"{int(time_s) // 60}:{int(time_s) % 60:02d}"

@@ -1,5 +1,6 @@
 """The terminal's table: one line a clip that fits, notes below, what all share said once."""
 
+import csv
 import io
 
 import numpy as np
@@ -8,6 +9,7 @@ from made_results import ALL, VOICE_ONLY, made_result, posterior
 from rich.console import Console
 
 from emorec.report import terminal
+from emorec.report.table import ResultWriter
 from emorec.result import ClipResult
 from emorec.streams.windows import Windows
 
@@ -78,6 +80,16 @@ def test_it_takes_odd_names(capsys):
 def test_in_a_pipe_names_stay_whole(capsys):
     terminal.print_table([made_result(ALL, "n" * 120 + ".mp4")])
     assert "n" * 120 + ".mp4" in capsys.readouterr().out
+
+
+def test_a_row_of_the_csv_file_shows_as_its_result_does(tmp_path):
+    results = [made_result(ALL, "a.mp4"), FAILED, made_result(VOICE_ONLY, "c.wav")]
+    with ResultWriter(csv_path=tmp_path / "rows.csv") as writer:
+        for result in results:
+            writer.add(result)
+    with (tmp_path / "rows.csv").open(newline="", encoding="utf-8") as file:
+        lines = [terminal.Line.of_row(row) for row in csv.DictReader(file)]
+    assert lines == [terminal.Line.of(result) for result in results]
 
 
 def test_nothing_to_show_shows_nothing(capsys):

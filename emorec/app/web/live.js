@@ -219,7 +219,6 @@ class Live extends HTMLElement {
     verdict.textContent = fused ? `${told.emotions[best]} ${Math.round(100 * fused[best])}%` : "Listening and looking …";
     this.outline(told.face_box, fused ? COLORS[told.emotions[best]] : "#fff");
     const facts = [...told.notes];
-    if (told.latency_ms !== null) facts.push(`answer after ${told.latency_ms} ms`);
     const leftOut = told.dropped + this.skipped;
     this.pause = leftOut > this.leftOut
       ? Math.min(this.pause * 1.25, LONGEST_PAUSE_MS)
