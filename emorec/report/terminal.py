@@ -45,9 +45,14 @@ class Line:
     @classmethod
     def of(cls, result: ClipResult) -> Line:
         """Make the line of a result."""
-        streams = {stream: result.verdict(stream) for stream in STREAMS}
-        row = {"file": result.name, "status": result.status, "emotion": result.emotion, **streams}
-        row |= {"confidence": result.confidence, "confidence_word": result.confidence_word}
+        row = {
+            "file": result.name,
+            "status": result.status,
+            "emotion": result.emotion,
+            "confidence": result.confidence,
+            "confidence_word": result.confidence_word,
+            **{stream: result.verdict(stream) for stream in STREAMS},
+        }
         told = course(result.segments)
         notes = [told, *result.notes] if told else result.notes
         return cls._of(row, notes, result.reason, result.remedy)
