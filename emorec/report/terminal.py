@@ -23,6 +23,7 @@ _FEWEST_COLUMNS = 40
 _HEADS = ("verdict", "", "how sure", *STREAMS)
 _WIDTHS = (8, 4, 11, 8, 8, 8)
 _GAP = "  "
+_ALL_JUDGED = "all clips with a verdict"
 _MOST_SEGMENTS = 12  # that are printed of a clip
 
 
@@ -61,11 +62,12 @@ def print_table(results: Sequence[ClipResult], file: TextIO | None = None) -> No
         line = _line(_fitting(name, width), _cells_of(result)[:columns], width)
         console.print(line, no_wrap=True, overflow="ignore", crop=False)
         for note in _notes(result):
-            if note not in common:
+            if result.emotion is None or note not in common:
                 text = Text(printable(note), "red" if result.emotion is None else "dim")
                 console.print(Padding(text, (0, 0, 0, 4)))
+    whose = "all clips" if all(result.emotion for result in results) else _ALL_JUDGED
     for note in common:
-        console.print(Text(f"all clips: {printable(note)}", "dim"))
+        console.print(Text(f"{whose}: {printable(note)}", "dim"))
 
 
 def course(segments: Sequence[Segment]) -> str:
