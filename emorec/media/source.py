@@ -124,7 +124,9 @@ class Source:
         head, self._head = self._head, []
         yield from itertools.chain(head, self._decoding)
         if self._damaged:
-            self.notes.append(f"{self._damaged} damaged pieces of the file were skipped")
+            pieces = "1 damaged piece" if self._damaged == 1 else f"{self._damaged} damaged pieces"
+            verb = "was" if self._damaged == 1 else "were"
+            self.notes.append(f"{pieces} of the file {verb} skipped")
         for kind in sorted(self._encrypted):
             self.notes.append(f"the {_NAMES[kind]} is encrypted and was not read")
         self.notes += self._clock.notes
