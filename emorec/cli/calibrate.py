@@ -23,9 +23,8 @@ names). They hold for the models that they were learned with.
 exit status:
   0  done
   1  done, and some clips could not be read; they are named
-  2  wrong usage, a name that cannot be one, is known already or is not known, or clips of which
-  none
-     tells anything
+  2  wrong usage, a name that cannot be one, is known already or is not known, or clips of
+     which none tells anything
 """
 
 

@@ -17,6 +17,7 @@ __all__ = ["NOTED_S", "Mixer", "MonoSound", "Resampler", "SoundBlock"]
 _SHORTEST_BLOCK_S = 0.5
 _LOOKED_AT = 12_000  # samples, a quarter of a second or more: how far back channels are compared
 _LOST = 10.0  # so many times louder must the turned mix be: the equal one has lost the voice
+_LOUDEST = 1e6  # of a float sample; the square of more can exceed what numbers hold
 _AUDIBLE = 1e-6  # mean square of the quietest sound that is one
 # Up to the longest, a hole is filled with silence; after it the sound goes on at its own time.
 _SHORTEST_HOLE_S, _LONGEST_HOLE_S = 0.1, 10.0
@@ -183,12 +184,12 @@ class Mixer:
 
     def mix(self, channels: np.ndarray) -> np.ndarray:
         """Mix the next samples, (channels, n) float32; returns (n,) float32."""
+        channels = _bounded(channels)
         if len(channels) > 1:
             self._look_at(channels)
             if (self._signs < 0).any():
                 channels = channels * self._signs.astype(np.float32)[:, np.newaxis]
-        mono = channels.mean(axis=0, dtype=np.float32)
-        return mono if np.isfinite(mono).all() else np.nan_to_num(mono, posinf=0.0, neginf=0.0)
+        return channels.mean(axis=0, dtype=np.float32)
 
     def _look_at(self, channels: np.ndarray) -> None:
         """Find out which channels are turned, from how they go together."""
@@ -197,7 +198,7 @@ class Mixer:
             self._products, self._signs = np.zeros((count, count)), np.ones(count)
             self._length = 0.0
         new = np.einsum("an,bn->ab", channels, channels)
-        if not (np.isfinite(new).all() and length):
+        if not length:
             return
         kept = max(0.0, 1 - length / _LOOKED_AT)
         self._products = kept * self._products + new
@@ -215,6 +216,13 @@ class Mixer:
     def _power(self, signs: np.ndarray) -> float:
         """The mean square of the channels, mixed with these signs."""
         return float(signs @ self._products @ signs) / (len(signs) ** 2 * self._length)
+
+
+def _bounded(channels: np.ndarray) -> np.ndarray:
+    """Put silence for samples that are no numbers, and a bound on those that no sound has."""
+    if channels.size and channels.min() >= -_LOUDEST and channels.max() <= _LOUDEST:
+        return channels
+    return np.clip(np.nan_to_num(channels, posinf=0.0, neginf=0.0), -_LOUDEST, _LOUDEST)
 
 
 def _channels(frame: av.AudioFrame) -> np.ndarray:

@@ -10,6 +10,7 @@ import av
 
 from emorec.errors import MediaError
 from emorec.media.clock import Clock
+from emorec.media.joined import recording_behind
 from emorec.media.kinds import ENCRYPTED, Cause, is_scrambled
 from emorec.media.opening import SAMPLE_RATES_HZ, limit_pixels, next_recording, open_clip
 from emorec.media.tracks import first_picture, picture_stream, sound_stream, stated_end_s
@@ -27,6 +28,7 @@ __all__ = ["Source", "SourceOfPackets"]
 # How far a file is decoded, at most, before its first picture is looked for by itself.
 _FRAMES_TO_FIRST_PICTURE = 500
 # These state no length; FFmpeg guesses one from the bit rate.
+_MOST_RECORDINGS = 1000  # chained in one file; each takes milliseconds to open
 _FORMATS_WITHOUT_LENGTH = {"aac", "ac3", "amr", "h264", "hevc", "m4v", "mp3", "mpeg", "mpegts"}
 _SHORTEST_LOSS_S = 0.5
 _SLOWEST_RATE_HZ = 1
@@ -66,6 +68,7 @@ class Source:
         self._has_broken_off = False
         self._encrypted: set[str] = set()
         self._turning = Turning()
+        self._recordings = 1  # that are chained in this file, so far
         self._begun_at = 0  # byte at which the recording begins that is read now
         self._take_over(open_clip(self.path))
         self.start_s = (self.container.start_time or 0) / av.time_base
@@ -124,7 +127,9 @@ class Source:
         head, self._head = self._head, []
         yield from itertools.chain(head, self._decoding)
         if self._damaged:
-            self.notes.append(f"{self._damaged} damaged pieces of the file were skipped")
+            pieces = "1 damaged piece" if self._damaged == 1 else f"{self._damaged} damaged pieces"
+            verb = "was" if self._damaged == 1 else "were"
+            self.notes.append(f"{pieces} of the file {verb} skipped")
         for kind in sorted(self._encrypted):
             self.notes.append(f"the {_NAMES[kind]} is encrypted and was not read")
         self.notes += self._clock.notes
@@ -245,9 +250,11 @@ class Source:
         Args:
             position: Byte of the last packet, counted from where this recording begins.
         """
-        if self.container.format.name != "ogg":
+        begins_at = self._recording_behind(self._begun_at + position + 1)
+        self._recordings += 1
+        if begins_at is not None and self._recordings > _MOST_RECORDINGS:
+            self._has_broken_off = True
             return False
-        begins_at = next_recording(self.path, self._begun_at + position + 1)
         while begins_at is not None:
             try:
                 read = self.container
@@ -255,7 +262,7 @@ class Source:
                 read.close()
             except MediaError:
                 self._has_broken_off = True
-                begins_at = next_recording(self.path, begins_at + 1)
+                begins_at = self._recording_behind(begins_at + 1)
                 continue
             self._begun_at, self._has_broken_off = begins_at, False
             return True
@@ -263,6 +270,14 @@ class Source:
 
     def _decoded(self, packet: av.Packet) -> list:
         return packet.decode()
+
+    def _recording_behind(self, from_byte: int) -> int | None:
+        """At which byte the next recording begins, behind a byte of the one that is read."""
+        format_names = self.container.format.name
+        if format_names == "ogg":
+            return next_recording(self.path, from_byte)
+        begins_at = recording_behind(self.path, self._begun_at, format_names)
+        return begins_at if begins_at is not None and begins_at >= from_byte else None
 
     def _note_reach(self, packet: av.Packet) -> None:
         stamp = packet.dts if packet.pts is None else packet.pts
@@ -310,6 +325,22 @@ class SourceOfPackets(Source):
             return [packet] if packet.size else []
         return packet.decode()
 
-    def _has_next_recording(self, position: int) -> bool:
-        # Sound of another kind cannot be copied into one track with it.
-        return False
+    def _recording_behind(self, from_byte: int) -> int | None:
+        # Sound that is stored in another way cannot be copied into one track with it.
+        begins_at = super()._recording_behind(from_byte)
+        if begins_at is None:
+            return None
+        try:
+            with open_clip(self.path, begins_at) as container:
+                is_alike = _stored(sound_stream(container)) == _stored(self.audio)
+        except MediaError:
+            is_alike = False
+        return begins_at if is_alike else None
+
+
+def _stored(sound: av.AudioStream | None) -> tuple:
+    """What has to be the same of two tracks whose packets are to stand in one."""
+    if sound is None:
+        return ()
+    context = sound.codec_context
+    return context.name, context.sample_rate, context.layout.name, context.extradata

@@ -24,6 +24,7 @@ _FEWEST_COLUMNS = 40
 _HEADS = ("verdict", "", "how sure", *STREAMS)
 _WIDTHS = (8, 4, 11, 8, 8, 8)
 _GAP = "  "
+_ALL_JUDGED = "all clips with a verdict"
 
 
 @dataclass(frozen=True)
@@ -112,11 +113,12 @@ def print_lines(lines: Sequence[Line], file: TextIO | None = None) -> None:
         shown = _line(_fitting(name, width), line.cells[:columns], width)
         console.print(shown, no_wrap=True, crop=False)
         for note in line.notes:
-            if note not in common:
+            if not line.has_verdict or note not in common:
                 text = Text(printable(note), "dim" if line.has_verdict else "red")
                 console.print(Padding(text, (0, 0, 0, 4), expand=False))
+    whose = "all clips" if all(line.has_verdict for line in lines) else _ALL_JUDGED
     for note in common:
-        console.print(Text(f"all clips: {printable(note)}", "dim"))
+        console.print(Text(f"{whose}: {printable(note)}", "dim"))
 
 
 def middle_cut(text: str, columns: int) -> str:

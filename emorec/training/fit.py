@@ -16,7 +16,8 @@ import numpy as np
 import pandas as pd
 
 from emorec.files import write_atomically, write_json
-from emorec.training.backup import Backup, own_folder, save_trained
+from emorec.training.backup import Backup, save_trained
+from emorec.training.own_folder import own_folder
 
 
 @functools.cache

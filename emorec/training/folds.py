@@ -12,7 +12,7 @@ from emorec.evaluation.evidence import read_predictions
 from emorec.evaluation.scores import prediction_table
 from emorec.evaluation.splits import check_disjoint
 from emorec.files import StaleCacheError, write_atomically, write_table
-from emorec.training.backup import own_folder
+from emorec.training.own_folder import own_folder
 
 Fold = tuple[int | str, np.ndarray, np.ndarray]
 """Number or name, train rows, test rows; the rows are bool masks (n,)."""

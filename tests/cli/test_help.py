@@ -21,6 +21,9 @@ def test_every_command_has_examples_and_exit_codes(command, capfd):
     assert stopped.value.code == 0
     assert f"  emorec {command}" in shown
     assert "exit status" in shown
+    # Of an item that goes on over a line, the next stands below its words.
+    after = shown[shown.index("exit status") :].splitlines()[1:]
+    assert all(line.startswith(("  0  ", "  1  ", "  2  ", "  130", "     ")) for line in after)
 
 
 def test_without_a_command_it_shows_the_help(capfd):

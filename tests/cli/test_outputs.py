@@ -271,10 +271,10 @@ def test_a_full_disk_still_prints_the_table(clip, models, full, tmp_path, option
 def test_a_disk_that_fills_up_prints_what_was_done(folder, run, tmp_path, monkeypatch):
     from emorec.report import table
 
-    real, room = table._begun, [2]
+    real, room = table.begun_csv, [2]
 
-    def begun(path, rows):
-        file = real(path, rows)
+    def begun(*arguments):
+        file = real(*arguments)
         flush = file.flush
 
         def fill():
@@ -286,7 +286,7 @@ def test_a_disk_that_fills_up_prints_what_was_done(folder, run, tmp_path, monkey
         file.flush = fill
         return file
 
-    monkeypatch.setattr(table, "_begun", begun)
+    monkeypatch.setattr(table, "begun_csv", begun)
     code, printed, said = run(folder, "--csv", tmp_path / "r.csv", "--json", tmp_path / "r.json")
     assert code == 2
     assert "r.csv: writing failed (No space left on device). Remedy: make room" in said

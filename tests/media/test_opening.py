@@ -328,10 +328,21 @@ def test_pictures_of_8k_pass(tmp_path):
     assert batch.frames.shape == (2, 675, 1280)
 
 
-def test_a_picture_that_grows_too_large_on_the_way_is_left_out(tmp_path):
-    small = write_clip(tmp_path / "small.mjpeg", made_frames(3, 48, 64), video_codec="mjpeg",
-                       pixel_format="yuvj420p").read_bytes()  # fmt: skip
-    large = bytearray(small)
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [(1, "1 damaged piece of the file was"), (3, "3 damaged pieces of the file were")],
+)
+def test_a_picture_that_grows_too_large_on_the_way_is_left_out(tmp_path, count, said):
+    small, large = (
+        write_clip(
+            tmp_path / "small.mjpeg",
+            made_frames(number, 48, 64),
+            video_codec="mjpeg",
+            pixel_format="yuvj420p",
+        ).read_bytes()
+        for number in (3, count)
+    )
+    large = bytearray(large)
     at = -1
     while (at := large.find(b"\xff\xc0", at + 1)) >= 0:
         large[at + 5 : at + 9] = struct.pack(">HH", 20_000, 20_000)
@@ -339,7 +350,7 @@ def test_a_picture_that_grows_too_large_on_the_way_is_left_out(tmp_path):
     path.write_bytes(small + large + small)
     reader = ClipReader(path)
     assert sum(len(piece.frames) for piece in reader) == 6
-    assert "3 damaged pieces of the file were skipped" in reader.notes
+    assert f"{said} skipped" in reader.notes
 
 
 @pytest.mark.parametrize("rate_hz", [1, 200, 999, 3_000_001, 2**31 - 1])

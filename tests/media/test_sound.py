@@ -105,6 +105,18 @@ def test_samples_that_are_no_numbers_do_not_turn_anything():
     np.testing.assert_array_equal(mixer.mix(np.stack([voice, voice])), voice)
 
 
+@pytest.mark.parametrize("loud", [1e30, -3e38, np.inf, -np.inf, np.nan])
+def test_samples_that_no_sound_has_are_bounded(loud):
+    voice = made_voice(0.5)
+    broken = np.stack([voice, voice])
+    broken[:, 100] = loud
+    with np.errstate(all="raise"):
+        mono = Mixer().mix(broken)
+        assert np.isfinite(mono**2 * mono.size).all()
+    rest = np.arange(voice.size) != 100
+    np.testing.assert_array_equal(mono[rest], voice[rest])
+
+
 @pytest.mark.parametrize(
     ("codec", "has_limit"),
     [

@@ -49,7 +49,18 @@ def test_a_line_for_each_clip_and_below_it_what_is_to_be_known(shown):
     assert lines[3].split() == ["b.mp4", "failed"]
     assert lines[4] == "    the file is empty. Remedy: copy it again."
     assert lines[5].split() == ["sub/c.mp4", "sad", "70%", "probably", "sad", "-", "-"]
-    assert lines[6:] == ["all clips: made up"]
+    assert lines[6:] == ["all clips with a verdict: made up"]
+
+
+def test_a_note_that_all_bear_is_said_once_of_all(shown):
+    results = [made_result(ALL, "a.mp4"), made_result(ALL, "b.mp4")]
+    assert shown(results, 80)[3:] == ["all clips: no face from 1.0 to 2.0 s"]
+    results.append(ClipResult("c.wav", "no verdict", notes=["no face from 1.0 to 2.0 s"]))
+    lines = shown(results, 80)
+    assert lines[-2:] == [
+        "    no face from 1.0 to 2.0 s",
+        "all clips with a verdict: no face from 1.0 to 2.0 s",
+    ]
 
 
 @pytest.mark.parametrize("width", [60, 80, 120])

@@ -10,9 +10,10 @@ import pandas as pd
 import pytest
 
 from emorec.errors import OutputError
-from emorec.training.backup import own_folder, save_trained
+from emorec.training.backup import save_trained
 from emorec.training.fit import AugmentedBatches, Objective, fit, training_clock
 from emorec.training.folds import held_out
+from emorec.training.own_folder import own_folder
 
 POINTS = np.random.default_rng(0).normal(size=(64, 2)).astype(np.float32)
 
