@@ -87,6 +87,11 @@ class Recognizer:
         self._origin = origin
         self.landmarks = landmarks
 
+    def __repr__(self) -> str:
+        streams = ", ".join(self.networks)
+        whose = "" if self.speaker is ANYBODY else ", calibrated on a person"
+        return f"<Recognizer: {streams}{whose}>"
+
     @classmethod
     def load(
         cls,

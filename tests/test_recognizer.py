@@ -263,3 +263,10 @@ def test_trained_recognisers_agree_in_both_engines(example):
         np.testing.assert_allclose(*(r.posteriors[stream] for r in results), atol=atol)
         windows = (r.windows[stream].posteriors for r in results)
         np.testing.assert_allclose(*windows, atol=atol)
+
+
+def test_it_says_what_it_is(recognizer):
+    import emorec
+
+    assert repr(recognizer) == "<Recognizer: voice, face, geometry>"
+    assert {"Recognizer", "evaluate"} <= set(dir(emorec))

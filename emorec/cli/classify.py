@@ -127,16 +127,23 @@ def _opened(found: list, options: argparse.Namespace) -> tuple[list, ResultWrite
     paths = [clip for clip in found if isinstance(clip, Path)]
     _refuse_to_overwrite(paths, outputs)
     folders = ((options.timeline, ".csv"), (options.plots, ".png"), (options.subtitles, ".vtt"))
-    if not options.resume:
-        if not options.overwrite:
-            earlier.refuse_earlier(outputs[:2], folders, earlier.OVERWRITE_OR_RESUME)
+    there = [file for folder, _ in folders if folder for file in folder.glob("*")]
+    if options.overwrite:
         return found, table.ResultWriter(*outputs, kept=paths), True
+    if not options.resume:
+        own = [
+            folder / f"{table.stem_for(path)}{suffix}"
+            for folder, suffix in folders
+            if folder
+            for path in paths
+        ]
+        earlier.refuse_earlier([*outputs[:2], *own], earlier.OVERWRITE_OR_RESUME)
+        return found, table.ResultWriter(*outputs, kept=[*paths, *there]), True
     old = earlier.read_earlier(options.csv, options.json, table.TABLE_COLUMNS)
     left = set(old.left_of(paths))
     todo = [clip for clip in found if isinstance(clip, MediaError) or clip in left]
     anew: list[Path | str] = [clip.what if isinstance(clip, MediaError) else clip for clip in todo]
     old = old.without(anew)
-    there = [file for folder, _ in folders if folder for file in folder.glob("*")]
     writer = table.ResultWriter(*outputs, earlier=old, kept=[*paths, *there])
     if len(left) < len(paths):
         common.say(f"{len(paths) - len(left)} clips are in {printable(options.csv)} already")

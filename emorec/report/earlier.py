@@ -78,16 +78,11 @@ def read_earlier(csv_path: Path, json_path: Path | None, columns: Sequence[str])
     return found
 
 
-def refuse_earlier(
-    files: Sequence[Path | None],
-    folders: Sequence[tuple[Path | None, str]] = (),
-    remedy: str = OVERWRITE,
-) -> None:
+def refuse_earlier(files: Sequence[Path | None], remedy: str = OVERWRITE) -> None:
     """Refuse to write over what is there.
 
     Args:
-        files: Outputs that are one file.
-        folders: Outputs that are a folder, and what their files end in.
+        files: Outputs, None where none is asked for.
         remedy: What can be done about it.
 
     Raises:
@@ -98,9 +93,6 @@ def refuse_earlier(
             continue
         if path.stat().st_size:
             raise OutputError(path, "it holds something already", remedy)
-    for folder, suffix in folders:
-        if folder is not None and next(folder.glob(f"*{suffix}"), None) is not None:
-            raise OutputError(folder, f"it holds {suffix} files already", remedy)
 
 
 def _place(name: str | Path) -> str:

@@ -32,6 +32,7 @@ __all__ = [
     "ResultWriter",
     "begun_csv",
     "results_table",
+    "stem_for",
     "table_row",
     "timeline_row",
     "write_timeline",
@@ -288,6 +289,12 @@ def _check_folder(folder: Path | None) -> None:
         raise OutputError(folder, reason, "name a folder in which you may write") from error
 
 
+def stem_for(clip: Path) -> str:
+    """Return what a clip's file in a folder of results is called, without its ending."""
+    stem = printable(clip.stem).replace("\\", "_")
+    return stem.encode()[:_LONGEST_STEM_BYTES].decode(errors="ignore")
+
+
 class _DistinctNames:
     """Gives each clip's file a name of its own, even where two clips are called the same.
 
@@ -302,9 +309,8 @@ class _DistinctNames:
         self._taken: set[str] = set()
 
     def path_for(self, clip: Path, suffix: str) -> Path:
-        stem = printable(clip.stem).replace("\\", "_")
-        stem = stem.encode()[:_LONGEST_STEM_BYTES].decode(errors="ignore")
-        name, count = stem, 1
+        name = stem = stem_for(clip)
+        count = 1
         # Some file systems do not tell capitals from small letters.
         while name.casefold() in self._taken or self._is_kept(name + suffix):
             count += 1

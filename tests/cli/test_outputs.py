@@ -117,8 +117,8 @@ def test_two_names_of_one_output_are_refused(clip, run, tmp_path):
     [
         ("--csv", "rows.csv", "rows.csv"),
         ("--json", "all.json", "all.json"),
-        ("--timeline", "folder", "folder/b.csv"),
-        ("--plots", "folder", "folder/b.png"),
+        ("--timeline", "folder", "folder/a.csv"),
+        ("--plots", "folder", "folder/a.png"),
     ],
 )
 def test_what_an_earlier_run_wrote_is_not_lost(clip, run, tmp_path, option, name, held):
@@ -377,3 +377,15 @@ def test_a_dash_is_the_standard_output_and_quiet_leaves_the_rest_out(clip, run):
     code, printed, said = run(clip, "--csv", "-")
     assert code == 0 and len(list(csv.DictReader(printed.splitlines()))) == 1
     assert "how sure" in said
+
+
+def test_a_folder_may_hold_what_is_of_other_clips(clip, run, tmp_path):
+    folder = tmp_path / "out"
+    folder.mkdir()
+    (folder / "other.vtt").write_text("mine")
+    assert run(clip, "--subtitles", folder)[0] == 0
+    assert {file.name for file in folder.iterdir()} == {"a.vtt", "other.vtt"}
+    code, _, said = run(clip, "--subtitles", folder)
+    assert code == 2 and "a.vtt: it holds something already" in said
+    assert run(clip, "--subtitles", folder, "--overwrite")[0] == 0
+    assert (folder / "other.vtt").read_text() == "mine"
