@@ -13,13 +13,12 @@ from pathlib import Path
 
 import numpy as np
 
-from emorec import people, workers
+from emorec import models, people, workers
 from emorec.calibration import Speaker, get_to_know, without_bias
 from emorec.emotions import COMMON7, fold
-from emorec.engines import Network, find_voice_model, load_network
+from emorec.engines import Network
 from emorec.errors import CalibrationError, MediaError, ModelError
 from emorec.faces.landmarks import LandmarkPredictor
-from emorec.files import fingerprint
 from emorec.fusion import LogLinearFusion
 from emorec.media.find import check_name
 from emorec.media.grey import FrameBatch
@@ -27,28 +26,14 @@ from emorec.media.pacing import read_ahead
 from emorec.media.reader import SYNTHETIC_COMMENT, ClipReader
 from emorec.paths import default_models_folder
 from emorec.result import ClipResult
-from emorec.streams.face import FaceStream
-from emorec.streams.geometry import GeometryStream
 from emorec.streams.picture import PictureStream
 from emorec.streams.voice import VoiceStream
-from emorec.streams.windows import Findings, Windows
+from emorec.streams.windows import TIMELINE_HOP_S, Findings, Windows, grid, on_grid
 
-__all__ = ["MODEL_FOLDERS", "Recognizer"]
+__all__ = ["Recognizer"]
 
-MODEL_FOLDERS = {"voice": "voice_encoder", "face": "face_cnn", "geometry": "geometry"}
-"""Which model of the models' folder serves which stream."""
-
-TIMELINE_HOP_S = 0.5
 ANYBODY = Speaker()
 
-STREAM_CLASSES: dict[str, type[VoiceStream | FaceStream | GeometryStream]] = {
-    "voice": VoiceStream,
-    "face": FaceStream,
-    "geometry": GeometryStream,
-}
-
-_NAME_THE_FOLDER = f"name the one that holds {', '.join(MODEL_FOLDERS.values())} and fusion"
-_FIT_AGAIN = "fetch the file from the repository again, or run the fusion's notebook"
 _FRAMES_PER_BATCH = 8
 _PIECES_AHEAD = 3
 _SHORTEST_HELD_S = 0.5
@@ -115,11 +100,9 @@ class Recognizer:
             ValueError: When the engine is unknown.
         """
         folder = default_models_folder() if folder is None else Path(folder)
-        if not folder.is_dir():
-            raise ModelError(folder, "there is no such folder of models", _NAME_THE_FOLDER)
-        folders, fusion_file, notes = _places(folder, voice_model)
-        networks = {stream: _load_for(stream, path, engine) for stream, path in folders.items()}
-        fusion = _load_fusion(fusion_file)
+        folders, fusion_file, notes = models.places(folder, voice_model)
+        networks = {s: models.load_for(s, path, engine) for s, path in folders.items()}
+        fusion = models.load_fusion(fusion_file)
         try:
             landmarks = LandmarkPredictor()
         except FileNotFoundError as error:
@@ -164,7 +147,8 @@ class Recognizer:
         """
         if not self._fusion.usual:
             reason = "it does not tell what is said of people at large"
-            raise CalibrationError("the fusion of this voice model", reason, _FIT_AGAIN)
+            what = "the fusion of this voice model"
+            raise CalibrationError(what, reason, models.FIT_AGAIN)
         speaker = get_to_know([clip.posteriors for clip in results], self._fusion.usual)
         if not speaker.biases:
             reason = f"there is neither a voice nor a face in any of {len(results)} clips"
@@ -182,14 +166,7 @@ class Recognizer:
             ModelError: When a file is there no longer.
         """
         folder, _, voice_model = self._origin
-        folders, fusion_file, _ = _places(Path(folder), voice_model)
-        files = {stream: _files_of(place) for stream, place in folders.items()}
-        files["fusion"] = [fusion_file]
-        try:
-            return {part: fingerprint(of) for part, of in files.items()}
-        except OSError as error:
-            reason = f"it cannot be read any more ({error.strerror})"
-            raise ModelError(error.filename, reason) from error
+        return models.fingerprints(Path(folder), voice_model)
 
     def keep_person(self, name: str, *, overwrite: bool = False) -> Path:
         """Keep what `calibrate` learned of a person, for later runs; see `emorec.people`.
@@ -386,107 +363,16 @@ class Recognizer:
             )
             for stream, findings in found.items()
         }
-        times_s = _grid(list(found.values()), duration_s)
-        fused = self._fuse({s: self._on_grid(findings, times_s) for s, findings in found.items()})
+        times_s = grid(list(found.values()), duration_s)
+        fused = self._fuse({s: on_grid(findings, times_s) for s, findings in found.items()})
         there = np.isfinite(fused).all(1)
         windows["fused"] = Windows(times_s[there], fused[there], TIMELINE_HOP_S)
         return windows
-
-    def _on_grid(self, findings: Findings, times_s: np.ndarray) -> np.ndarray:
-        """The posterior of the window nearest to each time, (n, classes), NaN where none is."""
-        between_s = (findings.times_s[1:] + findings.times_s[:-1]) / 2
-        nearest = np.searchsorted(between_s, times_s)
-        posteriors = findings.posteriors[nearest]
-        reach_s = _reach_s(findings)
-        posteriors[np.abs(findings.times_s[nearest] - times_s) > reach_s] = np.nan
-        return posteriors
 
     def _fuse(self, posteriors: dict[str, np.ndarray]) -> np.ndarray:
         """Join posteriors (..., classes of the fusion) into one (..., 7) over COMMON7."""
         fused = self._fusion.fuse(posteriors)
         return fold(fused, self._fusion.classes, COMMON7).astype(np.float32)
-
-
-def _reach_s(findings: Findings) -> float:
-    """How far from a window's middle the timeline still shows it."""
-    return (findings.window_s + TIMELINE_HOP_S) / 2
-
-
-def _grid(found: Sequence[Findings], duration_s: float) -> np.ndarray:
-    """Middles of the timeline's steps, (n,), where there is anything to show; not between."""
-    near = [np.zeros(0, np.int64)]
-    for findings in found:
-        reach = int(np.ceil(_reach_s(findings) / TIMELINE_HOP_S))
-        steps = np.floor(findings.times_s / TIMELINE_HOP_S).astype(np.int64)
-        near.append((steps[:, np.newaxis] + np.arange(-reach, reach + 1)).ravel())
-    steps = np.unique(np.concatenate(near))
-    steps = steps[(steps >= 0) & (steps * TIMELINE_HOP_S < duration_s)]
-    return steps * TIMELINE_HOP_S + TIMELINE_HOP_S / 2
-
-
-def _places(folder: Path, voice_model: str | Path) -> tuple[dict[str, Path], Path, list[str]]:
-    """Return each stream's folder, the fusion's file, and what is to be said about them."""
-    folders = {stream: folder / name for stream, name in MODEL_FOLDERS.items()}
-    fusion_file = folder / "fusion" / "fusion.json"
-    if not voice_model:
-        return folders, fusion_file, []
-    own = find_voice_model(voice_model, folder)
-    fusion_file, notes = _fusion_beside(own, folders["voice"], fusion_file)
-    return {**folders, "voice": own}, fusion_file, notes
-
-
-def _fusion_beside(own: Path, shipped: Path, fusion_file: Path) -> tuple[Path, list[str]]:
-    """Return the fusion that fits a voice model, and what is to be said about it."""
-    if own.resolve() == shipped.resolve():
-        return fusion_file, []
-    if (own / "fusion.json").exists():
-        return own / "fusion.json", []
-    note = f"the fusion's weights were fitted for {shipped.name}, and {own.name} borrows them"
-    return fusion_file, [note]
-
-
-def _files_of(folder: Path) -> list[Path]:
-    """Return the files that make a network what it is."""
-    weights = (folder / name for name in ("model.onnx", "model.keras"))
-    return [folder / "model.json", *[file for file in weights if file.exists()][:1]]
-
-
-def _load_for(stream: str, folder: Path, engine: str) -> Network:
-    """Load a network and make sure that it reads what its stream feeds it.
-
-    Raises:
-        ModelError: When it does not.
-    """
-    network = load_network(folder, engine)
-    if network.spec.stream != stream:
-        reason = f"it describes a model of the stream {network.spec.stream!r}, not {stream!r}"
-        raise ModelError(folder / "model.json", reason)
-    try:
-        is_accepted = STREAM_CLASSES[stream].accepts(network)
-    except ValueError as error:
-        raise ModelError(folder / "model.json", str(error)) from error
-    if not is_accepted:
-        shape = "x".join("any" if n is None else str(n) for n in network.input_shape)
-        raise ModelError(folder, f"it is another model: its input is {shape}")
-    return network
-
-
-def _load_fusion(path: Path) -> LogLinearFusion:
-    """Read the fusion, or say what is wrong with its file.
-
-    Raises:
-        ModelError: When it is absent, broken, or lacks a stream.
-    """
-    try:
-        fusion = LogLinearFusion.from_json(path)
-    except FileNotFoundError as error:
-        raise ModelError(path, "there is no such file", _FIT_AGAIN) from error
-    except (OSError, ValueError) as error:
-        raise ModelError(path, f"it cannot be read ({error})", _FIT_AGAIN) from error
-    missing = [stream for stream in MODEL_FOLDERS if stream not in fusion.calibrations]
-    if missing:
-        raise ModelError(path, f"it knows nothing of the {' and '.join(missing)}", _FIT_AGAIN)
-    return fusion
 
 
 @lru_cache(maxsize=1)

@@ -21,7 +21,8 @@ from emorec.avatar import EXPRESSIONS, Pose, draw_face, make_actor
 from emorec.cli import main
 from emorec.live.engine import LiveEngine
 from emorec.media.reader import read_frames
-from emorec.recognizer import MODEL_FOLDERS, Recognizer
+from emorec.models import MODEL_FOLDERS
+from emorec.recognizer import Recognizer
 from emorec.report.video import annotate
 
 WIDTH, HEIGHT = 640, 360

@@ -21,8 +21,8 @@ from emorec.features.voice import VOICE
 from emorec.media.pacing import read_ahead
 from emorec.media.reader import SYNTHETIC_COMMENT, read_frames
 from emorec.media.sound import SoundBlock
+from emorec.models import MODEL_FOLDERS
 from emorec.paths import default_models_folder
-from emorec.recognizer import MODEL_FOLDERS
 from emorec.streams.geometry import GeometryStream
 from emorec.streams.voice import VoiceStream
 

@@ -14,8 +14,8 @@ from emorec.features.voice import SlidingWindows, is_silent
 from emorec.features.whisper_mel import WHISPER, encoder_input
 from emorec.fusion import LogLinearFusion
 from emorec.media.reader import read_sound
+from emorec.models import MODEL_FOLDERS
 from emorec.paths import MODELS
-from emorec.recognizer import MODEL_FOLDERS
 from emorec.streams.voice_inputs import whisper_log_mel_spec
 
 SHIPPED = MODELS / MODEL_FOLDERS["voice"]

@@ -16,7 +16,7 @@ from emorec.confidence import PROBABLY, VERY_LIKELY
 from emorec.evaluation import evidence
 from emorec.evaluation import scores as evaluation
 from emorec.evaluation.model_card import further_metrics
-from emorec.recognizer import MODEL_FOLDERS
+from emorec.models import MODEL_FOLDERS
 from emorec.style import EMOTION_COLORS, TITLES
 
 __all__ = [

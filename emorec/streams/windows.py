@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,12 +12,15 @@ from emorec.emotions import COMMON7
 
 __all__ = [
     "STREAMS",
+    "TIMELINE_HOP_S",
     "Findings",
     "Span",
     "Windows",
     "at_most",
     "courses",
+    "grid",
     "means_over",
+    "on_grid",
     "posteriors_at",
     "spans",
     "within",
@@ -28,6 +31,9 @@ STREAMS = ("voice", "face", "geometry")
 
 SMOOTHED_S = 1.0
 """Over how long the face and its geometry are averaged live."""
+
+TIMELINE_HOP_S = 0.5
+"""Step of the timeline on which all streams are fused."""
 
 _MOMENTS = 4  # that are looked at in each part of a clip
 _GAP = 1.5  # of the window's length: so far apart, two windows have nothing between them
@@ -82,6 +88,33 @@ class Span:
     end_s: float
     emotion: str
     probability: float
+
+
+def _reach_s(findings: Findings) -> float:
+    """How far from a window's middle the timeline still shows it."""
+    return (findings.window_s + TIMELINE_HOP_S) / 2
+
+
+def grid(found: Sequence[Findings], duration_s: float) -> np.ndarray:
+    """Middles (n,) of the timeline's steps where there is anything to show; not between."""
+    near = [np.zeros(0, np.int64)]
+    for findings in found:
+        reach = int(np.ceil(_reach_s(findings) / TIMELINE_HOP_S))
+        steps = np.floor(findings.times_s / TIMELINE_HOP_S).astype(np.int64)
+        near.append((steps[:, np.newaxis] + np.arange(-reach, reach + 1)).ravel())
+    steps = np.unique(np.concatenate(near))
+    steps = steps[(steps >= 0) & (steps * TIMELINE_HOP_S < duration_s)]
+    return steps * TIMELINE_HOP_S + TIMELINE_HOP_S / 2
+
+
+def on_grid(findings: Findings, times_s: np.ndarray) -> np.ndarray:
+    """Return the posterior of the window nearest to each time, (n, classes); NaN where none is."""
+    between_s = (findings.times_s[1:] + findings.times_s[:-1]) / 2
+    nearest = np.searchsorted(between_s, times_s)
+    posteriors = findings.posteriors[nearest]
+    reach_s = _reach_s(findings)
+    posteriors[np.abs(findings.times_s[nearest] - times_s) > reach_s] = np.nan
+    return posteriors
 
 
 def posteriors_at(windows: Windows, times_s: np.ndarray) -> np.ndarray:

@@ -25,8 +25,9 @@ from emorec.features.face import FACE_SIZE_PX
 from emorec.fusion import Calibration, LogLinearFusion
 from emorec.media.grey import FrameBatch
 from emorec.media.reader import ClipReader
+from emorec.models import MODEL_FOLDERS
 from emorec.paths import MODELS, data_folder
-from emorec.recognizer import MODEL_FOLDERS, Recognizer
+from emorec.recognizer import Recognizer
 from emorec.streams.face import predict_faces
 from emorec.streams.picture import PictureStream
 from emorec.training.fusion_groups import AUDIOVISUAL, FOLDER, PICTURES, STILLS, VIDEOS

@@ -24,8 +24,8 @@ from emorec.emotions import COMMON7
 from emorec.evaluation import evidence
 from emorec.evaluation import scores as evaluation
 from emorec.media.reader import read_frames
+from emorec.models import MODEL_FOLDERS
 from emorec.paths import MODELS, REPOSITORY
-from emorec.recognizer import MODEL_FOLDERS
 from emorec.result import ClipResult
 from emorec.streams.windows import Windows
 

@@ -17,8 +17,8 @@ from emorec.live.sources import FileSource
 from emorec.media.grey import FrameBatch
 from emorec.media.reader import ClipReader, read_frames, read_sound
 from emorec.media.sound import Resampler
+from emorec.models import MODEL_FOLDERS
 from emorec.paths import default_models_folder
-from emorec.recognizer import MODEL_FOLDERS
 from emorec.streams.picture import LivePicture
 from emorec.streams.voice import NO_SPEECH, SILENT, LiveVoice
 

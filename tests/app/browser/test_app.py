@@ -16,8 +16,8 @@ from app_server import CLIPS, TIMEOUT_MS, Server, why_not
 from emorec.app.live_tab import MOST_VIEWS
 from emorec.emotions import COMMON7
 from emorec.media.reader import probe
+from emorec.models import MODEL_FOLDERS
 from emorec.paths import MODELS
-from emorec.recognizer import MODEL_FOLDERS
 
 pytest_plugins = ("browser_fixtures",)
 pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not())
