@@ -52,6 +52,17 @@ VOCABULARIES = {
     "ferplus8": FERPLUS8,
 }
 
+WORDS: dict[str, tuple[str, ...]] = {
+    "angry": ("angry", "anger"),
+    "disgust": ("disgust", "disgusted"),
+    "fear": ("fear", "fearful", "afraid", "scared"),
+    "happy": ("happy", "happiness", "joy", "joyful"),
+    "neutral": ("neutral", "calm"),
+    "sad": ("sad", "sadness"),
+    "surprise": ("surprise", "surprised", "pleasant surprise", "pleasant surprised"),
+}
+"""Emotion of COMMON7 -> the words that are taken for it. Codes such as HA or 03 are not guessed."""
+
 # Where a class goes when the target vocabulary lacks it.
 _NEAREST = {"calm": "neutral"}
 

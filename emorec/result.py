@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,8 +13,8 @@ from emorec.confidence import word_for
 from emorec.emotions import COMMON7
 from emorec.faces.track import FaceTrack
 from emorec.streams.face import FaceUsed
-from emorec.streams.segments import Segment, segments
-from emorec.streams.windows import STREAMS, Windows
+from emorec.streams.segments import segments
+from emorec.streams.windows import STREAMS, Span, Windows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -119,8 +120,8 @@ class ClipResult:
         columns = ["time_s", "stream", *COMMON7]
         return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
 
-    @property
-    def segments(self) -> list[Segment]:
+    @cached_property
+    def segments(self) -> list[Span]:
         """The clip cut into stretches of one emotion, of all together; see `streams.segments`."""
         fused = self.windows.get("fused")
         return [] if fused is None else segments(fused, self.duration_s)

@@ -180,11 +180,11 @@ def _course(result: ClipResult) -> str:
 
 
 def _segment(span: Span, duration_s: float) -> str:
-    text = f"{span.start_s:.1f}–{span.end_s:.1f} s: {span.emotion} {span.probability:.0%}"
+    text = f"{span.start_s:.1f}–{span.end_s:.1f} s: {span.emotion} {span.confidence:.0%}"
     return (
         f"<rect x='{100 * span.start_s / duration_s:.2f}%' "
         f"width='{100 * (span.end_s - span.start_s) / duration_s:.2f}%' height='16' "
-        f"fill='{EMOTION_COLORS[span.emotion]}' fill-opacity='{strength(span.probability):.2f}'>"
+        f"fill='{EMOTION_COLORS[span.emotion]}' fill-opacity='{strength(span.confidence):.2f}'>"
         f"<title>{text}</title></rect>"
     )
 

@@ -144,7 +144,7 @@ def _strip(windows: Windows | None, duration_s: float, stream: str) -> str:
             marks += (
                 f'<rect x="{span.start_s * scale:.1f}" width="{width:.1f}" y="0" '
                 f'height="10" fill="{EMOTION_COLORS[span.emotion]}" '
-                f'fill-opacity="{strength(span.probability):.2f}"/>'
+                f'fill-opacity="{strength(span.confidence):.2f}"/>'
             )
     return (
         f'<div class="em-row"><span class="em-label">{TITLES[stream]}</span>'
@@ -183,7 +183,7 @@ def _said(result: ClipResult) -> dict:
     duration_s = result.duration_s
     return {
         TITLES[stream]: [
-            [round(s.start_s, 2), round(s.end_s, 2), s.emotion, round(100 * s.probability)]
+            [round(s.start_s, 2), round(s.end_s, 2), s.emotion, round(100 * s.confidence)]
             for s in spans(at_most(windows, _MOST_SPANS, duration_s), duration_s)
         ]
         for stream, windows in result.windows.items()

@@ -44,9 +44,7 @@ def add_to(commands) -> None:
     instead.add_argument("--list", action="store_true", help="show who is known")
     instead.add_argument("--forget", type=common.name, metavar="NAME", help="delete what is kept")
     instead.add_argument("--overwrite", action="store_true", help="learn a known person anew")
-    add(
-        "--jobs", type=common.jobs, default=1, metavar="N", help="clips at once; -1: one a core (1)"
-    )
+    common.add_jobs(calibrate)
     common.add_models(calibrate)
     calibrate.set_defaults(run=run, parser=calibrate)
 

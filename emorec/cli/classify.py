@@ -73,9 +73,7 @@ def add_to(commands) -> None:
     earlier = classify.add_mutually_exclusive_group()
     earlier.add_argument("--resume", action="store_true", help="go on with the file of --csv")
     common.add_overwrite(earlier)
-    add(
-        "--jobs", type=common.jobs, default=1, metavar="N", help="clips at once; -1: one a core (1)"
-    )
+    common.add_jobs(classify)
     whose = classify.add_mutually_exclusive_group()
     whose.add_argument(
         "--calibrate",

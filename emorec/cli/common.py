@@ -23,6 +23,7 @@ __all__ = [
     "EXIT_OK",
     "EXIT_WRONG_USAGE",
     "add_command",
+    "add_jobs",
     "add_models",
     "add_models_folder",
     "add_overwrite",
@@ -73,6 +74,12 @@ def add_models_folder(command: argparse.ArgumentParser) -> None:
     """Add the argument that names the models' folder."""
     text = "where the models lie (those that come with it)"
     command.add_argument("--models", type=path, metavar="FOLDER", help=text)
+
+
+def add_jobs(command: argparse.ArgumentParser) -> None:
+    """Add the argument that says how many clips are read at once."""
+    text = "clips at once; -1: one a core (1)"
+    command.add_argument("--jobs", type=jobs, default=1, metavar="N", help=text)
 
 
 def add_overwrite(command) -> None:

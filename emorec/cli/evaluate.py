@@ -61,10 +61,8 @@ def add_to(commands) -> None:
     add("--html", type=common.output, metavar="FILE", help="write one page with plots and players")
     earlier = evaluate.add_mutually_exclusive_group()
     earlier.add_argument("--resume", action="store_true", help="go on with the file of --csv")
-    earlier.add_argument("--overwrite", action="store_true", help="write over earlier outputs")
-    add(
-        "--jobs", type=common.jobs, default=1, metavar="N", help="clips at once; -1: one a core (1)"
-    )
+    common.add_overwrite(earlier)
+    common.add_jobs(evaluate)
     common.add_models(evaluate)
     evaluate.set_defaults(run=run, parser=evaluate)
 

@@ -9,6 +9,7 @@ from types import TracebackType
 
 from emorec.cli import common
 from emorec.result import ClipResult
+from emorec.streams.segments import clock
 
 __all__ = ["BatchProgress"]
 
@@ -22,7 +23,7 @@ class BatchProgress:
         what: What is done, for instance "Classifying".
         clips: How many clips there are.
         is_quiet: Whether nothing is to be told.
-        clock: Seconds from any start.
+        now: Seconds from any start.
     """
 
     def __init__(
@@ -30,11 +31,11 @@ class BatchProgress:
         what: str,
         clips: int,
         is_quiet: bool = False,
-        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], float] = time.monotonic,
     ):
-        self._what, self._clips, self._clock = what, clips, clock
+        self._what, self._clips, self._now = what, clips, now
         self._is_quiet = is_quiet
-        self._begun_s = self._told_s = clock()
+        self._begun_s = self._told_s = now()
         self._done = self._without_verdict = 0
         self._read_s = self._inside_s = 0.0
         is_terminal = sys.stderr.isatty() and not is_quiet
@@ -68,33 +69,22 @@ class BatchProgress:
     def _tell(self) -> None:
         if self._bar is not None:
             self._bar.update(self._task, completed=self._done, detail=self.detail)
-        elif not self._is_quiet and self._clock() - self._told_s >= LINE_EVERY_S:
-            self._told_s = self._clock()
+        elif not self._is_quiet and self._now() - self._told_s >= LINE_EVERY_S:
+            self._told_s = self._now()
             common.say(f"{self._done} of {self._clips} clips, {self.detail}{self._left()}")
 
     @property
     def detail(self) -> str:
         """What was read, how fast, and how much of it in vain."""
         read_s = self._read_s + self._inside_s
-        speed = read_s / max(self._clock() - self._begun_s, 1e-3)
+        speed = read_s / max(self._now() - self._begun_s, 1e-3)
         is_long = self._inside_s >= LINE_EVERY_S
-        inside = f" ({_clock(self._inside_s)} of this clip)" if is_long else ""
+        inside = f" ({clock(self._inside_s)} of this clip)" if is_long else ""
         vain = f", {self._without_verdict} without a verdict" if self._without_verdict else ""
-        return f"{_clock(read_s)} read{inside}, {speed:.1f} s/s{vain}"
+        return f"{clock(read_s)} read{inside}, {speed:.1f} s/s{vain}"
 
     def _left(self) -> str:
         if not self._done:
             return ""
-        each_s = (self._clock() - self._begun_s) / self._done
-        return f", about {_clock(each_s * (self._clips - self._done))} left"
-
-
-def _clock(time_s: float) -> str:
-    """Minutes and seconds, or hours too.
-
-    >>> _clock(64.6), _clock(3700)
-    ('1:04', '1:01:40')
-    """
-    minutes, seconds = divmod(int(time_s), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"
+        each_s = (self._now() - self._begun_s) / self._done
+        return f", about {clock(each_s * (self._clips - self._done))} left"

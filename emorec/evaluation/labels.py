@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from emorec.emotions import WORDS
 from emorec.errors import EmorecError
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
-    "WORDS",
     "Label",
     "Labels",
     "LabelsError",
@@ -29,17 +29,6 @@ __all__ = [
     "read_labels",
     "words_in_lines",
 ]
-
-WORDS: dict[str, tuple[str, ...]] = {
-    "angry": ("angry", "anger"),
-    "disgust": ("disgust", "disgusted"),
-    "fear": ("fear", "fearful", "afraid", "scared"),
-    "happy": ("happy", "happiness", "joy", "joyful"),
-    "neutral": ("neutral", "calm"),
-    "sad": ("sad", "sadness"),
-    "surprise": ("surprise", "surprised", "pleasant surprise", "pleasant surprised"),
-}
-"""Emotion of COMMON7 -> the words that are taken for it. Codes such as HA or 03 are not guessed."""
 
 NEEDED = ("path", "emotion")
 OPTIONAL = ("speaker", "start", "end")

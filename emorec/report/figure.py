@@ -153,7 +153,7 @@ def _draw_strips(axes: Axes, result: ClipResult) -> None:
                 left=span.start_s,
                 height=0.62,
                 color=EMOTION_COLORS[span.emotion],
-                alpha=strength(span.probability),
+                alpha=strength(span.confidence),
                 linewidth=0,
             )
 

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from emorec.files import write_atomically
-from emorec.streams.segments import Segment
+from emorec.streams.windows import Span
 
 __all__ = ["subtitles", "write_subtitles"]
 
 
-def subtitles(segments: Sequence[Segment]) -> str:
+def subtitles(segments: Sequence[Span]) -> str:
     """Return WebVTT text (W3C), one cue for each stretch.
 
-    >>> print(subtitles([Segment(0.0, 64.5, "happy", 0.8)]))
+    >>> print(subtitles([Span(0.0, 64.5, "happy", 0.8)]))
     WEBVTT
     <BLANKLINE>
     00:00:00.000 --> 00:01:04.500
@@ -28,7 +28,7 @@ def subtitles(segments: Sequence[Segment]) -> str:
     return "\n".join(["WEBVTT\n", *cues])
 
 
-def write_subtitles(segments: Sequence[Segment], path: Path) -> None:
+def write_subtitles(segments: Sequence[Span], path: Path) -> None:
     """Write `subtitles` to a file."""
     text = subtitles(segments)
     write_atomically(path, lambda name: Path(name).write_text(text, encoding="utf-8"))

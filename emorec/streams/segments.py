@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from emorec.emotions import COMMON7
-from emorec.streams.windows import Windows
+from emorec.streams.windows import Span, Windows
 
-__all__ = ["SHORTEST_S", "Segment", "course", "segments"]
+__all__ = ["SHORTEST_S", "clock", "course", "segments"]
 
 SHORTEST_S = 1.0
 """No stretch is shorter, unless the timeline itself is."""
@@ -20,24 +19,7 @@ _FLOOR = 1e-4  # below it a probability is not believed
 _MOST_TOLD = 12
 
 
-@dataclass(frozen=True)
-class Segment:
-    """A stretch of a clip in which one emotion is likeliest.
-
-    Attributes:
-        start_s: Where it begins, seconds from the start of the clip.
-        end_s: Where it ends.
-        emotion: One of COMMON7.
-        confidence: Mean probability of that emotion within it, 0 to 1.
-    """
-
-    start_s: float
-    end_s: float
-    emotion: str
-    confidence: float
-
-
-def segments(windows: Windows, duration_s: float) -> list[Segment]:
+def segments(windows: Windows, duration_s: float) -> list[Span]:
     """Cut an even timeline into stretches of one emotion.
 
     The stretches are the likeliest course of a hidden semi-Markov chain: its states are the
@@ -59,13 +41,13 @@ def segments(windows: Windows, duration_s: float) -> list[Segment]:
     """
     step_s = windows.window_s
     holes = np.flatnonzero(np.diff(windows.times_s) > 1.5 * step_s) + 1
-    found: list[Segment] = []
+    found: list[Span] = []
     for part in np.split(np.arange(len(windows.times_s)), holes):
         posteriors, times_s = windows.posteriors[part], windows.times_s[part]
         shortest = max(1, round(SHORTEST_S / step_s))
         for first, last, emotion in _likeliest_course(posteriors, shortest, step_s):
             found.append(
-                Segment(
+                Span(
                     max(0.0, float(times_s[first] - step_s / 2)),
                     min(float(times_s[last] + step_s / 2), duration_s),
                     COMMON7[emotion],
@@ -110,19 +92,26 @@ def _likeliest_course(
     return course[::-1]
 
 
-def course(segments: Sequence[Segment]) -> str:
+def course(segments: Sequence[Span]) -> str:
     """Say in a line how one emotion follows another; nothing where there is only one.
 
-    >>> course([Segment(0, 64.5, "happy", 0.8), Segment(64.5, 70, "sad", 0.6)])
+    >>> course([Span(0, 64.5, "happy", 0.8), Span(64.5, 70, "sad", 0.6)])
     'happy 0:00-1:04, sad 1:04-1:10'
     """
     if len({segment.emotion for segment in segments}) < 2:
         return ""
     shown = segments[:_MOST_TOLD]
-    said = [f"{s.emotion} {_clock(s.start_s)}-{_clock(s.end_s)}" for s in shown]
+    said = [f"{s.emotion} {clock(s.start_s)}-{clock(s.end_s)}" for s in shown]
     left = len(segments) - len(shown)
     return ", ".join(said) + (f" and {left} more" if left else "")
 
 
-def _clock(time_s: float) -> str:
-    return f"{int(time_s) // 60}:{int(time_s) % 60:02d}"
+def clock(time_s: float) -> str:
+    """Write a time as minutes and seconds, or with hours.
+
+    >>> clock(64.6), clock(3700)
+    ('1:04', '1:01:40')
+    """
+    minutes, seconds = divmod(int(time_s), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"

@@ -75,19 +75,19 @@ class Windows:
 
 @dataclass(frozen=True)
 class Span:
-    """A stretch of a stream's strip: what was likeliest there.
+    """A stretch of a clip: what was likeliest there.
 
     Attributes:
         start_s: Where it begins, seconds from the start of the clip.
         end_s: Where it ends.
         emotion: One of COMMON7.
-        probability: Of that emotion, 0 to 1.
+        confidence: Probability of that emotion, 0 to 1; its mean where it holds for longer.
     """
 
     start_s: float
     end_s: float
     emotion: str
-    probability: float
+    confidence: float
 
 
 def _reach_s(findings: Findings) -> float:

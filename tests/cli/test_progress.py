@@ -24,7 +24,7 @@ class Clock:
 
 def test_a_line_every_ten_seconds_inside_a_clip_too(capsys):
     clock = Clock()
-    with BatchProgress("Classifying", 4, clock=clock) as told:
+    with BatchProgress("Classifying", 4, now=clock) as told:
         for clock.now_s in (1.0, 9.0, 11.0, 12.0):
             told.watch(clock.now_s * 6)
         assert capsys.readouterr().err == (
@@ -47,7 +47,7 @@ def test_a_short_batch_says_nothing(capsys):
 
 def test_a_quiet_one_says_nothing(capsys):
     clock = Clock()
-    with BatchProgress("Classifying", 1, is_quiet=True, clock=clock) as told:
+    with BatchProgress("Classifying", 1, is_quiet=True, now=clock) as told:
         clock.now_s = 30.0
         told.watch(3.0)
     assert capsys.readouterr().err == ""

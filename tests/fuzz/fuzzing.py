@@ -184,15 +184,15 @@ def _peak_mb(pid: int) -> float:
 
 def _watched(process: subprocess.Popen, output: Path, clips: list[Path], report: Report) -> bool:
     """Wait for the process, clip by clip; ends what hangs, notes what it used and left running."""
-    done, is_hanging, usage, peak_mb = 0, False, None, 0.0
+    done, is_hanging, has_ended, peak_mb = 0, False, False, 0.0
     since_s, spent_s = time.monotonic(), 0.0
-    while usage is None:
+    while not has_ended:
         time.sleep(_POLL_S)
         lines, now_s, now_spent_s = _lines(output), time.monotonic(), _processor_s(process.pid)
         peak_mb = max(peak_mb, _peak_mb(process.pid))
-        ended, status, usage_now = os.wait4(process.pid, os.WNOHANG)
+        ended, status = os.waitpid(process.pid, os.WNOHANG)
         if ended:
-            usage, process.returncode = usage_now, os.waitstatus_to_exitcode(status)
+            has_ended, process.returncode = True, os.waitstatus_to_exitcode(status)
         elif lines > done:
             if 0 < done < len(clips):  # Not the start.
                 report.took((now_spent_s - spent_s) / (lines - done), clips[done].name)

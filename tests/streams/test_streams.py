@@ -80,4 +80,4 @@ def test_spans_share_the_time_and_name_the_likeliest():
     found = spans(windows, 3.2)
     assert [(s.start_s, s.end_s) for s in found] == [(0.0, 0.75), (0.75, 1.5), (2.5, 3.2)]
     for span, posterior in zip(found, windows.posteriors, strict=True):
-        assert span.probability == pytest.approx(posterior.max())
+        assert span.confidence == pytest.approx(posterior.max())
