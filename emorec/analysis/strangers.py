@@ -220,7 +220,9 @@ def against_2d_cnn(folder: Path = COMPARISONS) -> pd.DataFrame:
 
 
 def _right(table: pd.DataFrame, classes: list[str]) -> float:
-    return float(100 * (table[classes].idxmax(axis=1) == table["truth"]).mean())
+    """In percent; a clip without a verdict counts as wrong."""
+    said = table[classes].dropna().idxmax(axis=1).reindex(table.index)
+    return float(100 * (said == table["truth"]).mean())
 
 
 def plot_corpora(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,6 +72,27 @@ def load_video_table(folder: Path | None = None) -> pd.DataFrame:
     if not rows:
         raise CorpusMissingError("JavaSED", folder)
     return pd.DataFrame(rows)
+
+
+def as_filmed(table: pd.DataFrame, folder: Path) -> pd.DataFrame:
+    """Copy clips with `PIXEL_ASPECT` in their headers; copies that are there are kept.
+
+    Args:
+        table: With `path`.
+        folder: Where to.
+
+    Returns:
+        The table with the copies' paths.
+    """
+    from emorec.media.pixel_shape import write_with_pixel_aspect
+
+    folder.mkdir(parents=True, exist_ok=True)
+    aspect, paths = Fraction(PIXEL_ASPECT).limit_denominator(100), []
+    for source in map(Path, table["path"]):
+        paths.append(folder / source.name)
+        if not paths[-1].exists():
+            write_with_pixel_aspect(source, paths[-1], aspect)
+    return table.assign(path=[str(path) for path in paths])
 
 
 def planned_clip_ids() -> list[str]:

@@ -6,17 +6,24 @@ For each of six corpora a recogniser is made in which nothing was fitted on it: 
 trained on the other five, the fusion without its clips; the face network (FER-2013) never met
 any of them, and the geometry (RAVDESS) only RAVDESS, whose clips here are sound alone. It then
 reads the corpus's files as `emorec classify` would.
+
+JavaSED is the only corpus with pictures. It is shown as it was filmed, for its files are squeezed,
+which a stranger's are not; what they give as they lie is measured beside it. Without it no stranger
+with a face would be left, so that its fusion is fitted without the two speakers who are judged.
 """
 
 import argparse
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from emorec.corpora import javased
 from emorec.emotions import COMMON7
 from emorec.evaluation import evidence
 from emorec.evaluation.left_out import CORPORA_NAMES
@@ -27,7 +34,7 @@ from emorec.paths import COMPARISONS, MODELS
 from emorec.recognizer import Recognizer
 from emorec.training.familiarity import fit_familiarity
 from emorec.training.fusion import load_ravdess
-from emorec.training.fusion_groups import fit_shipped, load_groups
+from emorec.training.fusion_groups import fit_without, load_groups
 from emorec.training.heard import LOADERS, Heard, hear, load_table
 from emorec.training.voice_encoder import far_limit, fit_head, ship, with_head
 
@@ -38,30 +45,53 @@ MOST_CLIPS = 1_200
 """Of a larger corpus so many clips are drawn."""
 
 PROTOCOL = (
-    "six corpora, each read from its files by a recogniser in which nothing was fitted on it; the "
-    "fold is the number of the corpus: " + ", ".join(LOADERS)
+    "six corpora, each read from its files by a recogniser in which nothing was fitted on it, but "
+    "for JavaSED, shown in the proportions it was filmed in, by a fusion fitted without the two "
+    "speakers who are judged; the fold is the number of the corpus: " + ", ".join(LOADERS)
 )
 
 
-def models_without(corpus: str, heard: Heard, folder: Path) -> Path:
-    """Write a models' folder in which nothing was fitted on a corpus; a finished one is kept.
+class Part(NamedTuple):
+    """Clips, and the recogniser that may judge them.
+
+    Attributes:
+        models: Its folder.
+        rows: bool (clips,).
+    """
+
+    models: Path
+    rows: np.ndarray
+
+
+def models_without(corpus: str, heard: Heard, speakers: pd.Series, folder: Path) -> list[Part]:
+    """Write models' folders in which nothing was fitted on a corpus; finished ones are kept.
 
     Args:
         corpus: To leave out.
         heard: All corpora.
-        folder: To write.
+        speakers: Of each clip that is to be judged.
+        folder: Holds them.
     """
-    if (folder / "fusion" / "fusion.json").exists():
-        return folder
-    for name in ("face_cnn", "geometry"):
-        shutil.copytree(MODELS / name, folder / name, dirs_exist_ok=True)
+    parts = []
+    for number, without in enumerate(fit_without(load_groups(load_ravdess()), corpus), 1):
+        models = folder / str(number)
+        parts.append(Part(models, without.rows(speakers)))
+        if (models / "fusion" / "fusion.json").exists():
+            continue
+        voice = folder / "voice_encoder"
+        if not voice.exists():
+            _ship_voice_without(corpus, heard, voice)
+        for source in (MODELS / "face_cnn", MODELS / "geometry", voice):
+            shutil.copytree(source, models / source.name, dirs_exist_ok=True)
+        (models / "fusion").mkdir(exist_ok=True)
+        write_atomically(models / "fusion" / "fusion.json", without.fusion.to_json)
+    return parts
+
+
+def _ship_voice_without(corpus: str, heard: Heard, folder: Path) -> None:
     others = heard.of((heard.table["corpus"] != corpus).to_numpy())
     network = with_head(build_encoder(encoder_weights()), fit_head(others), fit_familiarity(others))
-    ship(folder / "voice_encoder", network, far_limit())
-    fusion = fit_shipped(load_groups(load_ravdess()), corpus)
-    (folder / "fusion").mkdir(exist_ok=True)
-    write_atomically(folder / "fusion" / "fusion.json", fusion.to_json)
-    return folder
+    ship(folder, network, far_limit())
 
 
 def clips_of(corpus: str) -> pd.DataFrame:
@@ -69,6 +99,12 @@ def clips_of(corpus: str) -> pd.DataFrame:
     table = load_table(corpus)
     drawn = np.random.default_rng(0).permutation(len(table))[:MOST_CLIPS]
     return table.iloc[np.sort(drawn)].reset_index(drop=True)
+
+
+def read_parts(parts: Sequence[Part], clips: pd.DataFrame, jobs: int) -> pd.DataFrame:
+    """Read clips as a user would, each by the recogniser that may judge it, in order."""
+    tables = [read(Recognizer.load(p.models), clips[p.rows], jobs) for p in parts]
+    return pd.concat(tables, ignore_index=True)
 
 
 def read(recognizer: Recognizer, clips: pd.DataFrame, jobs: int) -> pd.DataFrame:
@@ -126,14 +162,25 @@ def measured(table: pd.DataFrame, stream: str) -> dict[str, dict]:
     return found
 
 
-def write_results(folder: Path, table: pd.DataFrame) -> dict:
-    """Write the evidence: the fused verdict, and each stream beside it."""
+def write_results(folder: Path, table: pd.DataFrame, squeezed: pd.DataFrame | None) -> dict:
+    """Write the evidence: the fused verdict, and each stream beside it.
+
+    Args:
+        folder: Where to.
+        table: Of all corpora, from `run`.
+        squeezed: Of JavaSED's files as they lie; None without JavaSED.
+    """
     streams = {stream: measured(table, stream) for stream in STREAMS}
+    facts = {"left_out": streams, "gate": summary(streams["fused"])}
+    if squeezed is not None:
+        found = {stream: measured(squeezed, stream) for stream in STREAMS}
+        facts["squeezed"] = {s: corpora["javased"] for s, corpora in found.items() if corpora}
+        write_table(folder / "verdicts_squeezed.csv", rounded(squeezed))
     main = evidence.Measurement(
         predictions_of(table, "fused"),
         PROTOCOL,
         "The recogniser as shipped, each corpus left out",
-        facts={"left_out": streams, "gate": summary(streams["fused"])},
+        facts=facts,
     )
     write_table(folder / "verdicts.csv", rounded(table))
     return evidence.write_evidence(folder, main, stream="fusion", command=COMMAND)
@@ -154,22 +201,50 @@ def summary(corpora: dict[str, dict]) -> dict[str, float]:
     return {"corpora": len(scores), **means, "mean_confidence": confidence}
 
 
-def run(corpora: Sequence[str], work: Path, features: Path, jobs: int) -> pd.DataFrame:
-    """Read every corpus by the recogniser without it; finished ones are read from `work`."""
-    heard = None
-    tables = []
-    for corpus in corpora:
-        file = work / f"{corpus}.csv"
+class Runs:
+    """What every corpus gets from the recogniser without it; finished tables are read.
+
+    Args:
+        work: Where recognisers and tables are kept.
+        features: Work folder of `strangers_voice`.
+        jobs: Clips that are read at once.
+    """
+
+    def __init__(self, work: Path, features: Path, jobs: int):
+        self._work, self._features, self._jobs = work, features, jobs
+
+    @cached_property
+    def _heard(self) -> Heard:
+        return hear(list(LOADERS), self._features)
+
+    def read(self, corpora: Sequence[str]) -> pd.DataFrame:
+        """Read corpora, one after the other; one that is not there is named and left away."""
+        there = [corpus for corpus in corpora if self._has(corpus)]
+        return pd.concat([self._read(corpus, self._shown, corpus) for corpus in there])
+
+    def read_squeezed(self) -> pd.DataFrame | None:
+        """Read JavaSED's files as they lie."""
+        return self._read("javased", clips_of, "javased_squeezed") if self._has("javased") else None
+
+    def _shown(self, corpus: str) -> pd.DataFrame:
+        clips = clips_of(corpus)
+        return javased.as_filmed(clips, self._work / "filmed") if corpus == "javased" else clips
+
+    def _has(self, corpus: str) -> bool:
+        there = (self._work / f"{corpus}.csv").exists()
+        there = there or corpus in set(self._heard.table["corpus"])
+        if not there:
+            print(f"{CORPORA_NAMES[corpus]} is not there and is left away", flush=True)
+        return there
+
+    def _read(self, corpus: str, listed: Callable[[str], pd.DataFrame], name: str) -> pd.DataFrame:
+        file = self._work / f"{name}.csv"
         if not file.exists():
-            heard = heard or hear(list(LOADERS), features)
-            if corpus not in set(heard.table["corpus"]):
-                print(f"{CORPORA_NAMES[corpus]} is not there and is left away", flush=True)
-                continue
-            models = models_without(corpus, heard, work / corpus)
-            found = read(Recognizer.load(models), clips_of(corpus), jobs)
+            clips = listed(corpus)
+            parts = models_without(corpus, self._heard, clips["speaker"], self._work / corpus)
+            found = read_parts(parts, clips, self._jobs)
             write_table(file, found.assign(fold=list(LOADERS).index(corpus) + 1))
-        tables.append(pd.read_csv(file, dtype={"clip_id": str}, keep_default_na=True))
-    return pd.concat(tables, ignore_index=True)
+        return pd.read_csv(file, dtype={"clip_id": str}, keep_default_na=True)
 
 
 def main() -> None:
@@ -182,11 +257,10 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2, help="clips that are read at once")
     arguments = parser.parse_args()
     work = arguments.work or arguments.folder / "work"
-    features = arguments.features or FOLDER / "work"
-    metrics = write_results(
-        arguments.folder, run(arguments.corpora, work, features, arguments.jobs)
-    )
-    print(metrics["gate"])
+    runs = Runs(work, arguments.features or FOLDER / "work", arguments.jobs)
+    table = runs.read(arguments.corpora).reset_index(drop=True)
+    squeezed = runs.read_squeezed() if "javased" in arguments.corpora else None
+    print(write_results(arguments.folder, table, squeezed)["gate"])
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from emorec.features.face import standardize_faces
 from emorec.media.pacing import Pace
 from emorec.streams.windows import Findings, within
 
-__all__ = ["FACES_PER_S", "FaceStream", "FaceUsed", "LiveFace", "predict_faces"]
+__all__ = ["FACES_PER_S", "FaceStream", "FaceUsed", "LiveFace", "pool_faces", "predict_faces"]
 
 FACES_PER_S = 4.0
 """How many pictures a second a verdict rests on."""
@@ -108,11 +108,12 @@ class FaceStream:
         windows = np.floor(times_s / FACE_WINDOW_S).astype(int)
         kept = np.unique(windows)
         pooled = [posteriors[windows == window].mean(0) for window in kept]
+        classes = self._network.spec.classes
         findings = Findings(
-            self._network.spec.classes,
+            classes,
             (kept + 0.5) * FACE_WINDOW_S,
             np.stack(pooled),
-            posteriors.mean(0),
+            pool_faces(posteriors, classes),
             FACE_WINDOW_S,
         )
         return findings, self._pictures
@@ -160,7 +161,7 @@ class LiveFace:
     def __init__(self, network: Network):
         self._network = network
         self._recent: deque[tuple[float, np.ndarray]] = deque()
-        self._sum, self._count = np.zeros(len(network.spec.classes)), 0
+        self._posteriors: list[np.ndarray] = []
         self.restart()
 
     def restart(self) -> None:
@@ -181,7 +182,7 @@ class LiveFace:
         posterior = predict_faces(self._network.predict, crop[np.newaxis])[0]
         self._recent.append((time_s, posterior))
         if is_pooled:
-            self._sum, self._count = self._sum + posterior, self._count + 1
+            self._posteriors.append(posterior)
 
     def posterior(self, now_s: float) -> np.ndarray | None:
         """Return what the face says now, (classes,), None where there was none lately."""
@@ -190,7 +191,29 @@ class LiveFace:
 
     def pooled(self) -> np.ndarray | None:
         """Return what `FaceStream` says of a clip with all that was seen, (classes,), or None."""
-        return np.divide(self._sum, self._count) if self._count else None
+        if not self._posteriors:
+            return None
+        return pool_faces(np.stack(self._posteriors), self._network.spec.classes)
+
+
+def pool_faces(posteriors: np.ndarray, classes: Sequence[str]) -> np.ndarray:
+    """Return a clip's posterior: the mean over those half of its faces that are least neutral.
+
+    An expression comes and goes while somebody speaks; between its moments the face is
+    at rest, and says nothing of it.
+
+    Args:
+        posteriors: (faces, classes), at least one.
+        classes: Their names.
+
+    Example:
+        >>> rest, smile = [0.1, 0.9], [0.8, 0.2]
+        >>> pool_faces(np.array([rest, smile, rest, smile]), ("happy", "neutral")).tolist()
+        [0.8, 0.2]
+    """
+    neutral = fold(posteriors, tuple(classes), COMMON7)[:, COMMON7.index("neutral")]
+    kept = np.argsort(neutral, kind="stable")[: (len(posteriors) + 1) // 2]
+    return posteriors[kept].mean(0)
 
 
 def predict_faces(predict: Callable[[np.ndarray], np.ndarray], faces: np.ndarray) -> np.ndarray:

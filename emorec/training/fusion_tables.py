@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import cv2
 import numpy as np
@@ -20,6 +21,7 @@ from emorec import files
 from emorec.corpora import javased, ravdess
 from emorec.emotions import COMMON7, FERPLUS8, fold
 from emorec.engines import Network, OnnxNetwork, load_network, read_model_spec
+from emorec.faces.boxes import crop_face
 from emorec.faces.landmarks import LandmarkPredictor
 from emorec.features.face import FACE_SIZE_PX
 from emorec.fusion import Calibration, LogLinearFusion
@@ -28,7 +30,7 @@ from emorec.media.reader import ClipReader
 from emorec.models import MODEL_FOLDERS
 from emorec.paths import MODELS, data_folder
 from emorec.recognizer import Recognizer
-from emorec.streams.face import predict_faces
+from emorec.streams.face import pool_faces, predict_faces
 from emorec.streams.picture import PictureStream
 from emorec.training.fusion_groups import AUDIOVISUAL, FOLDER, PICTURES, STILLS, VIDEOS
 from emorec.training.geometry import typical_shapes
@@ -39,13 +41,14 @@ HEADS = {"fer": COMMON7, "ferplus": FERPLUS8}
 def predict_tables(models: Path = MODELS) -> None:
     """Write `faces.csv`, `shapes.csv` and JavaSED's `audiovisual.csv`."""
     heads = load_heads(models)
-    javased_clips = javased.load_video_table()
-    videos = [read_videos(heads, models, videos_of_actor_05(), VIDEOS)]
-    videos.append(read_videos(heads, models, javased_clips, "javased"))
     pictures, stills = _pictures(heads), [_stills(heads, corpus) for corpus in STILLS]
+    videos = [read_videos(heads, models, videos_of_actor_05(), VIDEOS)]
+    with TemporaryDirectory() as folder:
+        javased_clips = javased.as_filmed(javased.load_video_table(), Path(folder))
+        videos.append(read_videos(heads, models, javased_clips, "javased"))
+        files.write_table(models / AUDIOVISUAL, uncalibrated(javased_clips, models))
     faces = pd.concat([pictures, *videos, *stills], ignore_index=True)
     files.write_table(models / FOLDER / "faces.csv", faces)
-    files.write_table(models / AUDIOVISUAL, uncalibrated(javased_clips, models))
     takes, tracks = ravdess.load_landmarks()
     shapes = takes[["clip_id", "speaker"]].assign(distance=typical_shapes(takes, tracks)[1])
     files.write_table(models / FOLDER / "shapes.csv", shapes.round(4))
@@ -99,9 +102,16 @@ def _row(corpus: str, clip, posteriors: dict[str, np.ndarray]) -> dict:
 
 
 def _read(heads: dict[str, Network], faces: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
-    size = (FACE_SIZE_PX, FACE_SIZE_PX)
-    small = np.stack([cv2.resize(face, size, interpolation=cv2.INTER_AREA) for face in faces])
+    """Read pictures that show a face and little else; oblong ones are cut to a square."""
+    small = np.stack([crop_face(face, _largest_square(face), FACE_SIZE_PX) for face in faces])
     return {head: predict_faces(network.predict, small) for head, network in heads.items()}
+
+
+def _largest_square(face: np.ndarray) -> np.ndarray:
+    """The box of the square in a picture's middle: x, y, width, height."""
+    height, width = face.shape
+    side = min(height, width)
+    return np.array([(width - side) // 2, (height - side) // 2, side, side])
 
 
 def _pictures(heads: dict[str, Network]) -> pd.DataFrame:
@@ -111,8 +121,9 @@ def _pictures(heads: dict[str, Network]) -> pd.DataFrame:
         for name in takes.files:
             faces = [face for face in takes[name] if face.any()]
             clip = pd.Series(ravdess.parse_name(f"{name}.mp4"))
-            means = {head: p.mean(0) for head, p in _read(heads, faces).items()}
-            rows.append(_row(PICTURES, clip, means))
+            found = _read(heads, faces).items()
+            pooled = {head: pool_faces(p, HEADS[head]) for head, p in found}
+            rows.append(_row(PICTURES, clip, pooled))
     return pd.DataFrame(rows)
 
 

@@ -169,9 +169,10 @@ def test_a_clip_without_a_verdict_counts_as_wrong(read_clips):
 def test_the_evidence_tells_each_stream_and_the_means(read_clips, tmp_path):
     spoken = read_clips.iloc[[0] * 4].assign(clip_id=list("abcd"), speaker=["s1", "s2"] * 2)
     table = pd.concat([spoken, spoken.assign(clip_id=list("efgh"), fold=6)], ignore_index=True)
-    metrics = strangers.write_results(tmp_path / "end_to_end", table)
+    metrics = strangers.write_results(tmp_path / "end_to_end", table, table.assign(fold=4))
     assert set(metrics["left_out"]["fused"]) == {"ravdess", "emovo"}
     assert metrics["left_out"]["face"] == {} and metrics["gate"]["corpora"] == 2
+    assert set(metrics["squeezed"]) == {"fused", "voice"}
     written = json.loads((tmp_path / "end_to_end" / "metrics.json").read_text())
     assert written["gate"] == metrics["gate"]
     verdicts = pd.read_csv(tmp_path / "end_to_end" / "verdicts.csv")
@@ -189,6 +190,9 @@ def test_a_large_corpus_is_drawn_from_and_always_the_same_clips(monkeypatch):
 def test_finished_corpora_are_read_and_absent_ones_named(read_clips, tmp_path, monkeypatch, capsys):
     read_clips.assign(fold=6).to_csv(tmp_path / "emovo.csv", index=False)
     monkeypatch.setattr(strangers, "hear", lambda corpora, features: made_corpora(("crema_d",), 8))
-    found = strangers.run(["emovo", "savee"], tmp_path, tmp_path, jobs=1)
+    runs = strangers.Runs(tmp_path, tmp_path, jobs=1)
+    found = runs.read(["emovo", "savee"])
+    assert runs.read_squeezed() is None
     assert found["clip_id"].tolist() == ["spoken", "silent"]
-    assert "SAVEE is not there" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "SAVEE is not there" in told and "JavaSED is not there" in told

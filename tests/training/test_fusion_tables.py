@@ -10,8 +10,9 @@ from emorec.training import fusion_groups, fusion_tables
 
 
 @pytest.fixture(scope="module")
-def clip(emorec_data):
-    return javased.load_video_table().iloc[[60]]
+def clip(emorec_data, tmp_path_factory):
+    table = javased.load_video_table().iloc[[60]]
+    return javased.as_filmed(table, tmp_path_factory.mktemp("filmed"))
 
 
 def committed(name: str) -> pd.DataFrame:
