@@ -19,7 +19,7 @@ from emorec.faces.cuts import CutFinder, Passage
 from emorec.faces.detector import FAST, FaceDetector
 from emorec.faces.followed import Followed, Spot
 from emorec.faces.landmarks import LandmarkPredictor
-from emorec.faces.look import SAME, Look
+from emorec.faces.look import SAME, Look, joined
 from emorec.faces.second_look import SecondLook
 from emorec.faces.upright import Sighting, turn_upright
 
@@ -32,12 +32,17 @@ _LEAST_SCORE = 0.5
 _LOOK_S, _CLOSE_LOOK_S = 0.2, 2.0  # from one look at the whole frame to the next; at its parts
 _VAIN_LOOKS, _VAIN_LOOK_S = 20, 0.5  # after so many in vain, they are rarer
 _PARTS = 2  # a close look is at so many parts across and down, which overlap by half their size
+_LARGEST_SMALL = 0.12  # of the frame's longer side: larger faces are seen in the whole frame
 _SAME_FACE_OVERLAP, _MEETING_OVERLAP = 0.3, 0.02
 _LEAST_OVERLAP = 0.1  # of a face that is followed, for the look that finds it again
 _SIGHTINGS = 3  # before a face gets a number
 _LATEST_SIGHTINGS = 12  # then it is given up where nothing says that it is a face
 _HOLD_S = 1.0  # how long a face is followed by its picture alone
-_NEAR_S, _NEAR_REACH, _NEAR_LIKENESS = 1.0, 1.0, 0.35  # coming back at once to the same place
+_NEAR_S, _NEAR_REACH, _NEAR_LIKENESS = 1.0, 1.0, 0.3  # coming back at once to the same place
+_DOUBT_S = 1.5  # how long a face is looked at before it is somebody new, where others are away
+_RECENT = 4  # frames whose look counts alone, too
+_MOST_LOOKS, _SAME_LOOK = 6, 0.75
+_GOES_ON = 0.9  # correlation of a face's picture before and after a cut, which was none for it
 _LOOKED_AT_S = 0.5  # from one look at a known face to the next
 
 
@@ -64,13 +69,25 @@ class Face:
 
 @dataclass
 class _Person:
-    """Somebody who was seen: how they look, and where they were last."""
+    """Somebody who was seen: how they look, now and then, and where they were last."""
 
     number: int
-    look: Look
+    looks: list[Look]
     seen_s: float = -np.inf
     box: np.ndarray = field(default_factory=lambda: np.zeros(4))
     has_moved: bool = False
+
+    def likeness(self, look: Look) -> float:
+        """How alike a face is to how this person ever looked."""
+        return max(own.likeness(look) for own in self.looks)
+
+    def learn(self, look: Look) -> None:
+        """Add how the person looks now."""
+        likest = max(self.looks, key=lambda own: own.likeness(look))
+        if len(self.looks) == _MOST_LOOKS or likest.likeness(look) > _SAME_LOOK:
+            likest.join(look)
+        else:
+            self.looks.append(look)
 
 
 class Crowd:
@@ -96,6 +113,7 @@ class Crowd:
         self._shape: tuple[int, ...] | None = None
         self._looked_s = self._closely_s = -np.inf
         self._in_vain = 0
+        self._anew_s = -np.inf  # since when the shot lasts
 
     def take(self, time_s: float, frame: np.ndarray) -> Iterator[Face]:
         """Take the next frame; yield the faces that are known by now, of a few frames before too.
@@ -108,15 +126,17 @@ class Crowd:
         """
         if self._shape not in (None, frame.shape):
             yield from self.finish()
-            self._begin_anew()
+            self._begin_anew(time_s, [])
             self.cuts.begin_anew()
         self._shape = frame.shape
         passage = self.cuts.take(time_s, frame, None)
         if passage is Passage.UNDECIDED:
             self._held = (time_s, frame)
             return
-        if passage is Passage.CUT:
-            self._begin_anew()
+        if passage is Passage.CUT and self._held is not None:
+            after_s, after = self._held
+            going_on = [f for f in self._followed if f.likeness(after, f.spot) >= _GOES_ON]
+            self._begin_anew(after_s, going_on)
         yield from self.finish()
         yield from self._follow(time_s, frame)
 
@@ -126,9 +146,9 @@ class Crowd:
         if held is not None:
             yield from self._follow(*held)
 
-    def _begin_anew(self) -> None:
-        """Let go of all faces, after a cut; who they are stays known."""
-        self._followed = []
+    def _begin_anew(self, time_s: float, going_on: list[Followed]) -> None:
+        """Let go of the other faces, after a cut; who they are stays known."""
+        self._followed, self._anew_s = going_on, time_s
         self._looked_s = self._closely_s = -np.inf
         self._in_vain = 0
 
@@ -181,42 +201,45 @@ class Crowd:
 
     def _find(self, time_s: float, frame: np.ndarray) -> list[Spot]:
         """Where faces are, the largest first; now and then small ones are looked for too."""
-        candidates = self._finder.find(frame, _LEAST_SCORE)
-        spots = [Spot.of(one) for one in candidates]
+        spots = [Spot.of(one) for one in self._finder.find(frame, _LEAST_SCORE)]
+        spots = [spot for spot in spots if spot.is_in(frame)]
         if time_s >= self._closely_s + _CLOSE_LOOK_S:
             self._closely_s = time_s
+            largest_px = _LARGEST_SMALL * max(frame.shape)
             for part, corner in _parts(frame):
-                spots += [Spot.of(one, corner) for one in self._finder.find(part, _LEAST_SCORE)]
-        distinct: list[Spot] = []
-        for spot in sorted(spots, key=lambda one: -one.box[2]):
-            if spot.is_in(frame) and all(
-                overlap(spot.box, other.box) < _SAME_FACE_OVERLAP for other in distinct
-            ):
-                distinct.append(spot)
-        return distinct
+                for one in self._finder.find(part, _LEAST_SCORE):
+                    spot = Spot.of(one, corner)
+                    is_small = spot.box[2] <= largest_px and spot.is_in(frame)
+                    if is_small and _are_apart(spot, spots):
+                        spots.append(spot)
+        return sorted(spots, key=lambda one: -one.box[2])
 
     def _is_free(self, spot: Spot) -> bool:
-        return all(overlap(spot.box, face.spot.box) < _SAME_FACE_OVERLAP for face in self._followed)
+        return _are_apart(spot, [face.spot for face in self._followed])
 
     def _is_lost(self, time_s: float, face: Followed) -> bool:
         """Tell whether a face is followed no more: gone, hidden, or never one."""
-        is_none = face.number is None and face.sightings > _LATEST_SIGHTINGS
+        is_none = not face.is_sure and face.sightings > _LATEST_SIGHTINGS
         is_held_too_long = not face.is_matched or time_s > face.confirmed_s + _HOLD_S
         return face.is_hidden or is_none or (face.is_missed and is_held_too_long)
 
     def _name(self, time_s: float, frame: np.ndarray, face: Followed) -> None:
         """Give a face that has been seen for a few frames the number of the person it is."""
-        if not face.is_sure and not self._is_face(frame, face.spot):
+        face.is_sure = face.is_sure or self._is_face(frame, face.spot)
+        if not face.is_sure:
             return
-        face.is_sure = True
-        look = Look()
-        for _, sighting, _ in face.waiting:
-            self._look_at(look, sighting)
-        person = self._known(face, look)
+        while len(face.looks) < len(face.waiting):
+            face.looks.append(self._look_of(face.waiting[len(face.looks)][1]))
+        look, recent = joined(face.looks), joined(face.looks[-_RECENT:])
+        person = self._known(face, (look, recent))
         if person is None:
-            person = _Person(len(self._people) + 1, look)
+            taken = {other.number for other in self._followed}
+            are_away = any(person.number not in taken for person in self._people)
+            if are_away and time_s < face.waiting[0][0] + _DOUBT_S:
+                return
+            person = _Person(len(self._people) + 1, [look])
             self._people.append(person)
-        face.number, face.looked_s = person.number, time_s
+        face.number, face.looked_s, face.looks = person.number, time_s, []
 
     def _is_face(self, frame: np.ndarray, spot: Spot) -> bool:
         """Tell what is a face from what only looks like one to BlazeFace."""
@@ -225,7 +248,7 @@ class Crowd:
             return True
         return self._second.look_closer(frame, spot.box, spot.roll_deg) is not None
 
-    def _known(self, face: Followed, look: Look) -> _Person | None:
+    def _known(self, face: Followed, looks: Sequence[Look]) -> _Person | None:
         """The person whose face this is, None for somebody new."""
         taken = {other.number for other in self._followed}
         absent = [person for person in self._people if person.number not in taken]
@@ -235,15 +258,17 @@ class Crowd:
 
         def likeness(person: _Person) -> float:
             reach = np.abs(sighting.box[:2] - person.box[:2]).max() / max(sighting.box[2], 1)
-            is_near = began_s - person.seen_s < _NEAR_S and reach < _NEAR_REACH
-            return person.look.likeness(look) + (SAME - _NEAR_LIKENESS) * is_near
+            is_late = began_s - person.seen_s > _NEAR_S or person.seen_s < self._anew_s
+            is_near = not is_late and reach < _NEAR_REACH
+            alike = max(map(person.likeness, looks))
+            return alike + (SAME - _NEAR_LIKENESS) * is_near
 
         best = max(absent, key=likeness)
         return best if likeness(best) >= SAME else None
 
-    def _look_at(self, look: Look, sighting: Sighting) -> None:
+    def _look_of(self, sighting: Sighting) -> Look:
         points = self._landmarks.predict(sighting.frame, sighting.upright_box)
-        look.add(sighting.frame, points)
+        return Look.of(sighting.frame, points)
 
     def _told(self, face: Followed) -> Iterator[Face]:
         """What is to be told of a face with a number: its frames since the last time."""
@@ -257,8 +282,13 @@ class Crowd:
             person.seen_s, person.box = time_s, sighting.box
             if time_s >= face.looked_s + _LOOKED_AT_S and not self._do_meet():
                 face.looked_s = time_s
-                self._look_at(person.look, sighting)
+                person.learn(self._look_of(sighting))
         face.waiting = []
+
+
+def _are_apart(spot: Spot, others: Sequence[Spot]) -> bool:
+    """Tell whether a face is none of others."""
+    return all(overlap(spot.box, other.box) < _SAME_FACE_OVERLAP for other in others)
 
 
 def _parts(frame: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -10,6 +10,7 @@ import numpy as np
 from emorec.faces.blazeface import Candidate
 from emorec.faces.boxes import crop_face, overlap
 from emorec.faces.detector import FaceDetector
+from emorec.faces.look import Look
 from emorec.faces.matching import LOWEST_MATCH, TEMPLATE_PX, best_match
 from emorec.faces.stillness import Watched
 from emorec.faces.upright import Sighting, Upright, turn_upright
@@ -76,6 +77,7 @@ class Followed:
         confirmed_s: When a look saw it last.
         sightings: How often one did.
         looked_s: When its look was last taken.
+        looks: How it looks in those of its frames, from the first on, that were looked at.
         waiting: Time, sighting and shape of the frame, of the frames that are not told yet.
     """
 
@@ -86,6 +88,7 @@ class Followed:
         self.sightings = 0
         self.looked_s = self.confirmed_s = -np.inf
         self.waiting: list[tuple[float, Sighting, tuple[int, ...]]] = []
+        self.looks: list[Look] = []
         self.spot = spot
         self._first_roll_deg = spot.turn_deg or 0.0
         self._speed_px = np.zeros(2)
