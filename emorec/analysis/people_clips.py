@@ -7,7 +7,7 @@ in the hardest scenes, talks without a sound.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -128,8 +128,9 @@ class _Played:
     speakers: np.ndarray
 
 
-HEAD = np.array([85.0, 70.0, 150.0, 170.0])
-"""About where the head is in a person's picture: x, y, width, height."""
+def _head(left: float) -> np.ndarray:
+    """About where the head is in a person's picture that begins at this x: x, y, width, height."""
+    return np.array([85.0 + left, 70.0, 150.0, 170.0])
 
 
 def _middle(frame: np.ndarray, pixel_aspect: float) -> np.ndarray:
@@ -192,9 +193,7 @@ def _made(played: _Played, rng: np.random.Generator, draw: Callable) -> Made:
 
 def _side_by_side(played: _Played, rng: np.random.Generator) -> Made:
     def draw(i: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-        heads = {
-            name: HEAD + [_SIZE[1] * place, 0, 0, 0] for place, name in enumerate(played.pictures)
-        }
+        heads = {name: _head(_SIZE[1] * place) for place, name in enumerate(played.pictures)}
         return np.concatenate([frames[i] for frames in played.pictures.values()], 1), heads
 
     return _made(played, rng, draw)
@@ -221,7 +220,7 @@ def _walking(
                 picture = played.pictures[name][i][:, part]
                 frame[:, x0:x1] += alpha * (picture - frame[:, x0:x1])
             if 60 < at[name] < 580:
-                heads[name] = HEAD + [left, 0, 0, 0]
+                heads[name] = _head(left)
         front = next(iter(at))
         hidden = [n for n in heads if n != front and front in heads and abs(at[n] - at[front]) < 90]
         return frame, {name: box for name, box in heads.items() if name not in hidden}
@@ -278,7 +277,7 @@ def _cuts(performers: Sequence[Performer], rng: np.random.Generator) -> Made:
         wall = np.full((360, 640), 60 if shown[i] == performers[0].name else 190, np.uint8)
         left = 100 if shown[i] == performers[0].name else 220
         wall[:, left : left + _SIZE[1]] = played.pictures[shown[i]][i]
-        return wall, {shown[i]: HEAD + [left, 0, 0, 0]}
+        return wall, {shown[i]: _head(left)}
 
     return _made(played, rng, draw)
 
@@ -296,9 +295,3 @@ SCENES: dict[str, Callable[[Sequence[Performer], np.random.Generator], Made]] = 
     "a voice of nobody seen": lambda people, rng: _side_by_side(_turns(people[:3], unseen=1), rng),
 }
 """Name of a scene -> what makes it of three performers and a source of chance."""
-
-
-def performers_of(paths: dict[str, Sequence[Path]], aspects: dict[str, float]) -> Iterator:
-    """Read people's takes: name -> clips, and name -> width of their pixels."""
-    for name, clips in paths.items():
-        yield Performer(name, [Take.read(clip, aspects[name]) for clip in clips])

@@ -1,9 +1,9 @@
 """All faces of a film followed, each with a number that lasts.
 
-From frame to frame a face is followed by its last picture, as `FaceTracker` does; BlazeFace looks at
-the whole frame five times a second, and at every frame where faces meet or one is lost. A face that
-is new, or that comes back after a loss, a crossing or a cut, is looked at for a few frames before
-it gets a number: that of the person whose look it has, or the next one.
+From frame to frame a face is followed by its last picture, as `FaceTracker` does; BlazeFace looks
+at the whole frame five times a second, and at every frame where faces meet or one is lost. A face
+that is new, or that comes back after a loss, a crossing or a cut, is looked at for a few frames
+before it gets a number: that of the person whose look it has, or the next one.
 """
 
 from __future__ import annotations

@@ -93,6 +93,7 @@ class Followed:
         self._first_roll_deg = spot.turn_deg or 0.0
         self._speed_px = np.zeros(2)
         self._adopted_s = -np.inf
+        self._template: np.ndarray | None = None
         self._watched: Watched | None = None
         self.confirm(time_s, frame, spot, detector)
 
@@ -140,7 +141,7 @@ class Followed:
         self.confirmed_s, self.is_missed = time_s, False
         self.sightings += 1
         is_due = time_s >= self._adopted_s + _ADOPT_S
-        if is_due or not self.is_matched or overlap(spot.box, self.spot.box) < _SAME_BOX_OVERLAP:
+        if is_due or not self.is_matched or not self._is_here(spot):
             self._adopt(time_s, frame, spot, detector)
 
     def miss(
@@ -175,6 +176,13 @@ class Followed:
         near = detector.detect_near(upright.frame, upright.box)
         if near is not None and overlap(near, upright.box) > _SAME_BOX_OVERLAP:
             upright = replace(upright, box=near)
+        elif self._template is not None and self.is_matched and self._is_here(spot):
+            return  # the box that the cascade drew last fits better than BlazeFace's
         self._adopted_s, self.is_matched = time_s, True
         self.spot = replace(spot, box=upright.in_picture(upright.box))
         self._template = crop_face(upright.frame, upright.box, TEMPLATE_PX)
+
+    def _is_here(self, spot: Spot) -> bool:
+        """Tell whether a spot is where the face is followed, and turned as it is."""
+        is_turned = (spot.turn_deg is None) != (self.spot.turn_deg is None)
+        return not is_turned and overlap(spot.box, self.spot.box) >= _SAME_BOX_OVERLAP

@@ -4,15 +4,16 @@ Local binary patterns: how each pixel's eight neighbours differ from it, counted
 grid over the aligned face (Ahonen, Hadid and Pietikainen, Face description with local binary
 patterns, 2006), as square roots, less the usual face's. They tell the people of one film apart,
 not one person from all others. Of JavaSED's eight people, with means over three pictures of each
-clip, the right one of up to three who are known by two clips was always the likest in a third, where
-they act another emotion; with the limit `SAME` 5 % of them are taken for strangers, and 8 to 12 %
-of strangers for one of them.
+clip, the right one of up to three who are known by two clips was always the likest in a third,
+where they act another emotion; with the limit `SAME` 5 % of them are taken for strangers, and 8 to
+12 % of strangers for one of them.
 """
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -62,7 +63,7 @@ class Look:
         return look
 
     def likeness(self, other: Look) -> float:
-        """How alike two faces look that were seen: 1 for the same picture, about 0 for strangers."""
+        """How alike two faces look: 1 for the same picture, about 0 for strangers."""
         mine, theirs = self._away(), other._away()
         return float(mine @ theirs / (np.linalg.norm(mine) * np.linalg.norm(theirs) + 1e-9))
 
@@ -97,8 +98,8 @@ def patterns_of(face: np.ndarray) -> np.ndarray:
     edges = np.linspace(_BORDER_PX, _FACE_PX - _BORDER_PX, _GRID + 1).astype(int)
     cells = [
         kinds[top:bottom, left:right].ravel()
-        for top, bottom in zip(edges, edges[1:], strict=False)
-        for left, right in zip(edges, edges[1:], strict=False)
+        for top, bottom in pairwise(edges)
+        for left, right in pairwise(edges)
     ]
     shares = [np.bincount(cell, minlength=PATTERNS) / len(cell) for cell in cells]
     return np.sqrt(np.array(shares))
