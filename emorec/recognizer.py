@@ -369,7 +369,7 @@ class Recognizer:
             told.speech_share,
             # Of whom this recogniser knows, it is not said which of them it is.
             **self._for_speaker(ANYBODY)._judged(told.findings, duration_s),
-            is_picture=seen.is_picture,
+            is_picture=seen.mouth is None,
             notes=seen.notes,
             duration_s=duration_s,
         )

@@ -83,7 +83,7 @@ class Everybody:
         if voice is None:
             return [Told(seen, seen.findings, 0.0) for seen in people]
         levels_db = self._loudness.levels_db
-        speakers = who_speaks(people, levels_db)
+        speakers = who_speaks([seen.mouth for seen in people], levels_db)
         shares = shares_of_windows(voice, speakers, levels_db, len(people))
         of_each = np.average(shares, axis=0, weights=loudness)
         nobodys = 1 - float(of_each.sum())

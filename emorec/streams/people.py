@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from emorec.faces.landmarks import LandmarkPredictor
 from emorec.faces.track import FaceTrack, FaceTrackRecorder
 from emorec.faces.upright import Sighting
 from emorec.features.geometry import FRAME_RATE_HZ
-from emorec.features.mouth import mouth_opening
+from emorec.features.mouth import Mouth, MouthTrack
 from emorec.media.grey import FrameBatch
 from emorec.media.pacing import Pace
 from emorec.streams.face import FaceStream
@@ -32,17 +31,13 @@ class Seen:
     """What was seen of a person.
 
     Attributes:
-        times_s: (n,) float64, of the frames in which the face was seen.
-        openings: (n,) float32, how far the lips are apart in each, in eye distances.
-        is_picture: Whether the face never moved, as a poster's.
+        mouth: How the mouth moves; None for a face that never moved, as a poster's.
         track: Where it was.
         findings: "face" and "geometry" -> what they say; only what there is.
         notes: What a reader should know.
     """
 
-    times_s: np.ndarray
-    openings: np.ndarray
-    is_picture: bool
+    mouth: MouthTrack | None
     track: FaceTrack
     findings: dict[str, Findings]
     notes: list[str]
@@ -101,34 +96,33 @@ class _Member:
         self._face = FaceStream(networks["face"], beside)
         self._geometry = GeometryStream(networks["geometry"], self._landmarks)
         self._track = FaceTrackRecorder()
-        self._times_s, self._openings = array("d"), array("f")
+        self._mouth = Mouth()
         self._is_picture = True
         self.first: tuple[float, float] = (np.inf, np.inf)
 
     @property
     def seen_s(self) -> float:
         """For how long the face was seen."""
-        return len(self._times_s) / FRAME_RATE_HZ
+        return len(self._mouth) / FRAME_RATE_HZ
 
     def add(self, face: Face) -> None:
         """Take the person's face in one more frame."""
-        if not self._times_s:
+        if not len(self._mouth):
             self.first = (face.time_s, float(face.sighting.box[0]))
         self._track.add(face.time_s, face.sighting.box, face.shape, is_anew=face.is_anew)
         if face.is_anew:
             self._geometry.restart()
+            self._mouth.restart()
         self._face.add(face.time_s, face.sighting)
         self._geometry.add(face.time_s, face.sighting)
-        self._times_s.append(face.time_s)
-        self._openings.append(mouth_opening(self._landmarks.follow(face.sighting)))
+        points = self._landmarks.points_of(face.sighting)
+        self._mouth.add(face.time_s, face.sighting.frame, points)
         self._is_picture = face.is_picture
 
     def finish(self) -> Seen:
         found = {"face": self._face.finish()[0], "geometry": self._geometry.finish()}
         return Seen(
-            np.array(self._times_s),
-            np.array(self._openings),
-            self._is_picture,
+            None if self._is_picture else self._mouth.finish(),
             self._track.finish(),
             {stream: findings for stream, findings in found.items() if findings},
             self._geometry.notes,
@@ -142,8 +136,13 @@ class _Remembered(LandmarkPredictor):
         self._found_by = landmarks
         self._last: tuple[Sighting, np.ndarray] | None = None
 
+    def points_of(self, sighting: Sighting) -> np.ndarray:
+        """Find the landmarks in pixels of the sighting's own frame."""
+        if self._last is None or self._last[0] is not sighting:
+            points = self._found_by.predict(sighting.frame, sighting.upright_box)
+            self._last = sighting, points
+        return self._last[1]
+
     def follow(self, sighting: Sighting) -> np.ndarray:
         """Find the landmarks, as `LandmarkPredictor.follow` does."""
-        if self._last is None or self._last[0] is not sighting:
-            self._last = sighting, self._found_by.follow(sighting)
-        return self._last[1]
+        return sighting.levelled(self.points_of(sighting))

@@ -1,7 +1,8 @@
 """Who speaks: the movement of each mouth held against the loudness of the sound.
 
-For each person who is seen, evidence is gathered over about a second: how much the lips move, and
-how well their opening goes with the loudness. The likeliest course of speakers over time is that of
+For each person who is seen, evidence is gathered over about a second: how much more the picture of
+the mouth changes than the rest of the face, how much the lips open and close, and how well that
+goes with the loudness. The likeliest course of speakers over time is that of
 a hidden Markov chain (Rabiner 1989): nobody who is seen, or one of them; changes cost.
 """
 
@@ -12,8 +13,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from emorec.features.geometry import FRAME_RATE_HZ, NEAR_S
+from emorec.features.mouth import MouthTrack
 from emorec.posteriors import log_mean
-from emorec.streams.people import Seen
 from emorec.streams.windows import Findings
 
 __all__ = ["NOBODY", "shares_of_windows", "voice_of", "who_speaks"]
@@ -23,29 +24,29 @@ NOBODY = -1
 
 _MOVEMENT_FRAMES, _ALIKE_FRAMES = 15, 21
 _LEAST_MOVEMENT = 0.002  # eye distances, below which lips that move more count no more
-_ALIKE_WEIGHT = 1.0
-_THRESHOLD = -3.3  # evidence below which nobody speaks
+_OPENING_WEIGHT, _ALIKE_WEIGHT = 0.5, 0.5
+_THRESHOLD = -1.0  # evidence below which nobody speaks
 _MOST_EVIDENCE = 1.0  # of a frame
 _CHANGE = 6.0  # evidence that a change of speaker costs
 _LOUD_DB, _FLOOR_DB = 25.0, 60.0  # below the loudest: no evidence; no loudness
 _LEAST_SHARE = 0.5  # of a window's sound, for the window to be a person's
 
 
-def who_speaks(people: Sequence[Seen], levels_db: np.ndarray) -> np.ndarray:
+def who_speaks(mouths: Sequence[MouthTrack | None], levels_db: np.ndarray) -> np.ndarray:
     """Tell who speaks over time.
 
     Args:
-        people: Everybody who is seen.
+        mouths: Of everybody who is seen; None for a picture, which does not speak.
         levels_db: (n,) loudness, `FRAME_RATE_HZ` values a second; see `Loudness`.
 
     Returns:
         (n,) int: index of the person, `NOBODY` where none of them speaks.
     """
-    if not len(people) or not len(levels_db):
+    if not len(mouths) or not len(levels_db):
         return np.full(len(levels_db), NOBODY)
     loudest_db = float(np.percentile(levels_db, 95))
     loudness = np.maximum(levels_db - loudest_db, -_FLOOR_DB)
-    evidence = np.stack([_evidence(person, loudness) for person in people], axis=1)
+    evidence = np.stack([_evidence(mouth, loudness) for mouth in mouths], axis=1)
     evidence = np.clip(evidence - _THRESHOLD, -_MOST_EVIDENCE, _MOST_EVIDENCE)
     evidence[loudness < -_LOUD_DB] = 0
     return _course(evidence)
@@ -99,25 +100,26 @@ def voice_of(findings: Findings, loudness: np.ndarray, shares: np.ndarray) -> Fi
     )
 
 
-def _evidence(person: Seen, loudness: np.ndarray) -> np.ndarray:
+def _evidence(mouth: MouthTrack | None, loudness: np.ndarray) -> np.ndarray:
     """How much speaks for the person at each moment, (n,); little where they are not seen."""
-    if person.is_picture:
+    if mouth is None:
         return np.full(len(loudness), -np.inf)
     moments_s = (np.arange(len(loudness)) + 0.5) / FRAME_RATE_HZ
-    opening = np.interp(moments_s, person.times_s, person.openings)
-    after = np.searchsorted(person.times_s, moments_s).clip(max=len(person.times_s) - 1)
+    opening = np.interp(moments_s, mouth.times_s, mouth.openings)
+    after = np.searchsorted(mouth.times_s, moments_s).clip(max=len(mouth.times_s) - 1)
     before = np.maximum(after - 1, 0)
-    away_s = np.minimum(
-        np.abs(person.times_s[after] - moments_s), np.abs(person.times_s[before] - moments_s)
-    )
-    there = away_s <= NEAR_S
+    after_s = np.abs(mouth.times_s[after] - moments_s)
+    before_s = np.abs(mouth.times_s[before] - moments_s)
+    there = np.minimum(after_s, before_s) <= NEAR_S
     moved = opening - _mean(opening, there, _ALIKE_FRAMES)
     louder = loudness - _mean(loudness, there, _ALIKE_FRAMES)
     movement = np.sqrt(_mean(moved**2, there, _MOVEMENT_FRAMES))
     together = _mean(moved * louder, there, _ALIKE_FRAMES)
     spread = _mean(moved**2, there, _ALIKE_FRAMES) * _mean(louder**2, there, _ALIKE_FRAMES)
     alike = together / np.sqrt(spread + 1e-9)
-    evidence = np.log(movement + _LEAST_MOVEMENT) + _ALIKE_WEIGHT * alike
+    changes = np.nan_to_num(mouth.changes[np.where(after_s < before_s, after, before)])
+    change = _mean(changes, there, _MOVEMENT_FRAMES)
+    evidence = change + _OPENING_WEIGHT * np.log(movement + _LEAST_MOVEMENT) + _ALIKE_WEIGHT * alike
     return np.where(there, evidence, -np.inf)
 
 
