@@ -30,8 +30,9 @@ from emorec.corpora import javased
 from emorec.errors import CorpusMissingError
 from emorec.faces.crowd import Crowd, Face
 from emorec.faces.landmarks import LandmarkPredictor
+from emorec.faces.mouth import Mouth
 from emorec.features.geometry import FRAME_RATE_HZ
-from emorec.features.mouth import Loudness, Mouth
+from emorec.features.loudness import Loudness
 from emorec.features.voice import WINDOW_HOP_S, WINDOW_S
 from emorec.files import write_json, write_table
 from emorec.media.grey import FrameBatch
@@ -44,7 +45,7 @@ __all__ = ["measure", "summed_up"]
 
 COMMAND = "python -m emorec.analysis.everybody"
 FOLDER = COMPARISONS / "everybody"
-_ROUNDS = 3  # clips of each scene, of other people each
+_ROUNDS = 1  # clips of each scene, of other people each
 _SAMPLE_RATE_HZ = 16_000
 _LEAST_SPEECH_S, _CLEAR = 0.5, 2 / 3
 _NEAR = 0.5  # of the head's width: so far off, a face is still that head's

@@ -25,6 +25,7 @@ __all__ = ["SCENES", "Made", "Performer", "Take"]
 _SIZE = (360, 320)  # height and width of a person's picture
 _SAMPLES = SAMPLE_RATE_HZ // FRAME_RATE_HZ  # of sound to a frame
 _LEAST_IDLE = 6  # frames
+_LEAST_CONTRAST = 10.0  # grey levels
 _LEVEL = 0.08  # root mean square that each take is brought to
 _NOISE = 2.0  # grey levels of the camera
 
@@ -68,12 +69,17 @@ class Take:
     @property
     def idle(self) -> np.ndarray:
         """Frames before the voice begins, or after it has ended, whichever are more."""
-        spoken = np.flatnonzero(self.speech)
+        frames = self.frames[self._shown]
+        spoken = np.flatnonzero(self.speech[self._shown])
         if not len(spoken):
-            return self.frames
-        before, after = self.frames[: spoken[0]], self.frames[spoken[-1] + 1 :]
-        longer = max(before, after, key=len)
-        return longer if len(longer) >= _LEAST_IDLE else self.frames[:_LEAST_IDLE]
+            return frames
+        longer = max(frames[: spoken[0]], frames[spoken[-1] + 1 :], key=len)
+        return longer if len(longer) >= _LEAST_IDLE else frames[:_LEAST_IDLE]
+
+    @property
+    def _shown(self) -> np.ndarray:
+        """Which frames show anything: some clips begin with black ones."""
+        return self.frames[:, ::8, ::8].std(axis=(1, 2)) > _LEAST_CONTRAST
 
 
 @dataclass(frozen=True)

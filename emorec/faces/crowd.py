@@ -56,7 +56,7 @@ class Face:
         shape: Height and width of the frame.
         sighting: The face.
         is_anew: Whether the person comes back here, or another shot begins.
-        is_picture: Whether the face has not moved yet, as a poster's.
+        is_picture: Whether the face has not changed yet, as a poster's.
     """
 
     number: int
@@ -75,7 +75,7 @@ class _Person:
     looks: list[Look]
     seen_s: float = -np.inf
     box: np.ndarray = field(default_factory=lambda: np.zeros(4))
-    has_moved: bool = False
+    has_changed: bool = False
 
     def likeness(self, look: Look) -> float:
         """How alike a face is to how this person ever looked."""
@@ -276,9 +276,9 @@ class Crowd:
         for time_s, sighting, shape in face.waiting:
             if time_s <= person.seen_s:
                 continue
-            person.has_moved |= face.has_moved
+            person.has_changed |= face.has_changed
             is_anew, face.is_begun = not face.is_begun, True
-            yield Face(person.number, time_s, shape, sighting, is_anew, not person.has_moved)
+            yield Face(person.number, time_s, shape, sighting, is_anew, not person.has_changed)
             person.seen_s, person.box = time_s, sighting.box
             if time_s >= face.looked_s + _LOOKED_AT_S and not self._do_meet():
                 face.looked_s = time_s

@@ -104,9 +104,9 @@ class Followed:
         return self.spot.box + np.array([-room, -room, 2 * room, 2 * room])
 
     @property
-    def has_moved(self) -> bool:
+    def has_changed(self) -> bool:
         """Whether the face has changed, as that of no picture does."""
-        return self._watched is not None and self._watched.has_moved
+        return self._watched is not None and not self._watched.is_unchanged
 
     def move(self, time_s: float, frame: np.ndarray) -> None:
         """Follow it into the next frame."""

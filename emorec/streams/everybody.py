@@ -10,7 +10,7 @@ import numpy as np
 
 from emorec.engines import Network
 from emorec.faces.landmarks import LandmarkPredictor
-from emorec.features.mouth import Loudness
+from emorec.features.loudness import Loudness
 from emorec.media.grey import FrameBatch
 from emorec.media.sound import SoundBlock
 from emorec.streams.people import PeopleStream, Seen

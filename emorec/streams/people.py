@@ -11,10 +11,10 @@ import numpy as np
 from emorec.engines import Network
 from emorec.faces.crowd import MOST_FOLLOWED, Crowd, Face
 from emorec.faces.landmarks import LandmarkPredictor
+from emorec.faces.mouth import Mouth, MouthTrack
 from emorec.faces.track import FaceTrack, FaceTrackRecorder
 from emorec.faces.upright import Sighting
 from emorec.features.geometry import FRAME_RATE_HZ
-from emorec.features.mouth import Mouth, MouthTrack
 from emorec.media.grey import FrameBatch
 from emorec.media.pacing import Pace
 from emorec.streams.face import FaceStream

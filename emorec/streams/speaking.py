@@ -12,8 +12,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from emorec.faces.mouth import MouthTrack
 from emorec.features.geometry import FRAME_RATE_HZ, NEAR_S
-from emorec.features.mouth import MouthTrack
 from emorec.posteriors import log_mean
 from emorec.streams.windows import Findings
 

@@ -1,4 +1,4 @@
-"""The mouth's movement, and the loudness that it is held against, on one even clock."""
+"""How a mouth moves: how far the lips are apart, and how its picture changes."""
 
 from __future__ import annotations
 
@@ -9,14 +9,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from emorec.faces.alignment import align_face
-from emorec.features.geometry import FRAME_RATE_HZ, align
-from emorec.media.sound import SoundBlock
+from emorec.faces.alignment import align_face, eye_centres
 
-__all__ = ["SILENT_DB", "Loudness", "Mouth", "MouthTrack", "mouth_opening"]
-
-SILENT_DB = -100.0
-"""Level of no sound at all."""
+__all__ = ["Mouth", "MouthTrack", "mouth_opening"]
 
 _UPPER_LIP, _LOWER_LIP = slice(61, 64), [67, 66, 65]  # the inner borders
 
@@ -105,49 +100,6 @@ def mouth_opening(points: np.ndarray) -> float:
     Args:
         points: (68, 2) landmarks.
     """
-    shape, _ = align(points)
-    return float((shape[_LOWER_LIP, 1] - shape[_UPPER_LIP, 1]).mean())
-
-
-class Loudness:
-    """Gathers a clip's loudness, `FRAME_RATE_HZ` values a second, 4 bytes each.
-
-    Args:
-        sample_rate_hz: Rate of the sound.
-    """
-
-    def __init__(self, sample_rate_hz: int):
-        self._rate_hz = sample_rate_hz
-        self._levels_db = array("f")
-        self._power, self._count = 0.0, 0
-        self._heard = 0  # samples from the clip's start on
-
-    def add(self, block: SoundBlock) -> None:
-        """Take the next stretch of sound."""
-        hole = max(0, round(block.start_s * self._rate_hz) - self._heard)
-        if hole > self._rate_hz / FRAME_RATE_HZ:
-            self._pass_over(hole)
-        samples = block.samples.astype(np.float64)
-        while len(samples):
-            end = round((len(self._levels_db) + 1) * self._rate_hz / FRAME_RATE_HZ)
-            part, samples = np.split(samples, [max(end - self._heard, 1)])
-            self._power, self._count = self._power + float(part @ part), self._count + len(part)
-            self._heard += len(part)
-            if self._heard >= end:
-                self._end_frame()
-
-    @property
-    def levels_db(self) -> np.ndarray:
-        """(n,) float32: the level of each `1 / FRAME_RATE_HZ` seconds from the clip's start on."""
-        return np.array(self._levels_db, np.float32)
-
-    def _pass_over(self, samples: int) -> None:
-        """Count silence where there is no sound."""
-        self._heard += samples
-        while (len(self._levels_db) + 1) * self._rate_hz / FRAME_RATE_HZ <= self._heard:
-            self._end_frame()
-
-    def _end_frame(self) -> None:
-        power = self._power / max(self._count, 1)
-        self._levels_db.append(max(SILENT_DB, 10 * np.log10(power + 1e-12)))
-        self._power, self._count = 0.0, 0
+    left, right = eye_centres(points)
+    apart_px = np.linalg.norm(points[_LOWER_LIP] - points[_UPPER_LIP], axis=1).mean()
+    return float(apart_px / max(float(np.hypot(*(right - left))), 1e-6))
