@@ -146,7 +146,8 @@ def _hits(made: Made, faces: Sequence[Face]) -> dict[str, Counter]:
         for name, boxes in made.boxes.items():
             x, y, width, height = boxes[frame]
             off = box[:2] + box[2:] / 2 - (x + width / 2, y + height / 2)
-            distance = float(np.abs(off).max() / width)
+            # Heads differ in height more than in their places side by side.
+            distance = float(np.abs(off / (width, 2 * height)).max())
             if distance < min(_NEAR, nearest.get((name, frame), (np.inf, 0))[0]):
                 nearest[name, frame] = distance, face.number
     for (name, _), (_, number) in nearest.items():
