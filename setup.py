@@ -21,6 +21,7 @@ DETECTORS = (
     "haarcascade_frontalface_default.xml",
     "blazeface.onnx",
     "blazeface.LICENSE.txt",
+    "usual_look.csv",
 )
 LANDMARKS = "shape_predictor_68_face_landmarks.dat"
 

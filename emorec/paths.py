@@ -15,12 +15,14 @@ __all__ = [
     "MODELS",
     "REPOSITORY",
     "SHIPPED",
+    "USUAL_LOOK_NAME",
     "blazeface_path",
     "cascade_path",
     "data_folder",
     "default_models_folder",
     "landmarks_path",
     "people_folder",
+    "usual_look_path",
 ]
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -39,6 +41,7 @@ SHIPPED = Path(__file__).resolve().parent / "shipped"
 """What the wheel carries beside the code: models, cascade, landmark file; setup.py fills it."""
 
 BLAZEFACE_NAME = "blazeface.onnx"
+USUAL_LOOK_NAME = "usual_look.csv"
 CASCADE_NAME = "haarcascade_frontalface_default.xml"
 LANDMARKS_NAME = "shape_predictor_68_face_landmarks.dat"
 
@@ -78,6 +81,11 @@ def cascade_path() -> Path:
 def blazeface_path() -> Path:
     """Return the weights of BlazeFace: the repository's, else the installed package's."""
     return (REPOSITORY if _is_repository() else SHIPPED) / "Other" / BLAZEFACE_NAME
+
+
+def usual_look_path() -> Path:
+    """Return the file of what the usual face looks like; see `emorec.faces.look`."""
+    return (REPOSITORY if _is_repository() else SHIPPED) / "Other" / USUAL_LOOK_NAME
 
 
 def landmarks_path() -> Path:

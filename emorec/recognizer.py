@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -25,7 +26,8 @@ from emorec.media.grey import FrameBatch
 from emorec.media.pacing import read_ahead
 from emorec.media.reader import SYNTHETIC_COMMENT, ClipReader
 from emorec.paths import default_models_folder
-from emorec.result import ClipResult
+from emorec.result import ClipResult, Person
+from emorec.streams.everybody import Everybody, Told
 from emorec.streams.picture import PictureStream
 from emorec.streams.voice import VoiceStream
 from emorec.streams.windows import TIMELINE_HOP_S, Findings, Windows, grid, on_grid
@@ -49,6 +51,7 @@ class Recognizer:
         origin: What `load` was told, for worker processes.
         speaker: Whose clips are judged, see `calibrate`; by default anybody's.
         notes: What a reader of every result should know.
+        reads_everybody: See `for_everybody`.
 
     Attributes:
         networks: Stream name -> its network.
@@ -64,10 +67,12 @@ class Recognizer:
         origin: tuple[str, ...],
         speaker: Speaker = ANYBODY,
         notes: Sequence[str] = (),
+        reads_everybody: bool = False,
     ):
         self.networks = networks
         self._notes = list(notes)
         self.speaker = speaker
+        self._reads_everybody = reads_everybody
         self._fusion = fusion
         self._origin = origin
         self.landmarks = landmarks
@@ -203,6 +208,17 @@ class Recognizer:
         profile.check_models(self.fingerprints)
         return self._for_speaker(profile.known())
 
+    def for_everybody(self) -> Recognizer:
+        """Return a recogniser that reads everybody in a clip, too; this one stays as it is.
+
+        Its results have `people`: each face that is seen, with its own verdict, in which the voice
+        counts where that person speaks. The clip's own verdict is that of the main face, as ever.
+
+        Example:
+            >>> Recognizer.load().for_everybody().classify("talk.mp4").people  # doctest: +SKIP
+        """
+        return self._changed(reads_everybody=True)
+
     def classify(
         self, path: str | Path, watch: Callable[[float], None] | None = None
     ) -> ClipResult:
@@ -226,7 +242,13 @@ class Recognizer:
             picture = PictureStream(
                 self.networks, self.landmarks, beside, reader.info.frame_rate_hz
             )
+            everybody = None
+            if self._reads_everybody:
+                parts = self.networks, self.landmarks, beside
+                everybody = Everybody(*parts, voice.sample_rate_hz)
             for piece in read_ahead(reader, _PIECES_AHEAD):
+                if everybody is not None:
+                    everybody.add(piece)
                 if isinstance(piece, FrameBatch):
                     picture.add(piece)
                 else:
@@ -234,15 +256,16 @@ class Recognizer:
                 if watch is not None:
                     watch(max(voice.end_s, picture.end_s))
             seen, faces_used = picture.finish()
-        said = {"voice": voice.finish(), **seen}
-        found = {s: self._personal_findings(s, f) for s, f in said.items() if f}
+            said = {"voice": voice.finish(), **seen}
+            told = everybody.finish(said, voice.loudness) if everybody else []
         origin = [SYNTHETIC_COMMENT] if reader.info.is_synthetic else []
-        told = (*self._notes, *self.speaker.notes)
-        notes = [*origin, *told, *reader.notes, *voice.notes, *picture.notes]
+        lasting = (*self._notes, *self.speaker.notes)
+        notes = [*origin, *lasting, *reader.notes, *voice.notes, *picture.notes]
+        notes += everybody.notes if everybody else []
         duration_s = max(voice.end_s, picture.end_s)
         if reader.end_s - duration_s >= _SHORTEST_HELD_S:
             duration_s = reader.end_s  # a last frame that is held
-        if not found:
+        if not any(said.values()):
             return ClipResult(
                 Path(path),
                 "no verdict",
@@ -254,12 +277,12 @@ class Recognizer:
         return ClipResult(
             Path(path),
             "ok",
-            posteriors=self._joined({s: findings.pooled for s, findings in found.items()}),
-            windows=self._windows(found, duration_s),
+            **self._judged(said, duration_s),
             notes=notes,
             faces_used=faces_used,
             face_track=picture.track.finish(),
             duration_s=duration_s,
+            people=tuple(self._person(i, one, duration_s) for i, one in enumerate(told, 1)),
         )
 
     def classify_many(
@@ -288,7 +311,7 @@ class Recognizer:
             return
         from joblib import effective_n_jobs
 
-        work = partial(_classify_in_worker, self._origin, self.speaker)
+        work = partial(_classify_in_worker, self._origin, self.speaker, self._reads_everybody)
         # As text, for a path loses a stroke of an address.
         yield from workers.in_order(work, map(str, paths), effective_n_jobs(n_jobs), _lost)
 
@@ -326,8 +349,40 @@ class Recognizer:
 
     def _for_speaker(self, speaker: Speaker) -> Recognizer:
         """Return a recogniser with the same networks that knows this person."""
+        return self._changed(speaker=speaker)
+
+    def _changed(
+        self, speaker: Speaker | None = None, reads_everybody: bool | None = None
+    ) -> Recognizer:
+        """Return a recogniser with the same networks for another purpose."""
         parts = self.networks, self._fusion, self.landmarks, self._origin
-        return Recognizer(*parts, speaker, self._notes)
+        if reads_everybody is None:
+            reads_everybody = self._reads_everybody
+        return Recognizer(*parts, speaker or self.speaker, self._notes, reads_everybody)
+
+    def _person(self, number: int, told: Told, duration_s: float) -> Person:
+        """What is told of one of several people."""
+        seen = told.seen
+        return Person(
+            number,
+            seen.track,
+            told.speech_share,
+            # Of whom this recogniser knows, it is not said which of them it is.
+            **self._for_speaker(ANYBODY)._judged(told.findings, duration_s),
+            is_picture=seen.mouth is None,
+            notes=seen.notes,
+            duration_s=duration_s,
+        )
+
+    def _judged(self, said: Mapping[str, Findings | None], duration_s: float) -> dict[str, Any]:
+        """What the streams say together: `posteriors` and `windows`; empty for nothing."""
+        found = {s: self._personal_findings(s, f) for s, f in said.items() if f}
+        if not found:
+            return {"posteriors": {}, "windows": {}}
+        return {
+            "posteriors": self._joined({s: findings.pooled for s, findings in found.items()}),
+            "windows": self._windows(found, duration_s),
+        }
 
     def _personal_findings(self, stream: str, findings: Findings) -> Findings:
         """Apply `_personal` to all that a stream found."""
@@ -384,8 +439,11 @@ def _worker_recognizer(*origin: str) -> Recognizer:
     return Recognizer.load(*origin)
 
 
-def _classify_in_worker(origin: tuple[str, ...], speaker: Speaker, path: str) -> ClipResult:
-    return _worker_recognizer(*origin)._for_speaker(speaker).classify_safely(path)
+def _classify_in_worker(
+    origin: tuple[str, ...], speaker: Speaker, reads_everybody: bool, path: str
+) -> ClipResult:
+    recognizer = _worker_recognizer(*origin)._for_speaker(speaker)
+    return recognizer._changed(reads_everybody=reads_everybody).classify_safely(path)
 
 
 def _lost(path: str, how: str) -> ClipResult:

@@ -11,7 +11,7 @@ import numpy as np
 
 from emorec.confidence import word_for
 from emorec.emotions import COMMON7
-from emorec.faces.track import FaceTrack
+from emorec.faces.track import LONGEST_REACH_S, FaceTrack
 from emorec.streams.face import FaceUsed
 from emorec.streams.segments import segments
 from emorec.streams.windows import STREAMS, Span, Windows
@@ -19,51 +19,21 @@ from emorec.streams.windows import STREAMS, Span, Windows
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["ClipResult"]
+__all__ = ["ClipResult", "Judged", "Person"]
 
 
-@dataclass(frozen=True)
-class ClipResult:
-    """The verdict on one clip, and everything that it rests on.
+class Judged:
+    """What streams say of a clip or of a person in it: a verdict, and how it came about.
 
     Attributes:
-        path: The file.
-        status: "ok"; "no verdict" when there is neither a voice nor a face; "failed" when the
-            file cannot be read.
         posteriors: Stream name or "fused" -> (7,) float32 over COMMON7; only what there is.
         windows: The same over time.
-        notes: What a reader should know, in plain words.
-        reason: Why there is no verdict, else "".
-        remedy: What helps, else "".
-        faces_used: A handful of faces, in order of time.
-        face_track: Where the followed face was over time, None without a verdict.
-        duration_s: Length of what was decoded.
-        named: What was named, where that is no path but an address; else "".
+        duration_s: Length of the clip.
     """
 
-    path: Path
-    status: str
-    posteriors: dict[str, np.ndarray] = field(default_factory=dict)
-    windows: dict[str, Windows] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
-    reason: str = ""
-    remedy: str = ""
-    faces_used: list[FaceUsed] = field(default_factory=list)
-    face_track: FaceTrack | None = None
-    duration_s: float = 0.0
-    named: str = ""
-
-    @classmethod
-    def failed(cls, path: str | Path, reason: str, remedy: str) -> ClipResult:
-        """Make the result of a clip that cannot be read."""
-        # A path would lose a stroke of an address.
-        named = str(path) if "://" in str(path) else ""
-        return cls(Path(path), "failed", reason=reason, remedy=remedy, named=named)
-
-    @property
-    def name(self) -> str:
-        """What the clip is called in tables: its path, or what was named and is none."""
-        return self.named or str(self.path)
+    posteriors: dict[str, np.ndarray]
+    windows: dict[str, Windows]
+    duration_s: float
 
     def verdict(self, stream: str) -> str | None:
         """Return the likeliest emotion of a stream or "fused", None where it is missing."""
@@ -88,13 +58,6 @@ class ClipResult:
         `emorec.confidence` says what each was worth on corpora that nothing was trained on.
         """
         return None if self.confidence is None else word_for(self.confidence)
-
-    @property
-    def truth(self) -> str | None:
-        """The acted emotion, one of COMMON7, where the file's name tells it."""
-        from emorec.corpora.registry import truth_of
-
-        return truth_of(self.path)
 
     @property
     def probabilities(self) -> pd.DataFrame:
@@ -125,6 +88,96 @@ class ClipResult:
         """The clip cut into stretches of one emotion, of all together; see `streams.segments`."""
         fused = self.windows.get("fused")
         return [] if fused is None else segments(fused, self.duration_s)
+
+
+@dataclass(frozen=True)
+class Person(Judged):
+    """One of the people in a clip.
+
+    Attributes:
+        number: From 1, in the order in which they were first seen.
+        track: The box of the face in every frame in which it was seen.
+        speech_share: How much of the clip's speech is this person's, 0 to 1.
+        posteriors: Stream name or "fused" -> (7,) float32 over COMMON7; only what there is. The
+            voice's are of the windows in which this person speaks.
+        windows: The same over time.
+        is_picture: Whether the face never moved, as a poster's.
+        notes: What a reader should know, in plain words.
+        duration_s: Length of the clip.
+    """
+
+    number: int
+    track: FaceTrack
+    speech_share: float = 0.0
+    posteriors: dict[str, np.ndarray] = field(default_factory=dict)
+    windows: dict[str, Windows] = field(default_factory=dict)
+    is_picture: bool = False
+    notes: list[str] = field(default_factory=list)
+    duration_s: float = 0.0
+
+    @property
+    def seen_s(self) -> float:
+        """For about how long the face is seen, in seconds."""
+        steps_s = np.diff(self.track.times_s)
+        return float(steps_s[steps_s <= LONGEST_REACH_S].sum())
+
+    def __repr__(self) -> str:
+        found = f"{self.emotion} {self.confidence:.0%}" if self.emotion else "no verdict"
+        speech = f", {self.speech_share:.0%} of the speech" if self.speech_share else ""
+        return f"<Person {self.number}: {found}, seen for {self.seen_s:.1f} s{speech}>"
+
+
+@dataclass(frozen=True)
+class ClipResult(Judged):
+    """The verdict on one clip, and everything that it rests on.
+
+    Attributes:
+        path: The file.
+        status: "ok"; "no verdict" when there is neither a voice nor a face; "failed" when the
+            file cannot be read.
+        posteriors: Stream name or "fused" -> (7,) float32 over COMMON7; only what there is.
+        windows: The same over time.
+        notes: What a reader should know, in plain words.
+        reason: Why there is no verdict, else "".
+        remedy: What helps, else "".
+        faces_used: A handful of faces, in order of time.
+        face_track: Where the followed face was over time, None without a verdict.
+        duration_s: Length of what was decoded.
+        people: Everybody in it, where that was asked for; see `Recognizer.for_everybody`.
+        named: What was named, where that is no path but an address; else "".
+    """
+
+    path: Path
+    status: str
+    posteriors: dict[str, np.ndarray] = field(default_factory=dict)
+    windows: dict[str, Windows] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    reason: str = ""
+    remedy: str = ""
+    faces_used: list[FaceUsed] = field(default_factory=list)
+    face_track: FaceTrack | None = None
+    duration_s: float = 0.0
+    people: tuple[Person, ...] = ()
+    named: str = ""
+
+    @classmethod
+    def failed(cls, path: str | Path, reason: str, remedy: str) -> ClipResult:
+        """Make the result of a clip that cannot be read."""
+        # A path would lose a stroke of an address.
+        named = str(path) if "://" in str(path) else ""
+        return cls(Path(path), "failed", reason=reason, remedy=remedy, named=named)
+
+    @property
+    def name(self) -> str:
+        """What the clip is called in tables: its path, or what was named and is none."""
+        return self.named or str(self.path)
+
+    @property
+    def truth(self) -> str | None:
+        """The acted emotion, one of COMMON7, where the file's name tells it."""
+        from emorec.corpora.registry import truth_of
+
+        return truth_of(self.path)
 
     def __repr__(self) -> str:
         found = f"{self.emotion} {self.confidence:.0%}" if self.emotion else self.reason

@@ -124,11 +124,12 @@ import emorec
 from emorec.app.about_tab import cards, licence_markdown
 from emorec.paths import (
     blazeface_path, cascade_path, data_folder, default_models_folder, landmarks_path,
+    usual_look_path,
 )
 
 models = default_models_folder()
 here = Path(emorec.__file__).parent
-carried = models, blazeface_path(), cascade_path(), landmarks_path()
+carried = models, blazeface_path(), cascade_path(), landmarks_path(), usual_look_path()
 assert all(path.exists() and here in path.parents for path in carried)
 assert data_folder() == Path("Datasets")
 assert [card.stream for card in cards(models)] == ["voice", "face", "geometry", "fused"]

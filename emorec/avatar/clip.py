@@ -188,7 +188,7 @@ def _film(frame: np.ndarray, light: float, grain: np.ndarray) -> np.ndarray:
     return cv2.add(cv2.convertScaleAbs(frame, alpha=light), grain, dtype=cv2.CV_8U)
 
 
-def _write_movie(path: Path, frames: Iterator[np.ndarray], sound: np.ndarray, size) -> None:
+def write_movie(path: Path, frames: Iterator[np.ndarray], sound: np.ndarray, size) -> None:
     """Encode H.264 and AAC into an MP4 file that says that it is made up."""
     with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as movie:
         movie.metadata["comment"] = SYNTHETIC_COMMENT
@@ -264,7 +264,7 @@ def write_scene(
     parts = zip(takes, speeches, strict=True)
     frames = (frame for take, speech in parts for frame in take_frames(person, take, speech, size))
     sound = np.concatenate([speech.sound for speech in speeches])
-    return _finish(Path(path), lambda part: _write_movie(part, frames, sound, size))
+    return _finish(Path(path), lambda part: write_movie(part, frames, sound, size))
 
 
 def write_sound(path: Path | str, actor: int, take: Take) -> Path:

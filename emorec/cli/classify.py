@@ -14,6 +14,7 @@ from emorec.errors import CalibrationError, EmorecError, MediaError, OutputError
 if TYPE_CHECKING:
     from emorec.cli.progress import BatchProgress
     from emorec.recognizer import Recognizer
+    from emorec.report.people_writer import PeopleWriter
     from emorec.report.table import ResultWriter
     from emorec.result import ClipResult
 
@@ -25,6 +26,7 @@ EXAMPLES = """examples:
   emorec classify interview.mp4 --person anna        whom emorec calibrate has learned
   emorec classify recordings/ --jobs 4 --json results.json --timeline timelines/ --plots plots/
   emorec classify interview.mp4 --subtitles subtitles/         one emotion after the other
+  emorec classify talk.mp4 --people --people-csv people.csv    every face, and who speaks
   emorec classify recordings/ --csv results.csv --resume       goes on where it was ended
   emorec classify clip.mp4 --json - --quiet | jq .clips[0].probabilities.fused
   emorec classify -- -a-name-that-begins-with-a-dash.mp4
@@ -69,6 +71,13 @@ def add_to(commands) -> None:
     add("--timeline", type=common.path, metavar="FOLDER", help="write one CSV over time per clip")
     add("--plots", type=common.path, metavar="FOLDER", help="write one picture per clip")
     add("--subtitles", type=common.path, metavar="FOLDER", help="write one WebVTT file per clip")
+    add("--people", action="store_true", help="read every face, too: a row for each person")
+    add(
+        "--people-csv",
+        type=common.output,
+        metavar="FILE",
+        help="write one row per person; takes --people for granted",
+    )
     add("--quiet", action="store_true", help="print no table and no progress")
     earlier = classify.add_mutually_exclusive_group()
     earlier.add_argument("--resume", action="store_true", help="go on with the file of --csv")
@@ -92,8 +101,11 @@ def run(options: argparse.Namespace) -> int:
 
     if options.resume and not options.csv:
         options.parser.error("--resume goes with --csv")
+    if options.resume and options.people_csv:
+        options.parser.error("--resume does not go on with a file of --people-csv")
     try:
         found = find_clips(options.paths)
+        people = _people_writer(found, options)
         clips, writer, are_old_ok = _opened(found, options)
         # Loading costs most of the start, and a run without a single clip needs no model.
         is_work = any(isinstance(clip, Path) for clip in clips)
@@ -106,7 +118,9 @@ def run(options: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         common.say("interrupted before the first clip")
         return common.EXIT_INTERRUPTED
-    status = _classify(recognizer, clips, writer, options)
+    if recognizer and (options.people or options.people_csv):
+        recognizer = recognizer.for_everybody()
+    status = _classify(recognizer, clips, writer, people, options)
     return status if are_old_ok else status or common.EXIT_NOT_ALL
 
 
@@ -149,15 +163,36 @@ def _opened(found: list, options: argparse.Namespace) -> tuple[list, ResultWrite
     return todo, writer, are_old_ok
 
 
+def _people_writer(clips: list, options: argparse.Namespace) -> PeopleWriter:
+    """Open the file of people.
+
+    Raises:
+        OutputError: When it cannot be written, or would write over what is there.
+    """
+    from emorec.report.earlier import refuse_earlier
+    from emorec.report.people_writer import PeopleWriter
+
+    others = (options.csv, options.json, options.people_csv)
+    _refuse_to_overwrite([clip for clip in clips if isinstance(clip, Path)], others)
+    if not options.overwrite:
+        refuse_earlier([options.people_csv])
+    return PeopleWriter(options.people_csv)
+
+
 def _classify(
-    recognizer: Recognizer | None, clips: list, writer: ResultWriter, options: argparse.Namespace
+    recognizer: Recognizer | None,
+    clips: list,
+    writer: ResultWriter,
+    people: PeopleWriter,
+    options: argparse.Namespace,
 ) -> int:
     """Read the clips, write and print what is found; returns the exit status."""
     from emorec.cli.progress import BatchProgress
     from emorec.files import is_standard_output
     from emorec.report.terminal import print_table
 
-    outputs = [path for path in (options.csv, options.json) if path is not None]
+    files = (options.csv, options.json, options.people_csv)
+    outputs = [path for path in files if path is not None]
     screen = sys.stderr if any(map(is_standard_output, outputs)) else None
 
     def show() -> None:
@@ -166,9 +201,10 @@ def _classify(
 
     done: list[ClipResult] = []
     try:
-        with writer, BatchProgress("Classifying", len(clips), options.quiet) as progress:
+        with writer, people, BatchProgress("Classifying", len(clips), options.quiet) as progress:
             for result in _results(recognizer, clips, options.jobs, progress):
                 writer.add(result)
+                people.add(result)
                 done.append(result)
     except KeyboardInterrupt:
         left = len(clips) - len(done)

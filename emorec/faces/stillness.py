@@ -16,7 +16,7 @@ import numpy as np
 
 from emorec.faces.boxes import overlap, peak_offset
 
-__all__ = ["LivingFirst"]
+__all__ = ["LivingFirst", "Watched"]
 
 _FACE_PX = 48
 _REACHES_PX = (10, 3)  # how far the same picture is looked for, first and then again
@@ -38,8 +38,8 @@ class LivingFirst:
 
     def __init__(self):
         self.has_followed_living = False
-        self._watched: list[_Watched] = []
-        self._pictures: list[_Watched] = []  # still faces that were passed over
+        self._watched: list[Watched] = []
+        self._pictures: list[Watched] = []  # still faces that were passed over
 
     def watch(self, time_s: float, frame: np.ndarray, box: np.ndarray) -> bool:
         """Look at the followed face; tell whether it is still, so far as is known.
@@ -105,18 +105,18 @@ class LivingFirst:
         for box in boxes:
             self._look(time_s, frame, box)
 
-    def _look(self, time_s: float, frame: np.ndarray, box: np.ndarray) -> _Watched:
+    def _look(self, time_s: float, frame: np.ndarray, box: np.ndarray) -> Watched:
         """Find the face among those that are watched, and look how it has changed."""
         self._watched = [f for f in self._watched if time_s - f.seen_s < _FORGOTTEN_S]
         likest = max(self._watched, key=lambda face: overlap(face.box, box), default=None)
         if likest is None or overlap(likest.box, box) < _SAME_FACE_OVERLAP:
-            likest = _Watched(time_s, frame, box)
+            likest = Watched(time_s, frame, box)
             self._watched.append(likest)
         elif likest.seen_s < time_s:
             likest.look(time_s, frame, box)
         return likest
 
-    def _pass_over(self, frame: np.ndarray, face: _Watched) -> None:
+    def _pass_over(self, frame: np.ndarray, face: Watched) -> None:
         if not self._is_picture(frame, face.box):
             self._pictures.append(copy(face))
 
@@ -129,7 +129,7 @@ class LivingFirst:
         )
 
 
-class _Watched:
+class Watched:
     """A face, its picture when it was first seen, and how much that has changed since."""
 
     def __init__(self, time_s: float, frame: np.ndarray, box: np.ndarray):

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-__all__ = ["FaceTrack", "FaceTrackRecorder"]
+__all__ = ["LONGEST_REACH_S", "FaceTrack", "FaceTrackRecorder"]
 
-# Between two looked-at frames the box moves evenly; further away nothing is known of it.
-_LONGEST_REACH_S = 0.25
+LONGEST_REACH_S = 0.25
+"""Between two frames so near the box moves evenly; further away nothing is known of it."""
+
 _SMOOTHING = (1, 2, 3, 2, 1)  # weights of a frame and its neighbours
 
 
@@ -48,9 +49,9 @@ class FaceTrack:
         nearest = after if share >= 0.5 else before
         box = (1 - share) * self.boxes[before] + share * self.boxes[after]
         is_cut = self._shot_at(self.times_s[before]) != self._shot_at(self.times_s[after])
-        if is_cut or between_s > _LONGEST_REACH_S or np.isnan(box).any():
+        if is_cut or between_s > LONGEST_REACH_S or np.isnan(box).any():
             box = self.boxes[nearest]
-        is_far = abs(time_s - self.times_s[nearest]) > _LONGEST_REACH_S
+        is_far = abs(time_s - self.times_s[nearest]) > LONGEST_REACH_S
         return None if is_far or np.isnan(box).any() else box
 
     def smoothed(self) -> FaceTrack:

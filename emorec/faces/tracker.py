@@ -12,12 +12,12 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, replace
 
-import cv2
 import numpy as np
 
-from emorec.faces.boxes import crop_face, cut_out, overlap, peak_offset
+from emorec.faces.boxes import crop_face, overlap
 from emorec.faces.detector import FAST, FaceDetector, HaarSetting
 from emorec.faces.hidden import HiddenFaces
+from emorec.faces.matching import LOWEST_MATCH, TEMPLATE_PX, best_match
 from emorec.faces.second_look import Found, SecondLook, turned
 from emorec.faces.stillness import LivingFirst
 from emorec.faces.upright import Sighting, Upright, turn_upright
@@ -26,9 +26,6 @@ __all__ = ["FaceTracker"]
 
 _RIVAL_PAUSE_S = 0.2
 _LASTING_SIGHTINGS = 3  # in a row, before another face counts
-_TEMPLATE_PX = 32
-_MATCH_MARGIN = 0.25  # of the box size: how far a face moves from frame to frame at most
-_LOWEST_MATCH = 0.6  # correlation with the last picture of the face
 _SAME_FACE_OVERLAP = 0.3
 _MOST_RIVALS_WATCHED = 4
 # Up to so many searches in vain, the pause between two; a faceless clip must not cost too much.
@@ -175,19 +172,8 @@ class FaceTracker:
 
     def _match(self, frame: np.ndarray, box: np.ndarray) -> np.ndarray | None:
         """Find the x, y of the box where the face's last picture fits best, None if nowhere."""
-        window, corner = cut_out(frame, box, _MATCH_MARGIN)
-        scale = _TEMPLATE_PX / box[2]
-        height, width = (round(side * scale) for side in window.shape)
-        if min(height, width) < _TEMPLATE_PX:
-            return None
-        # Linear, since it reads few of the pixels; averaging them all makes the match no better.
-        window = cv2.resize(window, (width, height), interpolation=cv2.INTER_LINEAR)
-        scores = cv2.matchTemplate(window, self._template, cv2.TM_CCOEFF_NORMED)
-        _, best, _, (column, row) = cv2.minMaxLoc(scores)
-        if best < _LOWEST_MATCH:
-            return None
-        offset = peak_offset(scores[row], column), peak_offset(scores[:, column], row)
-        return corner + np.add((column, row), offset) / scale
+        corner, score = best_match(frame, box, self._template)
+        return corner if score >= LOWEST_MATCH else None
 
     def _confirm(
         self, time_s: float, frame: np.ndarray, upright: Upright, is_matched: bool
@@ -288,7 +274,7 @@ class FaceTracker:
         """Take a detection over as the face's box, and its picture as the one to match."""
         self._confirmed_s = self._tried_s = time_s
         self._box = upright.in_picture(upright.box)
-        self._template = crop_face(upright.frame, upright.box, _TEMPLATE_PX)
+        self._template = crop_face(upright.frame, upright.box, TEMPLATE_PX)
 
     def _adopt_plain(self, time_s: float, frame: np.ndarray, box: np.ndarray) -> None:
         """Take over what the cascade found in the picture as it is."""

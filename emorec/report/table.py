@@ -18,6 +18,12 @@ from emorec.files import check_writable, identity, open_through, write_atomicall
 from emorec.report.cells import cell
 from emorec.report.earlier import Earlier
 from emorec.report.figure import plot_clip
+from emorec.report.people_table import (
+    person_entry,
+    probabilities,
+    probability_columns,
+    verdict_columns,
+)
 from emorec.report.subtitles import write_subtitles
 from emorec.result import ClipResult
 from emorec.streams.windows import STREAMS
@@ -32,6 +38,7 @@ __all__ = [
     "ResultWriter",
     "begun_csv",
     "results_table",
+    "short",
     "stem_for",
     "table_row",
     "timeline_row",
@@ -51,18 +58,11 @@ def table_row(result: ClipResult) -> dict:
     `emorec.confidence`), each stream's own verdict, the fused probability of each emotion,
     duration_s, notes, reason, remedy.
     """
-    fused = result.posteriors.get("fused")
     return {
         "file": result.name,
         "status": result.status,
-        "emotion": result.emotion,
-        "confidence": result.confidence,
-        "confidence_word": result.confidence_word,
-        **{stream: result.verdict(stream) for stream in STREAMS},
-        **{
-            f"p_{name}": None if fused is None else float(fused[i])
-            for i, name in enumerate(COMMON7)
-        },
+        **verdict_columns(result),
+        **probability_columns(result),
         "duration_s": result.duration_s,
         "notes": "; ".join(result.notes),
         "reason": result.reason,
@@ -182,7 +182,7 @@ class ResultWriter:
             self._clips.append(_json_entry(result))
         if self._csv is not None:
             with _as_output_errors(self._csv_path):
-                csv.writer(self._csv).writerow(map(_short, table_row(result).values()))
+                csv.writer(self._csv).writerow(map(short, table_row(result).values()))
                 self._csv.flush()
 
     def _try(self, what: str, result: ClipResult, write: Callable[[], None]) -> None:
@@ -250,7 +250,8 @@ def timeline_row(time_s: float, stream: str, posterior: np.ndarray) -> list[str]
     return [f"{time_s:.3f}", stream, *(f"{probability:.4f}" for probability in posterior)]
 
 
-def _short(value: object) -> object:
+def short(value: object) -> object:
+    """Return what of a value goes into a cell of a CSV file."""
     if isinstance(value, float):
         return f"{value:.4f}"
     return cell(value) if isinstance(value, str) else value
@@ -260,10 +261,7 @@ def _json_entry(result: ClipResult) -> dict:
     entry = {name: v for name, v in table_row(result).items() if not name.startswith("p_")}
     entry["file"] = printable(result.name)
     entry["notes"] = result.notes
-    entry["probabilities"] = {
-        stream: {name: round(float(p), 5) for name, p in zip(COMMON7, posterior, strict=True)}
-        for stream, posterior in result.posteriors.items()
-    }
+    entry["probabilities"] = probabilities(result)
     entry["segments"] = [
         {
             "start_s": round(segment.start_s, 3),
@@ -273,6 +271,8 @@ def _json_entry(result: ClipResult) -> dict:
         }
         for segment in result.segments
     ]
+    if result.people:
+        entry["people"] = [person_entry(person) for person in result.people]
     return entry
 
 

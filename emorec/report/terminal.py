@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from emorec.errors import printable
-from emorec.result import ClipResult
+from emorec.report.people_table import verdict_columns
+from emorec.result import ClipResult, Person
 from emorec.streams.segments import course
 from emorec.streams.windows import STREAMS
 
@@ -36,33 +37,43 @@ class Line:
         cells: What stands under the heads; the status alone where there is no verdict.
         notes: What a reader should know, the most telling first.
         has_verdict: Whether there is one.
+        people: The lines of the people in it, where they were asked for.
     """
 
     name: str
     cells: list[str]
     notes: list[str]
     has_verdict: bool
+    people: tuple[Line, ...] = ()
 
     @classmethod
     def of(cls, result: ClipResult) -> Line:
         """Make the line of a result."""
-        row = {
-            "file": result.name,
-            "status": result.status,
-            "emotion": result.emotion,
-            "confidence": result.confidence,
-            "confidence_word": result.confidence_word,
-            **{stream: result.verdict(stream) for stream in STREAMS},
-        }
+        row = {"file": result.name, "status": result.status, **verdict_columns(result)}
         told = course(result.segments)
         notes = [told, *result.notes] if told else result.notes
-        return cls._of(row, notes, result.reason, result.remedy)
+        line = cls._of(row, notes, result.reason, result.remedy)
+        return replace(line, people=tuple(map(cls._of_person, result.people)))
 
     @classmethod
     def of_row(cls, row: Mapping[str, str]) -> Line:
         """Make the line of a row of the CSV file of results."""
         notes = [note for note in row["notes"].split("; ") if note]
         return cls._of(row, notes, row["reason"], row["remedy"])
+
+    @classmethod
+    def _of_person(cls, person: Person) -> Line:
+        row = {
+            "file": f"  person {person.number}",
+            "status": "no verdict",
+            **verdict_columns(person),
+        }
+        speech = f"{person.speech_share:.0%} of the speech"
+        what = "a picture?" if person.is_picture else speech if person.speech_share else "no speech"
+        seen = f"seen for {person.seen_s:.1f} s, {what}"
+        if not person.emotion:
+            return cls(row["file"], [row["status"]], [seen, *person.notes], True)
+        return cls._of(row, [seen, course(person.segments), *person.notes], "", "")
 
     @classmethod
     def _of(cls, row: Mapping, notes: list[str], reason: str, remedy: str) -> Line:
@@ -105,7 +116,8 @@ def print_lines(lines: Sequence[Line], file: TextIO | None = None) -> None:
     taken = sum(width + len(_GAP) for width in _WIDTHS[:columns])
     left = max(console.width, _FEWEST_COLUMNS) - taken
     head = f"clip (in {middle_cut(folder, left - 10)})" if folder and left > 24 else "clip"
-    width = min(left, max(_cells(name) for name in [head, *names]))
+    people = [person.name for line in lines for person in line.people]
+    width = min(left, max(_cells(name) for name in [head, *names, *people]))
     common = _common_notes(lines)
 
     console.print(_line(head, _HEADS[:columns], width), style="dim", no_wrap=True, crop=False)
@@ -116,6 +128,11 @@ def print_lines(lines: Sequence[Line], file: TextIO | None = None) -> None:
             if not line.has_verdict or note not in common:
                 text = Text(printable(note), "dim" if line.has_verdict else "red")
                 console.print(Padding(text, (0, 0, 0, 4), expand=False))
+        for person in line.people:
+            shown = _line(person.name, person.cells[:columns], width)
+            console.print(shown, no_wrap=True, crop=False)
+            for note in filter(None, person.notes):
+                console.print(Padding(Text(printable(note), "dim"), (0, 0, 0, 6), expand=False))
     whose = "all clips" if all(line.has_verdict for line in lines) else _ALL_JUDGED
     for note in common:
         console.print(Text(f"{whose}: {printable(note)}", "dim"))

@@ -89,6 +89,11 @@ class VoiceStream:
         """Time at which the sound ended so far."""
         return (self._start_s or 0.0) + self._since_start / self.sample_rate_hz
 
+    @property
+    def loudness(self) -> np.ndarray:
+        """(windows,) float64: what each window weighs in the clip's verdict."""
+        return np.array(self._loudness)
+
     def _begin(self, start_s: float | None) -> None:
         """Begin at a time; None: at the first block's."""
         self._cutter = SlidingWindows(self.sample_rate_hz)

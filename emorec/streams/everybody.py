@@ -1,0 +1,97 @@
+"""Everybody in a clip: what each person's face says, and the voice where that person speaks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from emorec.engines import Network
+from emorec.faces.landmarks import LandmarkPredictor
+from emorec.features.loudness import Loudness
+from emorec.media.grey import FrameBatch
+from emorec.media.sound import SoundBlock
+from emorec.streams.people import PeopleStream, Seen
+from emorec.streams.speaking import shares_of_windows, voice_of, who_speaks
+from emorec.streams.windows import Findings
+
+__all__ = ["Everybody", "Told"]
+
+_LEAST_NOTED = 0.1  # of the speech, for a note that it is nobody's who is seen
+
+
+@dataclass(frozen=True)
+class Told:
+    """One of the people.
+
+    Attributes:
+        seen: What was seen of them.
+        findings: Stream -> what it says of them; only what there is.
+        speech_share: How much of the clip's speech is theirs, 0 to 1.
+    """
+
+    seen: Seen
+    findings: dict[str, Findings]
+    speech_share: float
+
+
+class Everybody:
+    """Reads everybody in a clip, beside what reads the clip as a whole.
+
+    Args:
+        networks: Stream name -> its network.
+        landmarks: Finds the landmarks.
+        beside: Where the face network runs; see `FaceStream`.
+        sample_rate_hz: Rate of the sound.
+
+    Attributes:
+        notes: What a reader of the result should know; complete after `finish`.
+    """
+
+    def __init__(
+        self,
+        networks: Mapping[str, Network],
+        landmarks: LandmarkPredictor,
+        beside: Executor,
+        sample_rate_hz: int,
+    ):
+        self.notes: list[str] = []
+        self._people = PeopleStream(networks, landmarks, beside)
+        self._loudness = Loudness(sample_rate_hz)
+
+    def add(self, piece: FrameBatch | SoundBlock) -> None:
+        """Take the next frames, or the next stretch of sound."""
+        if isinstance(piece, FrameBatch):
+            self._people.add(piece)
+        else:
+            self._loudness.add(piece)
+
+    def finish(self, said: Mapping[str, Findings | None], loudness: np.ndarray) -> list[Told]:
+        """Return the people in the order in which they were first seen.
+
+        Args:
+            said: What the clip's streams say; face and geometry count where there is one person.
+            loudness: (windows,) what each window of the voice weighs.
+        """
+        people, voice = self._people.finish(), said["voice"]
+        if len(people) == 1:
+            same = {s: found for s, found in said.items() if found and s != "voice"}
+            people = [replace(people[0], findings=same or people[0].findings, notes=[])]
+        self.notes = self._people.notes
+        if voice is None:
+            return [Told(seen, seen.findings, 0.0) for seen in people]
+        levels_db = self._loudness.levels_db
+        speakers = who_speaks([seen.mouth for seen in people], levels_db)
+        shares = shares_of_windows(voice, speakers, levels_db, len(people))
+        of_each = np.average(shares, axis=0, weights=loudness)
+        nobodys = 1 - float(of_each.sum())
+        if people and nobodys >= _LEAST_NOTED:
+            self.notes.append(f"{nobodys:.0%} of the speech is of nobody who is seen")
+        told = []
+        for seen, share, own in zip(people, of_each, shares.T, strict=True):
+            heard = voice_of(voice, loudness, own)
+            findings = {"voice": heard, **seen.findings} if heard else seen.findings
+            told.append(Told(seen, findings, float(share)))
+        return told

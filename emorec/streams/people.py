@@ -1,0 +1,148 @@
+"""Everybody in a picture: each face followed and read by its own streams, with its mouth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass
+
+import numpy as np
+
+from emorec.engines import Network
+from emorec.faces.crowd import MOST_FOLLOWED, Crowd, Face
+from emorec.faces.landmarks import LandmarkPredictor
+from emorec.faces.mouth import Mouth, MouthTrack
+from emorec.faces.track import FaceTrack, FaceTrackRecorder
+from emorec.faces.upright import Sighting
+from emorec.features.geometry import FRAME_RATE_HZ
+from emorec.media.grey import FrameBatch
+from emorec.media.pacing import Pace
+from emorec.streams.face import FaceStream
+from emorec.streams.geometry import GeometryStream
+from emorec.streams.windows import Findings
+
+__all__ = ["PeopleStream", "Seen"]
+
+_SHORTEST_S = 0.5  # somebody who is seen for less is not told of
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What was seen of a person.
+
+    Attributes:
+        mouth: How the mouth moves; None for a face that never moved, as a poster's.
+        track: Where it was.
+        findings: "face" and "geometry" -> what they say; only what there is.
+        notes: What a reader should know.
+    """
+
+    mouth: MouthTrack | None
+    track: FaceTrack
+    findings: dict[str, Findings]
+    notes: list[str]
+
+
+class PeopleStream:
+    """Follows all faces through a clip's frames, and feeds each person's streams.
+
+    Args:
+        networks: Stream name -> its network; "face" and "geometry" are used.
+        landmarks: Finds the landmarks.
+        beside: Where the face network runs; see `FaceStream`.
+    """
+
+    def __init__(
+        self, networks: Mapping[str, Network], landmarks: LandmarkPredictor, beside: Executor
+    ):
+        self._begin = lambda: _Member(networks, landmarks, beside)
+        self._crowd, self._pace = Crowd(landmarks), Pace(FRAME_RATE_HZ)
+        self._members: dict[int, _Member] = {}
+
+    def add(self, batch: FrameBatch) -> None:
+        """Take the next frames."""
+        for time_s, frame in zip(batch.times_s.tolist(), batch.frames, strict=True):
+            if self._pace.is_due(time_s):
+                self._read(self._crowd.take(time_s, frame))
+
+    def finish(self) -> list[Seen]:
+        """Read what is left; return the people in the order in which they were first seen."""
+        self._read(self._crowd.finish())
+        lasting = [m for m in self._members.values() if m.seen_s >= _SHORTEST_S]
+        return [member.finish() for member in sorted(lasting, key=lambda one: one.first)]
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader of the result should know."""
+        most = self._crowd.most_faces
+        if most <= MOST_FOLLOWED:
+            return []
+        return [f"{most} faces at once: {MOST_FOLLOWED} of them were followed"]
+
+    def _read(self, faces: Iterable[Face]) -> None:
+        for face in faces:
+            if face.number not in self._members:
+                self._members[face.number] = self._begin()
+            self._members[face.number].add(face)
+
+
+class _Member:
+    """One of the people: their streams, and what is kept of each frame."""
+
+    def __init__(
+        self, networks: Mapping[str, Network], landmarks: LandmarkPredictor, beside: Executor
+    ):
+        self._landmarks = _Remembered(landmarks)
+        self._face = FaceStream(networks["face"], beside)
+        self._geometry = GeometryStream(networks["geometry"], self._landmarks)
+        self._track = FaceTrackRecorder()
+        self._mouth = Mouth()
+        self._is_picture = True
+        self.first: tuple[float, float] = (np.inf, np.inf)
+
+    @property
+    def seen_s(self) -> float:
+        """For how long the face was seen."""
+        return len(self._mouth) / FRAME_RATE_HZ
+
+    def add(self, face: Face) -> None:
+        """Take the person's face in one more frame."""
+        if not len(self._mouth):
+            self.first = (face.time_s, float(face.sighting.box[0]))
+        self._track.add(face.time_s, face.sighting.box, face.shape, is_anew=face.is_anew)
+        if face.is_anew:
+            self._geometry.restart()
+            self._mouth.restart()
+        self._face.add(face.time_s, face.sighting)
+        self._geometry.add(face.time_s, face.sighting)
+        points = self._landmarks.points_of(face.sighting)
+        self._mouth.add(face.time_s, face.sighting.frame, points)
+        self._is_picture = face.is_picture
+
+    def finish(self) -> Seen:
+        found = {"face": self._face.finish()[0], "geometry": self._geometry.finish()}
+        return Seen(
+            None if self._is_picture else self._mouth.finish(),
+            self._track.finish(),
+            {stream: findings for stream, findings in found.items() if findings},
+            self._geometry.notes,
+        )
+
+
+class _Remembered(LandmarkPredictor):
+    """Finds the landmarks of a face once, however often they are asked for."""
+
+    def __init__(self, landmarks: LandmarkPredictor):
+        self._found_by = landmarks
+        self._last: tuple[Sighting, np.ndarray] | None = None
+
+    def points_of(self, sighting: Sighting) -> np.ndarray:
+        """Find the landmarks in pixels of the sighting's own frame."""
+        if self._last is None or self._last[0] is not sighting:
+            points = self._found_by.predict(sighting.frame, sighting.upright_box)
+            self._last = sighting, points
+        return self._last[1]
+
+    def follow(self, sighting: Sighting) -> np.ndarray:
+        """Find the landmarks, as `LandmarkPredictor.follow` does."""
+        return sighting.levelled(self.points_of(sighting))

@@ -1,0 +1,61 @@
+"""All faces followed: numbers that last, pictures told from the living, a bound, and nobody."""
+
+import numpy as np
+import pytest
+from faces.scenes import FRAME_S, HEIGHT, WIDTH, beside, head
+
+from emorec.faces.crowd import MOST_FOLLOWED, Crowd
+from emorec.faces.landmarks import LandmarkPredictor
+
+
+@pytest.fixture(scope="module")
+def landmarks():
+    return LandmarkPredictor()
+
+
+def followed(landmarks, frames):
+    """The crowd after some frames, and number -> its faces."""
+    crowd, faces = Crowd(landmarks), {}
+    for index, frame in enumerate(frames):
+        for face in crowd.take(index * FRAME_S, frame):
+            faces.setdefault(face.number, []).append(face)
+    for face in crowd.finish():
+        faces.setdefault(face.number, []).append(face)
+    return crowd, faces
+
+
+def test_two_are_numbered_from_the_left_and_a_still_one_is_a_picture(landmarks):
+    _, faces = followed(landmarks, beside(24, (3, 300, True), (5, 300, False)))
+    assert sorted(faces) == [1, 2]
+    for number, left in ((1, 10), (2, 330)):
+        times_s = [face.time_s for face in faces[number]]
+        assert times_s == sorted(times_s) and len(times_s) >= 22
+        middles = [face.sighting.box[0] + face.sighting.box[2] / 2 for face in faces[number]]
+        assert all(left < middle < left + 300 for middle in middles)
+    assert not faces[1][-1].is_picture and faces[2][-1].is_picture
+
+
+def test_who_comes_back_elsewhere_bears_the_same_number(landmarks):
+    both = beside(12, (3, 300, True), (5, 300, True))
+    left_gone = both.copy()
+    left_gone[:, :, :320] = 128
+    swapped = beside(12, (5, 300, True), (3, 300, True), seed=1)
+    _, faces = followed(landmarks, [*both, *left_gone, *swapped])
+    assert sorted(faces) == [1, 2]
+    assert faces[1][-1].sighting.box[0] > 320 > faces[2][-1].sighting.box[0]
+
+
+def test_of_a_crowd_some_are_followed_and_all_are_counted(landmarks):
+    frame = np.full((HEIGHT, WIDTH), 128, np.uint8)
+    for row in range(3):
+        for column in range(4):
+            picture = head(3, 116)
+            frame[120 * row + 2 : 120 * row + 118, 160 * column + 22 : 160 * column + 138] = picture
+    crowd, faces = followed(landmarks, [frame] * 4)
+    assert len(faces) == MOST_FOLLOWED < crowd.most_faces
+
+
+def test_nobody_is_seen_where_nobody_is(landmarks):
+    noise = np.random.default_rng(0).integers(0, 256, (8, HEIGHT, WIDTH)).astype(np.uint8)
+    crowd, faces = followed(landmarks, noise)
+    assert not faces and crowd.most_faces <= 1
