@@ -22,6 +22,7 @@ from emorec.faces.landmarks import LandmarkPredictor
 from emorec.fusion import LogLinearFusion
 from emorec.media.find import check_name
 from emorec.media.grey import FrameBatch
+from emorec.media.opening import limit_threads
 from emorec.media.pacing import read_ahead
 from emorec.media.reader import SYNTHETIC_COMMENT, ClipReader
 from emorec.paths import default_models_folder
@@ -288,9 +289,11 @@ class Recognizer:
             return
         from joblib import effective_n_jobs
 
-        work = partial(_classify_in_worker, self._origin, self.speaker)
+        n_jobs = effective_n_jobs(n_jobs)
+        threads = workers.threads_each(n_jobs)
+        work = partial(_classify_in_worker, self._origin, threads, self.speaker)
         # As text, for a path loses a stroke of an address.
-        yield from workers.in_order(work, map(str, paths), effective_n_jobs(n_jobs), _lost)
+        yield from workers.in_order(work, map(str, paths), n_jobs, _lost)
 
     def classify_safely(
         self, path: str | Path, watch: Callable[[float], None] | None = None
@@ -376,16 +379,19 @@ class Recognizer:
 
 
 @lru_cache(maxsize=1)
-def _worker_recognizer(*origin: str) -> Recognizer:
+def _worker_recognizer(origin: tuple[str, ...], threads: int) -> Recognizer:
     """Each worker process loads the networks once."""
     import cv2
 
     cv2.setNumThreads(1)
+    limit_threads(threads)
     return Recognizer.load(*origin)
 
 
-def _classify_in_worker(origin: tuple[str, ...], speaker: Speaker, path: str) -> ClipResult:
-    return _worker_recognizer(*origin)._for_speaker(speaker).classify_safely(path)
+def _classify_in_worker(
+    origin: tuple[str, ...], threads: int, speaker: Speaker, path: str
+) -> ClipResult:
+    return _worker_recognizer(origin, threads)._for_speaker(speaker).classify_safely(path)
 
 
 def _lost(path: str, how: str) -> ClipResult:
@@ -393,5 +399,5 @@ def _lost(path: str, how: str) -> ClipResult:
     return ClipResult.failed(
         path,
         f"the process that read it was ended ({how}), as a system does that runs out of memory",
-        "read it alone, without --jobs; if that fails too, report it",
+        "read it alone, with --jobs 1; if that fails too, report it",
     )

@@ -189,15 +189,18 @@ def _classify(
 
 
 def _results(
-    recognizer: Recognizer | None, clips: list, n_jobs: int, progress: BatchProgress
+    recognizer: Recognizer | None, clips: list, n_jobs: int | None, progress: BatchProgress
 ) -> Iterator[ClipResult]:
     """Yield one result for each clip, in order; what is no clip fails without any work."""
     from emorec.result import ClipResult
+    from emorec.workers import fitting_jobs
 
     paths = [clip for clip in clips if isinstance(clip, Path)]
     classified: Iterator[ClipResult] = iter(())
     if recognizer:
-        classified = recognizer.classify_many(paths, n_jobs, progress.watch)
+        classified = recognizer.classify_many(
+            paths, n_jobs or fitting_jobs(len(paths)), progress.watch
+        )
     for clip in clips:
         if isinstance(clip, MediaError):
             result = ClipResult.failed(clip.what, clip.reason, clip.remedy)
@@ -208,7 +211,7 @@ def _results(
 
 
 def calibrated(
-    recognizer: Recognizer, names: Sequence[str], n_jobs: int, is_quiet: bool = False
+    recognizer: Recognizer, names: Sequence[str], n_jobs: int | None, is_quiet: bool = False
 ) -> tuple[Recognizer, int]:
     """Get to know the person of some clips or folders; say which of them cannot be read.
 

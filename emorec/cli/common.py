@@ -78,8 +78,8 @@ def add_models_folder(command: argparse.ArgumentParser) -> None:
 
 def add_jobs(command: argparse.ArgumentParser) -> None:
     """Add the argument that says how many clips are read at once."""
-    text = "clips at once; -1: one a core (1)"
-    command.add_argument("--jobs", type=jobs, default=1, metavar="N", help=text)
+    text = "clips at once (one a core, or 1 for few clips)"
+    command.add_argument("--jobs", type=jobs, metavar="N", help=text)
 
 
 def add_overwrite(command) -> None:

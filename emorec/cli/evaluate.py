@@ -121,12 +121,12 @@ def _judge(
 ) -> None:
     """Judge the labels, and write each to `done` and to the file as it comes."""
     from emorec.report.labelled import judgements_of
+    from emorec.workers import fitting_jobs
 
+    n_jobs = options.jobs or fitting_jobs(len({label.path for label in todo}))
     with writer, common.progress_bar() as progress:
         # Loading costs most of the start, and a run with nothing left to read needs no model.
-        judgements = (
-            judgements_of(todo, common.load_recognizer(options), options.jobs) if todo else ()
-        )
+        judgements = judgements_of(todo, common.load_recognizer(options), n_jobs) if todo else ()
         for one in progress.track(judgements, total=len(todo), description="Evaluating"):
             writer.add(one)
             done.append(one)
