@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from emorec import models, people, workers
+from emorec import models, people, storage, workers
 from emorec.calibration import Speaker, get_to_know, without_bias
 from emorec.emotions import COMMON7, fold
 from emorec.engines import Network
-from emorec.errors import CalibrationError, MediaError, ModelError
+from emorec.errors import CalibrationError, EmorecError, MediaError, ModelError
 from emorec.faces.landmarks import LandmarkPredictor
 from emorec.fusion import LogLinearFusion
 from emorec.media.find import check_name
@@ -31,7 +31,7 @@ from emorec.streams.picture import PictureStream
 from emorec.streams.voice import VoiceStream
 from emorec.streams.windows import TIMELINE_HOP_S, Findings, Windows, grid, on_grid
 
-__all__ = ["Recognizer"]
+__all__ = ["Recognizer", "classify_in_worker", "loaded_in_worker"]
 
 ANYBODY = Speaker()
 
@@ -55,6 +55,7 @@ class Recognizer:
         networks: Stream name -> its network.
         landmarks: The landmark predictor.
         speaker: What is known of the person whose clips are judged.
+        origin: What `load` was told.
     """
 
     def __init__(
@@ -62,7 +63,7 @@ class Recognizer:
         networks: dict[str, Network],
         fusion: LogLinearFusion,
         landmarks: LandmarkPredictor,
-        origin: tuple[str, ...],
+        origin: tuple[str, str, str],
         speaker: Speaker = ANYBODY,
         notes: Sequence[str] = (),
     ):
@@ -70,7 +71,7 @@ class Recognizer:
         self._notes = list(notes)
         self.speaker = speaker
         self._fusion = fusion
-        self._origin = origin
+        self.origin = origin
         self.landmarks = landmarks
 
     def __repr__(self) -> str:
@@ -166,7 +167,7 @@ class Recognizer:
         Raises:
             ModelError: When a file is there no longer.
         """
-        folder, _, voice_model = self._origin
+        folder, _, voice_model = self.origin
         return models.fingerprints(Path(folder), voice_model)
 
     def keep_person(self, name: str, *, overwrite: bool = False) -> Path:
@@ -210,13 +211,15 @@ class Recognizer:
         """Read the emotion of one clip.
 
         Args:
-            path: The clip.
+            path: The clip, or its address (see `emorec.storage`), of which a copy is read.
             watch: Called with the seconds read so far, after every piece; what it raises ends the
                 work.
 
         Raises:
             MediaError: When the file cannot be read as a clip.
         """
+        if storage.is_address(path):
+            return self._classify_elsewhere(str(path), watch)
         check_name(path)
         voice = VoiceStream(self.networks["voice"])
         reader = ClipReader(
@@ -263,6 +266,18 @@ class Recognizer:
             duration_s=duration_s,
         )
 
+    def _classify_elsewhere(
+        self, address: str, watch: Callable[[float], None] | None
+    ) -> ClipResult:
+        """Read the emotion of a clip at an address."""
+        try:
+            with storage.local_copy(address) as copy:
+                return replace(self.classify(copy, watch), path=Path(address), named=address)
+        except EmorecError as error:
+            if isinstance(error, ModelError):
+                raise
+            raise MediaError(address, error.reason, error.remedy) from error
+
     def classify_many(
         self,
         paths: Iterable[str | Path],
@@ -291,7 +306,7 @@ class Recognizer:
 
         n_jobs = effective_n_jobs(n_jobs)
         threads = workers.threads_each(n_jobs)
-        work = partial(_classify_in_worker, self._origin, threads, self.speaker)
+        work = partial(classify_in_worker, self.origin, threads, self.speaker)
         # As text, for a path loses a stroke of an address.
         yield from workers.in_order(work, map(str, paths), n_jobs, _lost)
 
@@ -329,7 +344,7 @@ class Recognizer:
 
     def _for_speaker(self, speaker: Speaker) -> Recognizer:
         """Return a recogniser with the same networks that knows this person."""
-        parts = self.networks, self._fusion, self.landmarks, self._origin
+        parts = self.networks, self._fusion, self.landmarks, self.origin
         return Recognizer(*parts, speaker, self._notes)
 
     def _personal_findings(self, stream: str, findings: Findings) -> Findings:
@@ -379,7 +394,7 @@ class Recognizer:
 
 
 @lru_cache(maxsize=1)
-def _worker_recognizer(origin: tuple[str, ...], threads: int) -> Recognizer:
+def loaded_in_worker(origin: tuple[str | None, str, str], threads: int) -> Recognizer:
     """Each worker process loads the networks once."""
     import cv2
 
@@ -388,10 +403,18 @@ def _worker_recognizer(origin: tuple[str, ...], threads: int) -> Recognizer:
     return Recognizer.load(*origin)
 
 
-def _classify_in_worker(
-    origin: tuple[str, ...], threads: int, speaker: Speaker, path: str
+def classify_in_worker(
+    origin: tuple[str | None, str, str], threads: int, speaker: Speaker, path: str
 ) -> ClipResult:
-    return _worker_recognizer(origin, threads)._for_speaker(speaker).classify_safely(path)
+    """Read a clip in a process that serves others; what is sent and comes back is small.
+
+    Args:
+        origin: What `load` is told.
+        threads: How many a decoder may have.
+        speaker: Whose clip is judged.
+        path: The clip, or its address.
+    """
+    return loaded_in_worker(origin, threads)._for_speaker(speaker).classify_safely(path)
 
 
 def _lost(path: str, how: str) -> ClipResult:

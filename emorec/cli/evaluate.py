@@ -106,14 +106,15 @@ def _opened(
     _refuse_to_overwrite(labels, options.labels, outputs)
     if not (options.resume or options.overwrite):
         refuse_earlier(outputs, remedy=OVERWRITE_OR_RESUME)
-    found = read_judgements(options.csv, labels) if options.resume else {}
+    stamp_of = common.stamps(options).of
+    found = read_judgements(options.csv, labels, stamp_of) if options.resume else {}
     done += found.values()
     if found:
         common.say(f"{len(found)} rows are in {printable(options.csv)} already")
     for path in (options.json, options.html):
         check_writable(path)
     todo = [label for label in labels.rows if label.key not in found]
-    return JudgementWriter(options.csv, list(found.values())), todo
+    return JudgementWriter(options.csv, list(found.values()), stamp_of), todo
 
 
 def _judge(
