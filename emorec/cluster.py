@@ -142,7 +142,7 @@ class _Work:
     """Clips that are with the cluster."""
 
     def __init__(self, client: Client, origin: Origin, speaker: Speaker):
-        self.waiting: dict[str, tuple[str | Path, Future]] = {}
+        self.waiting: dict[object, tuple[str | Path, Future]] = {}
         self._client = client
         self._read = partial(_read_without_pictures, origin, speaker)
         self._done: queue.SimpleQueue[Future] = queue.SimpleQueue()
@@ -199,9 +199,7 @@ class _Work:
             raise self._gone() from error
 
     def _gone(self) -> ClusterError:
-        scheduler = self._client.scheduler
-        where = scheduler.address if scheduler is not None else "the scheduler"
-        return ClusterError(where, "the scheduler has gone", _RESUME)
+        return ClusterError(_address(self._client), "the scheduler has gone", _RESUME)
 
 
 def _read_without_pictures(origin: Origin, speaker: Speaker, path: str) -> ClipResult:
@@ -220,6 +218,10 @@ def _lost(clip: str | Path, error: KilledWorker) -> ClipResult:
     return ClipResult.failed(clip, reason, "read it alone; if that fails too, report it")
 
 
+def _address(client: Client) -> str:
+    return str(client.scheduler.address) if client.scheduler is not None else "the cluster"
+
+
 def _origin_for_workers(known: Recognizer) -> Origin:
     """What comes with emorec lies elsewhere on another machine."""
     folder, engine, voice_model = known.origin
@@ -229,7 +231,7 @@ def _origin_for_workers(known: Recognizer) -> Origin:
 
 def _check_workers(client: Client, origin: Origin, expected: dict[str, str]) -> None:
     """Refuse workers that cannot do the work, by their names."""
-    where = client.scheduler.address
+    where = _address(client)
     try:
         client.wait_for_workers(1, timeout=PATIENCE_S)
     except TimeoutError as error:

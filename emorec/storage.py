@@ -43,7 +43,7 @@ def is_address(name: object) -> bool:
     (True, False, False)
     """
     scheme = _SCHEME.match(str(name))
-    return bool(scheme) and scheme[1].lower() in _SCHEMES
+    return scheme is not None and scheme[1].lower() in _SCHEMES
 
 
 def local_path(address: str) -> Path | None:
@@ -73,6 +73,7 @@ def find(address: str, suffixes: Iterable[str]) -> Iterator[Address]:
     files, path = _files_at(address)
     wanted = frozenset(suffixes)
     with _told(address, MediaError):
+        found: Iterable[str]
         if any(sign in path for sign in "*?["):
             found = [one for one in files.glob(path) if not files.isdir(one)]
         elif files.isdir(path):
@@ -193,9 +194,9 @@ class Folder:
                 path = self._local / name
                 write_atomically(path, lambda part: Path(part).write_bytes(content))
                 return
-            path = f"{self._root}/{name}"
-            self._files.makedirs(path.rpartition("/")[0], exist_ok=True)
-            self._files.pipe_file(path, content)
+            target = f"{self._root}/{name}"
+            self._files.makedirs(target.rpartition("/")[0], exist_ok=True)
+            self._files.pipe_file(target, content)
 
     def remove(self, name: str) -> None:
         """Remove a file."""

@@ -189,7 +189,7 @@ def _key_cells(label: Label) -> dict[str, str]:
 
 
 def read_judgements(
-    csv_path: Path, labels: Labels, stamp_of: Callable[[Path], str]
+    csv_path: Path, labels: Labels, stamp_of: Callable[[str | Path], str]
 ) -> dict[tuple, Judgement]:
     """Read what an earlier run found of these labels.
 
@@ -244,7 +244,7 @@ class JudgementWriter:
         self,
         path: Path | None,
         earlier: Sequence[Judgement] = (),
-        stamp_of: Callable[[Path], str] = lambda _: "",
+        stamp_of: Callable[[str | Path], str] = lambda _: "",
     ):
         self._path, self._stamp_of = path, stamp_of
         self._file: TextIO | None = None

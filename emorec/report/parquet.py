@@ -115,7 +115,8 @@ class ParquetWriter:
             OutputError: When a part cannot be written.
         """
         name = printable(result.name)
-        self._rows.append({**row, "file": name, "notes": printable(str(row["notes"]))})
+        cells = {key: printable(v) if isinstance(v, str) else v for key, v in row.items()}
+        self._rows.append(cells)
         for stream in (*STREAMS, "fused"):
             windows = result.windows.get(stream)
             if windows is not None:

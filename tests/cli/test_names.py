@@ -39,9 +39,9 @@ def test_an_address_is_called_one_and_keeps_its_strokes(recognizer, address):
 
 
 def test_the_address_of_a_file_names_the_file():
-    with pytest.raises(MediaError, match="name the file: /home/me/my clip.mp4"):
+    with pytest.raises(MediaError, match=r"name the file: /home/me/my clip\.mp4"):
         check_name("file:///home/me/my%20clip.mp4")
-    with pytest.raises(MediaError, match="name the file: C:/clips/a.mp4"):
+    with pytest.raises(MediaError, match=r"name the file: C:/clips/a\.mp4"):
         check_name("file:///C:/clips/a.mp4")
     assert find_clips(["file:///home/me/my%20clip.mp4"]) == [Path("/home/me/my clip.mp4")]
 
