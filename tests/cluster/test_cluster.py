@@ -46,10 +46,13 @@ class Running:
             **environment,
         }
         self._all: list[subprocess.Popen] = []
-        self.scheduler = self._start("scheduler", "--host", self.address, "--no-dashboard")
+        # They end by themselves, too, should the tests be killed.
+        options = ["--host", self.address, "--no-dashboard", "--idle-timeout", "300"]
+        self.scheduler = self._start("scheduler", *options)
 
     def worker(self, **environment: str) -> subprocess.Popen:
         options = ["--nthreads", "1", "--no-dashboard", "--preload", str(HOOK)]
+        options += ["--death-timeout", "60"]
         options += ["--local-directory", str(self.folder)]
         return self._start("worker", self.address, *options, **environment)
 
