@@ -16,7 +16,7 @@ CHOSEN := voice
 EXPERIMENTS := $(sort $(patsubst emorec/experiments/%.py,%,$(filter-out %/__init__.py,$(wildcard emorec/experiments/*.py))))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo app app-ready test fuzz lint notebooks bench soak results slides train experiments examples demo-video lock wheel clean
+.PHONY: help demo app app-ready test fuzz lint notebooks bench bench-check soak results slides train experiments examples demo-video lock wheel clean
 
 help: ## List the targets
 	@grep -hE '^[a-z%-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z%-]+):.*## /\1\t/' | expand -t 18
@@ -64,8 +64,11 @@ lint: $(READY) ## Check style, formatting, imports between wings, and types
 notebooks: $(READY) ## Run every notebook in quick mode
 	EMOREC_QUICK=1 $(BIN)/python -m pytest -n 2 --nbmake --nbmake-timeout=300 --durations=0 --ignore=DEMO/Results notebooks DEMO
 
-bench: $(READY) ## Measure speed and memory into Other/benchmark.json
-	$(BIN)/python -m emorec.benchmarks.clip
+bench: $(READY) ## Measure speed and memory into a new file in Other/; the committed one: make bench REPLACE=1
+	$(BIN)/python -m emorec.benchmarks.clip $(CLIP) $(if $(REPLACE),--replace)
+
+bench-check: $(READY) ## Measure, and fail where a ratio is a quarter worse than the committed one
+	$(BIN)/python -m emorec.benchmarks.clip $(CLIP) --check
 
 soak: $(APP_READY) ## Let ten clients use and misuse the page, 30 minutes or: make soak MINUTES=8
 	$(BIN)/python -m emorec.benchmarks.soak --minutes $(or $(MINUTES),30)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from emorec.errors import MediaError, ModelError
     from emorec.recognizer import Recognizer
     from emorec.report.labelled import evaluate
+    from emorec.report.many import classify_to_parquet
     from emorec.result import ClipResult
 
 # ONNX Runtime (1.29 and later) reports its use to its maker unless this is set before it is loaded.
@@ -19,13 +20,21 @@ if TYPE_CHECKING:
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 __version__ = "0.1.0"
-__all__ = ["ClipResult", "MediaError", "ModelError", "Recognizer", "evaluate"]
+__all__ = [
+    "ClipResult",
+    "MediaError",
+    "ModelError",
+    "Recognizer",
+    "classify_to_parquet",
+    "evaluate",
+]
 
 _HOMES = {
     "ClipResult": "emorec.result",
     "MediaError": "emorec.errors",
     "ModelError": "emorec.errors",
     "Recognizer": "emorec.recognizer",
+    "classify_to_parquet": "emorec.report.many",
     "evaluate": "emorec.report.labelled",
 }
 

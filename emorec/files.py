@@ -146,7 +146,7 @@ def fitting_name(stem: str, ending: str) -> str:
     return os.fsdecode(short) + ending
 
 
-def identity(path: Path) -> object:
+def identity(path: Path | str) -> object:
     """Return what two names of one file share, also where they are hard links."""
     try:
         facts = Path(path).stat()

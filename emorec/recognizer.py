@@ -14,15 +14,16 @@ from typing import Any
 
 import numpy as np
 
-from emorec import models, people, workers
+from emorec import models, people, storage, workers
 from emorec.calibration import Speaker, get_to_know, without_bias
 from emorec.emotions import COMMON7, fold
 from emorec.engines import Network
-from emorec.errors import CalibrationError, MediaError, ModelError
+from emorec.errors import CalibrationError, EmorecError, MediaError, ModelError
 from emorec.faces.landmarks import LandmarkPredictor
 from emorec.fusion import LogLinearFusion
 from emorec.media.find import check_name
 from emorec.media.grey import FrameBatch
+from emorec.media.opening import limit_threads
 from emorec.media.pacing import read_ahead
 from emorec.media.reader import SYNTHETIC_COMMENT, ClipReader
 from emorec.paths import default_models_folder
@@ -32,7 +33,7 @@ from emorec.streams.picture import PictureStream
 from emorec.streams.voice import VoiceStream
 from emorec.streams.windows import TIMELINE_HOP_S, Findings, Windows, grid, on_grid
 
-__all__ = ["Recognizer"]
+__all__ = ["Recognizer", "classify_in_worker", "loaded_in_worker"]
 
 ANYBODY = Speaker()
 
@@ -57,6 +58,7 @@ class Recognizer:
         networks: Stream name -> its network.
         landmarks: The landmark predictor.
         speaker: What is known of the person whose clips are judged.
+        origin: What `load` was told.
     """
 
     def __init__(
@@ -64,7 +66,7 @@ class Recognizer:
         networks: dict[str, Network],
         fusion: LogLinearFusion,
         landmarks: LandmarkPredictor,
-        origin: tuple[str, ...],
+        origin: tuple[str, str, str],
         speaker: Speaker = ANYBODY,
         notes: Sequence[str] = (),
         reads_everybody: bool = False,
@@ -74,7 +76,7 @@ class Recognizer:
         self.speaker = speaker
         self._reads_everybody = reads_everybody
         self._fusion = fusion
-        self._origin = origin
+        self.origin = origin
         self.landmarks = landmarks
 
     def __repr__(self) -> str:
@@ -170,7 +172,7 @@ class Recognizer:
         Raises:
             ModelError: When a file is there no longer.
         """
-        folder, _, voice_model = self._origin
+        folder, _, voice_model = self.origin
         return models.fingerprints(Path(folder), voice_model)
 
     def keep_person(self, name: str, *, overwrite: bool = False) -> Path:
@@ -225,13 +227,15 @@ class Recognizer:
         """Read the emotion of one clip.
 
         Args:
-            path: The clip.
+            path: The clip, or its address (see `emorec.storage`), of which a copy is read.
             watch: Called with the seconds read so far, after every piece; what it raises ends the
                 work.
 
         Raises:
             MediaError: When the file cannot be read as a clip.
         """
+        if storage.is_address(path):
+            return self._classify_elsewhere(str(path), watch)
         check_name(path)
         voice = VoiceStream(self.networks["voice"])
         reader = ClipReader(
@@ -285,6 +289,18 @@ class Recognizer:
             people=tuple(self._person(i, one, duration_s) for i, one in enumerate(told, 1)),
         )
 
+    def _classify_elsewhere(
+        self, address: str, watch: Callable[[float], None] | None
+    ) -> ClipResult:
+        """Read the emotion of a clip at an address."""
+        try:
+            with storage.local_copy(address) as copy:
+                return replace(self.classify(copy, watch), path=Path(address), named=address)
+        except EmorecError as error:
+            if isinstance(error, ModelError):
+                raise
+            raise MediaError(address, error.reason, error.remedy) from error
+
     def classify_many(
         self,
         paths: Iterable[str | Path],
@@ -311,9 +327,13 @@ class Recognizer:
             return
         from joblib import effective_n_jobs
 
-        work = partial(_classify_in_worker, self._origin, self.speaker, self._reads_everybody)
+        n_jobs = effective_n_jobs(n_jobs)
+        threads = workers.threads_each(n_jobs)
+        work = partial(
+            classify_in_worker, self.origin, threads, self.speaker, self._reads_everybody
+        )
         # As text, for a path loses a stroke of an address.
-        yield from workers.in_order(work, map(str, paths), effective_n_jobs(n_jobs), _lost)
+        yield from workers.in_order(work, map(str, paths), n_jobs, _lost)
 
     def classify_safely(
         self, path: str | Path, watch: Callable[[float], None] | None = None
@@ -355,7 +375,7 @@ class Recognizer:
         self, speaker: Speaker | None = None, reads_everybody: bool | None = None
     ) -> Recognizer:
         """Return a recogniser with the same networks for another purpose."""
-        parts = self.networks, self._fusion, self.landmarks, self._origin
+        parts = self.networks, self._fusion, self.landmarks, self.origin
         if reads_everybody is None:
             reads_everybody = self._reads_everybody
         return Recognizer(*parts, speaker or self.speaker, self._notes, reads_everybody)
@@ -431,19 +451,29 @@ class Recognizer:
 
 
 @lru_cache(maxsize=1)
-def _worker_recognizer(*origin: str) -> Recognizer:
+def loaded_in_worker(origin: tuple[str | None, str, str], threads: int) -> Recognizer:
     """Each worker process loads the networks once."""
     import cv2
 
     cv2.setNumThreads(1)
+    limit_threads(threads)
     return Recognizer.load(*origin)
 
 
-def _classify_in_worker(
-    origin: tuple[str, ...], speaker: Speaker, reads_everybody: bool, path: str
+def classify_in_worker(
+    origin: tuple[str | None, str, str], threads: int, speaker: Speaker, everybody: bool, path: str
 ) -> ClipResult:
-    recognizer = _worker_recognizer(*origin)._for_speaker(speaker)
-    return recognizer._changed(reads_everybody=reads_everybody).classify_safely(path)
+    """Read a clip in a process that serves others; what is sent and comes back is small.
+
+    Args:
+        origin: What `load` is told.
+        threads: How many a decoder may have.
+        speaker: Whose clip is judged.
+        everybody: Whether all faces are read.
+        path: The clip, or its address.
+    """
+    loaded = loaded_in_worker(origin, threads)
+    return loaded._changed(speaker, everybody).classify_safely(path)
 
 
 def _lost(path: str, how: str) -> ClipResult:
@@ -451,5 +481,5 @@ def _lost(path: str, how: str) -> ClipResult:
     return ClipResult.failed(
         path,
         f"the process that read it was ended ({how}), as a system does that runs out of memory",
-        "read it alone, without --jobs; if that fails too, report it",
+        "read it alone, with --jobs 1; if that fails too, report it",
     )

@@ -22,13 +22,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, TypeVar
 
-__all__ = ["in_order"]
+__all__ = ["fitting_jobs", "in_order", "threads_each"]
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
 _AHEAD = 2  # pieces of work per worker that wait for it or for those before them
 _PATIENCE_S = 10.0
+_ITEMS_PER_WORKER = 4  # fewer than these are done before a worker has loaded the models
 _GONE = (EOFError, OSError, pickle.UnpicklingError)
 
 
@@ -80,6 +81,31 @@ def in_order(
         for worker in workers:
             worker.end()
         threads.shutdown()
+
+
+def fitting_jobs(items: int) -> int:
+    """Return how many workers do some items soonest, where each takes a fraction of a second.
+
+    One a core that this process may use, and no more than there are items to share out; 1 means
+    that this process does them itself.
+
+    >>> fitting_jobs(1)
+    1
+    """
+    most = items // _ITEMS_PER_WORKER
+    return min(most, _cores()) if most > 1 else 1
+
+
+def threads_each(n_jobs: int) -> int:
+    """Return how many threads each of some processes may have, so that none waits for a core."""
+    return max(1, _cores() // n_jobs)
+
+
+def _cores() -> int:
+    """How many cores this process may use: less than there are in a container or a batch job."""
+    from joblib import cpu_count
+
+    return max(1, cpu_count())
 
 
 class _Died:
@@ -155,7 +181,7 @@ def _pipes(process: subprocess.Popen) -> tuple[IO[bytes], IO[bytes]]:
 
 def _started(n_jobs: int) -> subprocess.Popen:
     """Start a process that finds the same modules; not by a fork, which copies held locks."""
-    threads = str(max(1, (os.cpu_count() or 1) // n_jobs))
+    threads = str(threads_each(n_jobs))
     environment = {"OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads, **os.environ}
     environment["PYTHONPATH"] = os.pathsep.join(path or str(Path.cwd()) for path in sys.path)
     return subprocess.Popen(

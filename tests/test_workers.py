@@ -117,6 +117,30 @@ def rows_of(table: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+@pytest.mark.parametrize(
+    ("clips", "cores", "jobs"), [(0, 8, 1), (1, 8, 1), (7, 8, 1), (8, 8, 2), (99, 8, 8), (99, 1, 1)]
+)
+def test_few_clips_stay_in_this_process(monkeypatch, clips, cores, jobs):
+    monkeypatch.setattr(workers, "_cores", lambda: cores)
+    assert workers.fitting_jobs(clips) == jobs
+
+
+@pytest.mark.parametrize(("jobs", "threads"), [(1, 4), (2, 2), (3, 1), (8, 1)])
+def test_workers_share_the_cores(monkeypatch, jobs, threads):
+    monkeypatch.setattr(workers, "_cores", lambda: 4)
+    assert workers.threads_each(jobs) == threads
+
+
+def test_a_decoder_has_no_more_threads_than_its_process_may(example, monkeypatch):
+    from emorec.media import opening
+    from emorec.media.source import Source
+
+    monkeypatch.setattr(opening, "_most_threads", opening._most_threads)
+    opening.limit_threads(1)
+    with Source(example, "video") as source:
+        assert source.video.codec_context.thread_count == 1
+
+
 @needs_proc
 def test_a_killed_worker_is_a_failed_row(many):
     process, table = many

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
@@ -30,6 +30,12 @@ from emorec.media.reader import ClipReader, probe
 from emorec.paths import REPOSITORY, default_models_folder
 from emorec.recognizer import Recognizer
 from emorec.streams.picture import PictureStream
+
+COMMITTED = REPOSITORY / "Other" / "benchmark.json"
+"""Figures that are committed, and with which new ones are compared."""
+
+WORSE = 1.25
+"""So many times a committed ratio is too much."""
 
 MEASURED_PACKAGES = ("av", "numpy", "onnxruntime", "opencv-python-headless", "dlib-bin", "keras")
 
@@ -50,18 +56,53 @@ def main(arguments: list[str] | None = None) -> int:
     add = parser.add_argument
     add("clip", nargs="?", type=Path, help="a 720p clip (the first of DEMO/Examples)")
     add("--models", type=Path, default=default_models_folder(), help="where the models lie")
-    add("--output", type=Path, default=REPOSITORY / "Other" / "benchmark.json")
+    add("--output", type=Path, help="where to write (Other/benchmark-DATE.json)")
+    add("--replace", action="store_true", help="write over the committed figures instead")
+    add("--check", action="store_true", help="fail where a ratio is a quarter worse than they are")
     add("--rounds", type=int, default=5, help="how often each speed is measured (5)")
     add("--minutes", type=int, default=10, help="length of the long clip (10)")
     options = parser.parse_args(arguments)
+    output = COMMITTED if options.replace else options.output or _new_file()
+    committed = json.loads(COMMITTED.read_text(encoding="utf-8"))
     examples = sorted((REPOSITORY / "DEMO" / "Examples").glob("*.mp4"))
     clip = options.clip or (examples[0] if examples else None)
     if clip is None:
         parser.error("there is no clip in DEMO/Examples: name one")
     measured = measure(clip, options.models, options.rounds, options.minutes)
-    write_json(options.output, measured)
+    write_json(output, measured)
     print(json.dumps(measured, indent=2))
-    return 0
+    worse = compare(measured, committed)
+    return 1 if options.check and worse else 0
+
+
+def _new_file() -> Path:
+    return COMMITTED.with_name(f"benchmark-{time.strftime('%Y-%m-%d-%H%M%S')}.json")
+
+
+def ratios(measured: Mapping) -> dict[str, float]:
+    """Return what survives another machine: ratios within one run; the smaller, the better."""
+    to_decoding = measured["classify_to_bare_decoding"]
+    clips_per_s, peak = measured["clips_per_s"], measured["peak_memory_mb"]
+    return {
+        "a clip to bare decoding": to_decoding["clip"]["ratio"],
+        "a minute to bare decoding": to_decoding["one_minute"]["ratio"],
+        "one job to two, clips a second": clips_per_s["1_jobs"] / clips_per_s["2_jobs"],
+        "memory of a long clip to a minute's": 1 + peak["growth"],
+    }
+
+
+def compare(measured: Mapping, committed: Mapping) -> list[str]:
+    """Say how ratios stand to the committed ones; returns the names of those a quarter worse."""
+    before = ratios(committed)
+    if measured["clip"]["name"] != committed["clip"]["name"]:
+        _say(f"the committed figures are of another clip, {committed['clip']['name']}")
+    worse = []
+    for name, now in ratios(measured).items():
+        is_worse = now > WORSE * before[name]
+        worse += [name] * is_worse
+        told = f"{now / before[name]:.2f} times the committed {before[name]:.2f}"
+        _say(f"{name}: {now:.2f}, {told}{', WORSE' if is_worse else ''}")
+    return worse
 
 
 def measure(clip: Path, models: Path, rounds: int, minutes: int) -> dict:

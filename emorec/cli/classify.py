@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from emorec.cli import common
-from emorec.errors import CalibrationError, EmorecError, MediaError, OutputError, printable
+from emorec.errors import (
+    CalibrationError,
+    EmorecError,
+    MediaError,
+    OutputError,
+    printable,
+    require,
+)
 
 if TYPE_CHECKING:
     from emorec.cli.progress import BatchProgress
     from emorec.recognizer import Recognizer
+    from emorec.report.earlier import Earlier
+    from emorec.report.parquet import ParquetWriter
     from emorec.report.people_writer import PeopleWriter
     from emorec.report.table import ResultWriter
     from emorec.result import ClipResult
+
+    Reader = Callable[[Sequence[str | Path], Callable[[float], None]], Iterator[ClipResult]]
 
 EXAMPLES = """examples:
   emorec classify clip.mp4
@@ -28,11 +40,14 @@ EXAMPLES = """examples:
   emorec classify interview.mp4 --subtitles subtitles/         one emotion after the other
   emorec classify talk.mp4 --people --people-csv people.csv    every face, and who speaks
   emorec classify recordings/ --csv results.csv --resume       goes on where it was ended
+  emorec classify s3://bucket/clips --parquet results/         for very many clips
+  emorec classify /data/clips --parquet results/ --scheduler tcp://HOST:8786    on a cluster
   emorec classify clip.mp4 --json - --quiet | jq .clips[0].probabilities.fused
   emorec classify -- -a-name-that-begins-with-a-dash.mp4
 
 What an earlier run wrote is not written over unless --overwrite says so. With --resume the clips
-that have a row in the file of --csv are not read again, those that failed are. An output may be a
+that have a row in the file of --csv (or folder of --parquet) are not read again, unless they or the
+models, the person or the version have changed since; those that failed are. An output may be a
 pipe or - (the standard output); the table then goes to the standard error. In the CSV file a name
 that a spreadsheet would take for a formula gets a ' before it, and control characters are escaped.
 
@@ -78,9 +93,11 @@ def add_to(commands) -> None:
         metavar="FILE",
         help="write one row per person; takes --people for granted",
     )
+    add("--parquet", type=common.name, metavar="FOLDER", help="write two tables, for many clips")
+    add("--scheduler", type=common.name, metavar="ADDRESS", help="read them on a Dask cluster")
     add("--quiet", action="store_true", help="print no table and no progress")
     earlier = classify.add_mutually_exclusive_group()
-    earlier.add_argument("--resume", action="store_true", help="go on with the file of --csv")
+    earlier.add_argument("--resume", action="store_true", help="go on with --csv or --parquet")
     common.add_overwrite(earlier)
     common.add_jobs(classify)
     whose = classify.add_mutually_exclusive_group()
@@ -99,29 +116,40 @@ def run(options: argparse.Namespace) -> int:
     """Classify the clips; see ``emorec classify --help``."""
     from emorec.media.find import find_clips
 
-    if options.resume and not options.csv:
-        options.parser.error("--resume goes with --csv")
-    if options.resume and options.people_csv:
-        options.parser.error("--resume does not go on with a file of --people-csv")
+    _check_usage(options)
     try:
         found = find_clips(options.paths)
         people = _people_writer(found, options)
         clips, writer, are_old_ok = _opened(found, options)
         # Loading costs most of the start, and a run without a single clip needs no model.
-        is_work = any(isinstance(clip, Path) for clip in clips)
+        is_work = any(not isinstance(clip, MediaError) for clip in clips)
         recognizer = common.load_recognizer(options) if is_work else None
         if recognizer and options.calibrate:
             person = [options.calibrate]
             recognizer, _ = calibrated(recognizer, person, options.jobs, options.quiet)
+        if recognizer and (options.people or options.people_csv):
+            recognizer = recognizer.for_everybody()
+        with _readers(recognizer, options) as read:
+            status = _classify(read, clips, writer, people, options)
     except EmorecError as error:
         return common.refuse(error)
     except KeyboardInterrupt:
         common.say("interrupted before the first clip")
         return common.EXIT_INTERRUPTED
-    if recognizer and (options.people or options.people_csv):
-        recognizer = recognizer.for_everybody()
-    status = _classify(recognizer, clips, writer, people, options)
     return status if are_old_ok else status or common.EXIT_NOT_ALL
+
+
+def _check_usage(options: argparse.Namespace) -> None:
+    if options.resume and not (options.csv or options.parquet):
+        options.parser.error("--resume goes with --csv or --parquet")
+    if options.resume and options.people_csv:
+        options.parser.error("--resume does not go on with a file of --people-csv")
+    if options.scheduler and (options.people or options.people_csv):
+        options.parser.error("--people goes without --scheduler")
+    if options.scheduler and options.plots:
+        options.parser.error("--plots goes without --scheduler: pictures stay where they are read")
+    if options.scheduler and options.jobs:
+        options.parser.error("--jobs goes without --scheduler, whose workers read the clips")
 
 
 def _opened(found: list, options: argparse.Namespace) -> tuple[list, ResultWriter, bool]:
@@ -131,36 +159,74 @@ def _opened(found: list, options: argparse.Namespace) -> tuple[list, ResultWrite
         What is to be read, what writes it, and whether all that an earlier run found is a verdict.
 
     Raises:
-        OutputError: When an output cannot be written, or would write over what is there.
+        EmorecError: When an output cannot be written, or would write over what is there; with
+            --resume also when models are not there.
     """
     from emorec.report import earlier, table
 
     outputs = (options.csv, options.json, options.timeline, options.plots, options.subtitles)
-    paths = [clip for clip in found if isinstance(clip, Path)]
+    paths = [clip for clip in found if not isinstance(clip, MediaError)]
     _refuse_to_overwrite(paths, outputs)
+    stamp_of = common.stamps(options).of
     folders = ((options.timeline, ".csv"), (options.plots, ".png"), (options.subtitles, ".vtt"))
     there = [file for folder, _ in folders if folder for file in folder.glob("*")]
-    if options.overwrite:
-        return found, table.ResultWriter(*outputs, kept=paths), True
-    if not options.resume:
+    if not (options.overwrite or options.resume):
         own = [
-            folder / f"{table.stem_for(path)}{suffix}"
+            folder / f"{table.stem_for(Path(path))}{suffix}"
             for folder, suffix in folders
             if folder
             for path in paths
         ]
         earlier.refuse_earlier([*outputs[:2], *own], earlier.OVERWRITE_OR_RESUME)
-        return found, table.ResultWriter(*outputs, kept=[*paths, *there]), True
-    old = earlier.read_earlier(options.csv, options.json, table.TABLE_COLUMNS)
-    left = set(old.left_of(paths))
+    old = earlier.Earlier()
+    if options.resume and options.csv:
+        old = earlier.read_earlier(options.csv, options.json, table.TABLE_COLUMNS)
+    parquet = _parquet(options)
+    todo = found
+    if options.resume:
+        todo, old = _left(found, old, parquet, stamp_of, options)
+    kept = paths if options.overwrite else [*paths, *there]
+    writer = table.ResultWriter(
+        *outputs, earlier=old, kept=kept, parquet=parquet, stamp_of=stamp_of
+    )
+    kept_statuses = [row["status"] for row in old.rows]
+    if parquet is not None:
+        kept_statuses += [status for status, _ in parquet.earlier.values()]
+    return todo, writer, all(status == "ok" for status in kept_statuses)
+
+
+def _parquet(options: argparse.Namespace) -> ParquetWriter | None:
+    """Open the folder of --parquet, None where none is asked for."""
+    if not options.parquet:
+        return None
+    from emorec.report.parquet import ParquetWriter
+
+    return ParquetWriter(options.parquet, overwrite=options.overwrite, resume=options.resume)
+
+
+def _left(
+    found: list,
+    old: Earlier,
+    parquet: ParquetWriter | None,
+    stamp_of: Callable[[str | Path], str],
+    options: argparse.Namespace,
+) -> tuple[list, Earlier]:
+    """Return what an earlier run left to be read, and what is kept of its CSV file."""
+    paths = [clip for clip in found if not isinstance(clip, MediaError)]
+    left = set(old.left_of(paths, stamp_of)) if options.csv else set()
+    where = options.csv or options.parquet
+    if parquet is not None:
+        left.update(parquet.left_of(paths, stamp_of))
     todo = [clip for clip in found if isinstance(clip, MediaError) or clip in left]
     anew: list[Path | str] = [clip.what if isinstance(clip, MediaError) else clip for clip in todo]
-    old = old.without(anew)
-    writer = table.ResultWriter(*outputs, earlier=old, kept=[*paths, *there])
     if len(left) < len(paths):
-        common.say(f"{len(paths) - len(left)} clips are in {printable(options.csv)} already")
-    are_old_ok = all(row["status"] == "ok" for row in old.rows)
-    return todo, writer, are_old_ok
+        common.say(f"{len(paths) - len(left)} clips are in {printable(where)} already")
+    outdated = old.known(anew) if options.csv else parquet.known(anew) if parquet else 0
+    if outdated:
+        common.say(f"{outdated} more were read with other models or options, or have changed since")
+    if parquet is not None:
+        parquet.keep_all_but(anew)
+    return todo, old.without(anew)
 
 
 def _people_writer(clips: list, options: argparse.Namespace) -> PeopleWriter:
@@ -179,8 +245,34 @@ def _people_writer(clips: list, options: argparse.Namespace) -> PeopleWriter:
     return PeopleWriter(options.people_csv)
 
 
-def _classify(
+@contextlib.contextmanager
+def _readers(recognizer: Recognizer | None, options: argparse.Namespace) -> Iterator[Reader]:
+    """Give what reads clips: this process, some of this machine, or a cluster."""
+    if options.scheduler and recognizer:
+        require("cluster", "distributed")
+        from emorec import cluster
+
+        with cluster.connected(options.scheduler) as client:
+            yield lambda clips, watch: cluster.classify_many(client, recognizer, clips)
+    else:
+        yield lambda clips, watch: _read_here(recognizer, clips, options.jobs, watch)
+
+
+def _read_here(
     recognizer: Recognizer | None,
+    clips: Sequence[str | Path],
+    n_jobs: int | None,
+    watch: Callable[[float], None],
+) -> Iterator[ClipResult]:
+    from emorec.workers import fitting_jobs
+
+    if recognizer is None:
+        return iter(())
+    return recognizer.classify_many(clips, n_jobs or fitting_jobs(len(clips)), watch)
+
+
+def _classify(
+    read: Reader,
     clips: list,
     writer: ResultWriter,
     people: PeopleWriter,
@@ -189,28 +281,33 @@ def _classify(
     """Read the clips, write and print what is found; returns the exit status."""
     from emorec.cli.progress import BatchProgress
     from emorec.files import is_standard_output
-    from emorec.report.terminal import print_table
+    from emorec.report.terminal import Line, print_lines
 
     files = (options.csv, options.json, options.people_csv)
     outputs = [path for path in files if path is not None]
     screen = sys.stderr if any(map(is_standard_output, outputs)) else None
+    done = without_verdict = 0
+    # Lines, for ten thousand results would hold faces.
+    lines: list[Line] = []
 
     def show() -> None:
-        if not options.quiet:
-            print_table(done, screen)
+        print_lines(lines, screen)
 
-    done: list[ClipResult] = []
     try:
         with writer, people, BatchProgress("Classifying", len(clips), options.quiet) as progress:
-            for result in _results(recognizer, clips, options.jobs, progress):
+            for result in _results(read, clips, progress):
                 writer.add(result)
                 people.add(result)
-                done.append(result)
+                done += 1
+                without_verdict += result.emotion is None
+                if not options.quiet:
+                    lines.append(Line.of(result))
     except KeyboardInterrupt:
-        left = len(clips) - len(done)
         show()
-        where = f", their rows are in {printable(options.csv)}" if options.csv else ""
-        common.say(f"interrupted: {len(done)} clips are finished{where}; {left} are left")
+        kept = options.csv or options.parquet
+        where = f", their rows are in {printable(kept)}" if kept else ""
+        left = len(clips) - done
+        common.say(f"interrupted: {done} clips are finished{where}; {left} are left")
         return common.EXIT_INTERRUPTED
     except EmorecError as error:
         show()
@@ -221,19 +318,14 @@ def _classify(
             f"{writer.spoiled} timelines, pictures or subtitles could not be written; see the notes"
         )
         return common.EXIT_WRONG_USAGE
-    return common.EXIT_OK if all(result.emotion for result in done) else common.EXIT_NOT_ALL
+    return common.EXIT_NOT_ALL if without_verdict else common.EXIT_OK
 
 
-def _results(
-    recognizer: Recognizer | None, clips: list, n_jobs: int, progress: BatchProgress
-) -> Iterator[ClipResult]:
-    """Yield one result for each clip, in order; what is no clip fails without any work."""
+def _results(read: Reader, clips: list, progress: BatchProgress) -> Iterator[ClipResult]:
+    """Yield one result for each clip; what is no clip fails without any work."""
     from emorec.result import ClipResult
 
-    paths = [clip for clip in clips if isinstance(clip, Path)]
-    classified: Iterator[ClipResult] = iter(())
-    if recognizer:
-        classified = recognizer.classify_many(paths, n_jobs, progress.watch)
+    classified = iter(read([c for c in clips if not isinstance(c, MediaError)], progress.watch))
     for clip in clips:
         if isinstance(clip, MediaError):
             result = ClipResult.failed(clip.what, clip.reason, clip.remedy)
@@ -244,7 +336,7 @@ def _results(
 
 
 def calibrated(
-    recognizer: Recognizer, names: Sequence[str], n_jobs: int, is_quiet: bool = False
+    recognizer: Recognizer, names: Sequence[str], n_jobs: int | None, is_quiet: bool = False
 ) -> tuple[Recognizer, int]:
     """Get to know the person of some clips or folders; say which of them cannot be read.
 
@@ -262,7 +354,11 @@ def calibrated(
     if len(clips) == 1 and isinstance(clips[0], MediaError):
         raise clips[0]
     with BatchProgress("Calibrating", len(clips), is_quiet) as progress:
-        found = list(_results(recognizer, clips, n_jobs, progress))
+        found = list(
+            _results(
+                lambda some, watch: _read_here(recognizer, some, n_jobs, watch), clips, progress
+            )
+        )
     readable = [result for result in found if result.status != "failed"]
     for result in found:
         if result.status == "failed":

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from emorec.recognizer import Recognizer
+    from emorec.report.stamp import Stamps
 
 __all__ = [
     "EXIT_INTERRUPTED",
@@ -38,6 +39,7 @@ __all__ = [
     "refuse",
     "say",
     "silence_standard_output",
+    "stamps",
     "whole_number",
 ]
 
@@ -78,8 +80,8 @@ def add_models_folder(command: argparse.ArgumentParser) -> None:
 
 def add_jobs(command: argparse.ArgumentParser) -> None:
     """Add the argument that says how many clips are read at once."""
-    text = "clips at once; -1: one a core (1)"
-    command.add_argument("--jobs", type=jobs, default=1, metavar="N", help=text)
+    text = "clips at once (one a core, or 1 for few clips)"
+    command.add_argument("--jobs", type=jobs, metavar="N", help=text)
 
 
 def add_overwrite(command) -> None:
@@ -144,6 +146,27 @@ def load_recognizer(options: argparse.Namespace) -> Recognizer:
     recognizer = Recognizer.load(options.models, options.engine, options.voice_model)
     person = getattr(options, "person", None)
     return recognizer.for_person(person) if person else recognizer
+
+
+def stamps(options: argparse.Namespace) -> Stamps:
+    """Tell what clips are read with; see `report.stamp`.
+
+    Raises:
+        EmorecError: When the person that the options name is not known.
+    """
+    from emorec import models, people
+    from emorec.media.find import find_clips
+    from emorec.paths import default_models_folder
+    from emorec.report.stamp import Stamps
+
+    folder = options.models or default_models_folder()
+    person = getattr(options, "person", None)
+    of_person = getattr(options, "calibrate", None)
+    return Stamps(
+        lambda: models.fingerprints(folder, options.voice_model),
+        people.load(person).known() if person else None,
+        [str(clip) for clip in find_clips([of_person])] if of_person else (),
+    )
 
 
 def progress_bar(*more: str) -> Progress:

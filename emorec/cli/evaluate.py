@@ -106,14 +106,15 @@ def _opened(
     _refuse_to_overwrite(labels, options.labels, outputs)
     if not (options.resume or options.overwrite):
         refuse_earlier(outputs, remedy=OVERWRITE_OR_RESUME)
-    found = read_judgements(options.csv, labels) if options.resume else {}
+    stamp_of = common.stamps(options).of
+    found = read_judgements(options.csv, labels, stamp_of) if options.resume else {}
     done += found.values()
     if found:
         common.say(f"{len(found)} rows are in {printable(options.csv)} already")
     for path in (options.json, options.html):
         check_writable(path)
     todo = [label for label in labels.rows if label.key not in found]
-    return JudgementWriter(options.csv, list(found.values())), todo
+    return JudgementWriter(options.csv, list(found.values()), stamp_of), todo
 
 
 def _judge(
@@ -121,12 +122,12 @@ def _judge(
 ) -> None:
     """Judge the labels, and write each to `done` and to the file as it comes."""
     from emorec.report.labelled import judgements_of
+    from emorec.workers import fitting_jobs
 
+    n_jobs = options.jobs or fitting_jobs(len({label.path for label in todo}))
     with writer, common.progress_bar() as progress:
         # Loading costs most of the start, and a run with nothing left to read needs no model.
-        judgements = (
-            judgements_of(todo, common.load_recognizer(options), options.jobs) if todo else ()
-        )
+        judgements = judgements_of(todo, common.load_recognizer(options), n_jobs) if todo else ()
         for one in progress.track(judgements, total=len(todo), description="Evaluating"):
             writer.add(one)
             done.append(one)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import glob
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from emorec.errors import MediaError
+from emorec import storage
+from emorec.errors import EmorecError, MediaError
+from emorec.storage import Address
 
 __all__ = ["SUFFIXES", "check_name", "find_clips"]
 
@@ -78,23 +80,24 @@ def _path_of(address: str) -> str:
     return path[1:] if re.match(r"/[A-Za-z]:", path) else path
 
 
-def find_clips(names: Iterable[str]) -> list[Path | MediaError]:
+def find_clips(names: Iterable[str]) -> list[Path | Address | MediaError]:
     """List the clips behind some names, each clip once.
 
     Args:
         names: Files (taken whatever their name), folders (searched with all that is in them, by
-            `SUFFIXES`, hidden files left out) and patterns with `*`, `?`, `[...]` or `**`.
+            `SUFFIXES`, hidden files left out) and patterns with `*`, `?`, `[...]` or `**`; and
+            addresses of such that fsspec knows, as s3://bucket/folder.
 
     Returns:
-        In the order of the names, sorted within a folder or pattern: a path, or the error that
-        stands for a name with no clip behind it.
+        In the order of the names, sorted within a folder or pattern: a path, an address, or the
+        error that stands for a name with no clip behind it.
     """
-    found: list[Path | MediaError] = []
+    found: list[Path | Address | MediaError] = []
     seen: set[str] = set()
     for name in names:
         for clip in _behind(name):
-            if isinstance(clip, Path):
-                key = os.path.realpath(clip)
+            if not isinstance(clip, MediaError):
+                key = os.path.realpath(clip) if isinstance(clip, Path) else clip
                 if key in seen:
                     continue
                 seen.add(key)
@@ -102,7 +105,12 @@ def find_clips(names: Iterable[str]) -> list[Path | MediaError]:
     return found
 
 
-def _behind(name: str) -> list[Path | MediaError]:
+def _behind(name: str) -> Sequence[Path | Address | MediaError]:
+    if storage.is_address(name) and not os.path.lexists(name):
+        path = storage.local_path(name)
+        if path is None:
+            return _at_address(name)
+        name = str(path)
     try:
         check_name(name)
     except MediaError as error:
@@ -119,6 +127,16 @@ def _behind(name: str) -> list[Path | MediaError]:
     # A pattern that matches folders as well as files means the clips, not what is in all folders.
     files: list[Path | MediaError] = [match for match in matches if not match.is_dir()]
     return files or [clip for match in matches for clip in _in_folder(match)]
+
+
+def _at_address(name: str) -> Sequence[Address | MediaError]:
+    try:
+        clips = list(storage.find(name, SUFFIXES))
+    except EmorecError as error:
+        return [MediaError(name, error.reason, error.remedy)]
+    if clips:
+        return clips
+    return [MediaError(name, "there is no clip at this address", "check the address")]
 
 
 def _in_folder(folder: Path) -> list[Path | MediaError]:

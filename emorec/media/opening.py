@@ -16,7 +16,7 @@ import av
 from emorec.errors import MediaError
 from emorec.media.kinds import kind_of, list_kind
 
-__all__ = ["MOST_PIXELS", "SAMPLE_RATES_HZ", "limit_pixels", "open_clip"]
+__all__ = ["MOST_PIXELS", "SAMPLE_RATES_HZ", "limit_pixels", "limit_threads", "open_clip"]
 
 MOST_PIXELS = 40_000_000
 """Largest picture that is decoded; 8K video has 33 million."""
@@ -56,6 +56,7 @@ _OPTIONS = {
 }
 _PART_PROTOCOLS = {"protocol_whitelist": "file,subfile"}
 _MOST_HELD_PIXELS = 5 * MOST_PIXELS  # of pictures that are decoded at once
+_most_threads = os.cpu_count() or 1  # of a decoder
 _OGG_PAGE = b"OggS\0"
 _OGG_BEGINNINGS = (b"\2", b"\6")  # the kind of a page with which a track begins
 
@@ -87,14 +88,20 @@ def open_clip(path: Path, from_byte: int = 0) -> av.container.InputContainer:
         raise MediaError.because_of(path, error) from error
 
 
+def limit_threads(count: int) -> None:
+    """Let each decoder of this process have so many threads at most, where others need the rest."""
+    global _most_threads
+    _most_threads = max(1, count)
+
+
 def limit_pixels(stream: av.VideoStream) -> None:
     """Have the decoder of a track refuse pictures that are too large, and hold few large ones."""
     context = stream.codec_context
     context.options = {"max_pixels": str(MOST_PIXELS)}
     # Each thread decodes a frame of its own.
     threads = _MOST_HELD_PIXELS // max(context.width * context.height, 1)
-    if threads <= (os.cpu_count() or 1):
-        context.thread_count = max(1, threads)
+    if min(threads, _most_threads) <= (os.cpu_count() or 1):
+        context.thread_count = max(1, min(threads, _most_threads))
 
 
 def next_recording(path: Path, from_byte: int) -> int | None:

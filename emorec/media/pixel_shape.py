@@ -21,7 +21,7 @@ def write_with_pixel_aspect(source: str | Path, target: str | Path, aspect: Frac
         target: Where to, an MP4 file; what lies there is replaced.
         aspect: Width of a pixel where its height is one.
     """
-    write_atomically(target, lambda part: _copy(source, part, aspect))
+    write_atomically(Path(target), lambda part: _copy(source, part, aspect))
 
 
 def _copy(source: str | Path, target: str, aspect: Fraction) -> None:

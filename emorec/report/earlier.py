@@ -5,15 +5,23 @@ from __future__ import annotations
 import csv
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from emorec.errors import OTHER_FORM, OutputError, printable
 from emorec.files import is_written_through
 from emorec.report.cells import cell
+from emorec.storage import Address
 
-__all__ = ["OVERWRITE", "OVERWRITE_OR_RESUME", "Earlier", "read_earlier", "refuse_earlier"]
+__all__ = [
+    "OVERWRITE",
+    "OVERWRITE_OR_RESUME",
+    "Earlier",
+    "place",
+    "read_earlier",
+    "refuse_earlier",
+]
 
 OVERWRITE = "name another, or give --overwrite"
 """Remedy of `refuse_earlier`."""
@@ -35,23 +43,31 @@ class Earlier:
 
     def without(self, clips: Sequence[Path | str]) -> Earlier:
         """Leave out what was found of clips that are read anew."""
-        rows = {_place(cell(clip)) for clip in clips}
-        entries = {_place(printable(clip)) for clip in clips}
-        kept = [entry for entry in self.entries or [] if _place(entry["file"]) not in entries]
+        rows = {place(cell(clip)) for clip in clips}
+        entries = {place(printable(clip)) for clip in clips}
+        kept = [entry for entry in self.entries or [] if place(entry["file"]) not in entries]
         return Earlier(
-            [row for row in self.rows if _place(row["file"]) not in rows],
+            [row for row in self.rows if place(row["file"]) not in rows],
             None if self.entries is None else kept,
         )
 
-    def left_of(self, clips: Sequence[Path]) -> list[Path]:
-        """Return the clips of which nothing is there, or not everywhere."""
-        rows = {_place(row["file"]) for row in self.rows}
-        entries = {_place(entry["file"]) for entry in self.entries or []}
+    def known(self, clips: Sequence[Path | str]) -> int:
+        """Return of how many clips there is a row, whatever it was made with."""
+        there = {place(row["file"]) for row in self.rows}
+        return sum(place(cell(clip)) in there for clip in clips)
+
+    def left_of(
+        self, clips: Sequence[Path | Address], stamp_of: Callable[[Path | Address], str]
+    ) -> list[Path | Address]:
+        """Return the clips of which nothing is there, not everywhere, or with another stamp."""
+        stamps = {place(row["file"]): row["stamp"] for row in self.rows}
+        entries = {place(entry["file"]) for entry in self.entries or []}
         return [
             clip
             for clip in clips
-            if _place(cell(clip)) not in rows
-            or (self.entries is not None and _place(printable(clip)) not in entries)
+            if stamps.get(place(cell(clip))) is None
+            or stamps[place(cell(clip))] != stamp_of(clip)
+            or (self.entries is not None and place(printable(clip)) not in entries)
         ]
 
 
@@ -95,7 +111,7 @@ def refuse_earlier(files: Sequence[Path | None], remedy: str = OVERWRITE) -> Non
             raise OutputError(path, "it holds something already", remedy)
 
 
-def _place(name: str | Path) -> str:
+def place(name: str | Path) -> str:
     """Return what all ways to name a file from this folder share."""
     return os.path.realpath(name)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -41,6 +41,7 @@ COLUMNS = (
     "notes",
     "reason",
     "remedy",
+    "stamp",
 )
 """Head of the CSV file of predictions; probabilities are empty where a stream says nothing."""
 
@@ -187,8 +188,17 @@ def _key_cells(label: Label) -> dict[str, str]:
     return {"file": cell(label.named), "start_s": start, "end_s": end}
 
 
-def read_judgements(csv_path: Path, labels: Labels) -> dict[tuple, Judgement]:
-    """Read what an earlier run found of these labels; clips that failed are left out.
+def read_judgements(
+    csv_path: Path, labels: Labels, stamp_of: Callable[[str | Path], str]
+) -> dict[tuple, Judgement]:
+    """Read what an earlier run found of these labels.
+
+    Clips that failed are left out, and what was read with other models or has changed since.
+
+    Args:
+        csv_path: What it wrote.
+        labels: What is asked for.
+        stamp_of: What a clip is read with, see `report.stamp`.
 
     Returns:
         `Label.key` -> what was found, in the labels' order.
@@ -203,7 +213,7 @@ def read_judgements(csv_path: Path, labels: Labels) -> dict[tuple, Judgement]:
     for label in labels.rows:
         cells = _key_cells(label)
         row = by_key.pop(tuple(cells[name] for name in _KEY), None)
-        if row is None:
+        if row is None or row["stamp"] != stamp_of(label.path):
             continue
         try:
             found[label.key] = Judgement.of_row(label, row)
@@ -224,18 +234,24 @@ class JudgementWriter:
     Args:
         path: The CSV file, None where none is asked for.
         earlier: What an earlier run found, which comes first.
+        stamp_of: What a clip is read with, see `report.stamp`.
 
     Raises:
         OutputError: At once, when it cannot be written.
     """
 
-    def __init__(self, path: Path | None, earlier: Sequence[Judgement] = ()):
-        self._path = path
+    def __init__(
+        self,
+        path: Path | None,
+        earlier: Sequence[Judgement] = (),
+        stamp_of: Callable[[str | Path], str] = lambda _: "",
+    ):
+        self._path, self._stamp_of = path, stamp_of
         self._file: TextIO | None = None
         check_writable(path)
         if path is not None:
             try:
-                self._file = begun_csv(path, COLUMNS, [one.row() for one in earlier])
+                self._file = begun_csv(path, COLUMNS, [self._row(one) for one in earlier])
             except OSError as error:
                 raise OutputError.because_of(path, error) from error
 
@@ -259,7 +275,12 @@ class JudgementWriter:
         if self._file is None:
             return
         try:
-            csv.DictWriter(self._file, COLUMNS).writerow(judgement.row())
+            csv.DictWriter(self._file, COLUMNS).writerow(self._row(judgement))
             self._file.flush()
         except OSError as error:
             raise OutputError.because_of(self._path, error) from error
+
+    def _row(self, judgement: Judgement) -> dict[str, object]:
+        is_read = judgement.status != "failed"
+        stamp = self._stamp_of(judgement.label.path) if is_read else ""
+        return {**judgement.row(), "stamp": stamp}

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
+    from emorec.report.parquet import ParquetWriter
+
 __all__ = [
     "TABLE_COLUMNS",
     "TIMELINE_COLUMNS",
@@ -70,8 +72,8 @@ def table_row(result: ClipResult) -> dict:
     }
 
 
-TABLE_COLUMNS = tuple(table_row(ClipResult(Path(), "")))
-"""Head of the CSV file of results."""
+TABLE_COLUMNS = (*table_row(ClipResult(Path(), "")), "stamp")
+"""Head of the CSV file of results; the stamp tells what a row was read with, see `report.stamp`."""
 
 
 def results_table(results: Iterable[ClipResult]) -> pd.DataFrame:
@@ -106,6 +108,8 @@ class ResultWriter:
         subtitle_folder: Gets one WebVTT file of stretches per clip.
         earlier: Results of an earlier run, which come first in both files.
         kept: Files over which no timeline, picture or subtitle is written.
+        parquet: Gets one row per clip and its timeline, in parts.
+        stamp_of: Tells of a clip what it is read with.
 
     Attributes:
         spoiled: How many timelines, pictures and subtitles could not be written.
@@ -122,12 +126,15 @@ class ResultWriter:
         plot_folder: Path | None = None,
         subtitle_folder: Path | None = None,
         earlier: Earlier | None = None,
-        kept: Iterable[Path] = (),
+        kept: Iterable[Path | str] = (),
+        parquet: ParquetWriter | None = None,
+        stamp_of: Callable[[Path | str], str] = lambda _: "",
     ):
         earlier = earlier or Earlier()
         self.spoiled = 0
         self._csv_path, self._json_path = csv_path, json_path
         self._clips = list(earlier.entries or [])
+        self._parquet, self._stamp_of = parquet, stamp_of
         for folder in (timeline_folder, plot_folder, subtitle_folder):
             _check_folder(folder)
         for path in (json_path, csv_path):
@@ -147,6 +154,11 @@ class ResultWriter:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """Finish both files; what fails is raised unless another error is on its way."""
         problems = []
+        try:
+            if self._parquet is not None:
+                self._parquet.close()
+        except OutputError as error:
+            problems.append(error)
         try:
             if self._csv is not None:
                 self._csv.close()
@@ -180,9 +192,14 @@ class ResultWriter:
             self._try("subtitle", result, lambda: write_subtitles(result.segments, cues))
         if self._json_path is not None:
             self._clips.append(_json_entry(result))
+        row = {**table_row(result), "stamp": ""}
+        if result.status != "failed" and (self._csv is not None or self._parquet is not None):
+            row["stamp"] = self._stamp_of(result.named or result.path)
+        if self._parquet is not None:
+            self._parquet.add(result, row)
         if self._csv is not None:
             with _as_output_errors(self._csv_path):
-                csv.writer(self._csv).writerow(map(short, table_row(result).values()))
+                csv.writer(self._csv).writerow(map(short, row.values()))
                 self._csv.flush()
 
     def _try(self, what: str, result: ClipResult, write: Callable[[], None]) -> None:

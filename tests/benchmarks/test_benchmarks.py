@@ -30,10 +30,24 @@ def test_a_measured_process_that_fails_ends_the_measurement():
 
 
 def test_what_was_measured_is_written_and_printed(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(clip_benchmark, "measure", lambda *_: {"clips_per_s": 2.5})
-    output = tmp_path / "benchmark.json"
-    assert clip_benchmark.main(["any.mp4", "--output", str(output)]) == 0
-    assert json.loads(output.read_text()) == json.loads(capsys.readouterr().out)
+    committed = tmp_path / "benchmark.json"
+    before = clip_benchmark.COMMITTED.read_text(encoding="utf-8")
+    committed.write_text(before, encoding="utf-8")
+    monkeypatch.setattr(clip_benchmark, "COMMITTED", committed)
+    slower = json.loads(before)
+    slower["classify_to_bare_decoding"]["clip"]["ratio"] *= 1.3
+    monkeypatch.setattr(clip_benchmark, "measure", lambda *_: slower)
+    assert clip_benchmark.main(["any.mp4"]) == 0
+    printed = capsys.readouterr()
+    (new,) = tmp_path.glob("benchmark-*.json")
+    assert json.loads(new.read_text()) == json.loads(printed.out) == slower
+    assert committed.read_text(encoding="utf-8") == before
+    assert "a clip to bare decoding: 2.76, 1.30 times the committed 2.12, WORSE" in printed.err
+    assert "a minute to bare decoding: 2.06, 1.00 times the committed 2.06\n" in printed.err
+    assert clip_benchmark.main(["any.mp4", "--check"]) == 1
+    assert clip_benchmark.main(["any.mp4", "--replace"]) == 0
+    assert json.loads(committed.read_text()) == slower
+    assert clip_benchmark.main(["any.mp4", "--check"]) == 0  # as the committed ones are now
 
 
 def test_the_soak_tells_growth_from_noise(tmp_path, monkeypatch, capsys):

@@ -204,7 +204,7 @@ def test_a_record_is_whole_after_every_moment(tmp_path):
 
 def test_the_command_plays_an_avatar_and_records_it(example, recognizer, tmp_path, capfd):
     record = tmp_path / "timeline.csv"
-    models = recognizer._origin[0]
+    models = recognizer.origin[0]
     command = ["live", "--file", str(example), "--models", models, "--record", str(record)]
     before = threading.active_count()
     assert main(command) == 0
@@ -226,7 +226,7 @@ def test_the_command_plays_an_avatar_and_records_it(example, recognizer, tmp_pat
 def test_an_interrupt_leaves_a_summary_and_a_whole_record(example, recognizer, tmp_path, ending):
     record = tmp_path / "timeline.csv"
     command = [sys.executable, "-m", "emorec", "live", "--file", example, "--loop"]
-    command += ["--models", recognizer._origin[0], "--record", record]
+    command += ["--models", recognizer.origin[0], "--record", record]
     process = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)
     try:
         wait_for(lambda: record.exists() and record.read_text().count("fused") >= 3)
@@ -253,7 +253,7 @@ def test_what_cannot_be_opened_is_a_clear_line(
     arguments, line, recognizer, capfd, monkeypatch, request
 ):
     monkeypatch.chdir(REPOSITORY)
-    assert main(["live", *arguments, "--models", recognizer._origin[0]]) == 2
+    assert main(["live", *arguments, "--models", recognizer.origin[0]]) == 2
     printed = capfd.readouterr()
     assert line in printed.err
     assert "Traceback" not in printed.err

@@ -130,15 +130,16 @@ def test_seconds_shorter_than_a_step_and_beyond_the_end():
 
 def test_what_is_written_is_read_again_and_scores_the_same(tmp_path):
     first, path = six(), tmp_path / "p.csv"
-    with JudgementWriter(path) as writer:
+    with JudgementWriter(path, stamp_of=str) as writer:
         for count, one in enumerate(first.judgements, 1):
             writer.add(one)
             assert path.read_text().count("\n") == count + 1
-    found = read_judgements(path, first.labels)
+    found = read_judgements(path, first.labels, str)
     assert Evaluation(first.labels, found.values()).summary() == first.summary()
+    assert not read_judgements(path, first.labels, lambda clip: "of another run")
     before = path.read_text()
     with pytest.raises(OutputError, match=r"it holds clips that are not in fewer\.csv"):
-        read_judgements(path, Labels("fewer.csv", first.labels.rows[1:]))
+        read_judgements(path, Labels("fewer.csv", first.labels.rows[1:]), str)
     assert path.read_text() == before
 
 
