@@ -59,7 +59,7 @@ _ACTORS = tuple(range(1, 25))
 _FIRST_EIGHT = tuple(range(1, 9))
 _ONE_OF_EACH = tuple(Take(emotion, intensity=1) for emotion in RAVDESS8)
 _QUICK_STEPS = {"RAVDESS": 19, "CREMA-D": 43, "SAVEE": 6, "JavaSED": 5}
-_QUICK_JAVASED_STEP = 9
+_QUICK_JAVASED_STEP = 25  # one clip of each actor, and each of the emotions
 
 
 @dataclass(frozen=True)
@@ -207,7 +207,7 @@ def javased_frames(
     """Return JavaSED's clips and their frames, or drawn faces in their place.
 
     Args:
-        quick: One clip in nine, its frames kept in a temporary folder.
+        quick: One clip of each actor, its frames kept in a temporary folder.
         frame_sets: "frame", "black" or "face"; see `emorec.corpora.frame_clip`.
 
     Returns:
@@ -220,11 +220,13 @@ def javased_frames(
         table = next(iter(drawn.values()))[0]
         source = Source("made-up faces", False, quick)
         return table, {name: frames for name, (_, frames) in drawn.items()}, source
-    folder = OUTPUT_FOLDER
+    folder, jobs = OUTPUT_FOLDER, 2
     if quick:
         table = table.iloc[::_QUICK_JAVASED_STEP].reset_index(drop=True)
-        folder = Path(tempfile.mkdtemp())
-    frames = {name: load_frames(table, folder, name, corpus="JavaSED") for name in set(frame_sets)}
+        folder, jobs = Path(tempfile.mkdtemp()), 1  # processes would take longer to start
+    frames = {
+        name: load_frames(table, folder, name, jobs, corpus="JavaSED") for name in set(frame_sets)
+    }
     return table, frames, Source("JavaSED", is_quick=quick)
 
 
