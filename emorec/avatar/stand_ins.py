@@ -230,7 +230,7 @@ def javased_frames(
     return table, frames, Source("JavaSED", is_quick=quick)
 
 
-def fer2013_faces(quick: bool, quick_count: int = 300) -> tuple[pd.DataFrame, np.ndarray, Source]:
+def fer2013_faces(quick: bool, quick_count: int = 128) -> tuple[pd.DataFrame, np.ndarray, Source]:
     """Return FER-2013, or drawn faces in its place.
 
     Args:
@@ -243,7 +243,7 @@ def fer2013_faces(quick: bool, quick_count: int = 300) -> tuple[pd.DataFrame, np
     try:
         table, pixels = fer2013.load_fer2013()
     except CorpusMissingError:
-        drawn = synthetic_faces(min(quick_count, 150) if quick else 600)
+        drawn = synthetic_faces(quick_count if quick else 600)
         return *drawn, Source("made-up faces", False, quick)
     if quick:
         few = (table.groupby("usage").cumcount() < quick_count).to_numpy()
@@ -281,12 +281,10 @@ def landmark_tracks(
     """
     actors = quick_actors if quick else _ACTORS
     try:
-        takes, tracks = ravdess.load_landmarks()
+        takes, tracks = ravdess.load_landmarks(actors=actors)
     except CorpusMissingError:
         return *synthetic_landmarks(actors), Source("made-up tracks", False, quick)
-    chosen = is_actor(takes["speaker"], actors)
-    tracks = [track for track, wanted in zip(tracks, chosen, strict=True) if wanted]
-    return takes[chosen].reset_index(drop=True), tracks, Source("RAVDESS landmarks", is_quick=quick)
+    return takes, tracks, Source("RAVDESS landmarks", is_quick=quick)
 
 
 def frame_predictions(folder: Path, quick: bool) -> tuple[pd.DataFrame, Source]:
