@@ -307,10 +307,8 @@ def load_inputs(actors: Sequence[int]) -> dict[str, tuple]:
     """
     inputs = {}
     try:
-        takes, tracks = ravdess.load_landmarks()
-        few = is_actor(takes["speaker"], actors)
-        chosen = [track for track, wanted in zip(tracks, few, strict=True) if wanted]
-        inputs["landmarks"] = landmark_statistics(chosen), takes[few].reset_index(drop=True)
+        takes, tracks = ravdess.load_landmarks(actors=actors)
+        inputs["landmarks"] = landmark_statistics(tracks), takes
         takes = ravdess.load_sound_table()
         takes = takes[is_actor(takes["speaker"], actors)].reset_index(drop=True)
         sounds = [read_sound(path, voice_features.VOICE.sample_rate_hz) for path in takes["path"]]

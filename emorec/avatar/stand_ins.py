@@ -59,7 +59,7 @@ _ACTORS = tuple(range(1, 25))
 _FIRST_EIGHT = tuple(range(1, 9))
 _ONE_OF_EACH = tuple(Take(emotion, intensity=1) for emotion in RAVDESS8)
 _QUICK_STEPS = {"RAVDESS": 19, "CREMA-D": 43, "SAVEE": 6, "JavaSED": 5}
-_QUICK_JAVASED_STEP = 9
+_QUICK_JAVASED_STEP = 25  # one clip of each actor, and each of the emotions
 
 
 @dataclass(frozen=True)
@@ -207,7 +207,7 @@ def javased_frames(
     """Return JavaSED's clips and their frames, or drawn faces in their place.
 
     Args:
-        quick: One clip in nine, its frames kept in a temporary folder.
+        quick: One clip of each actor, its frames kept in a temporary folder.
         frame_sets: "frame", "black" or "face"; see `emorec.corpora.frame_clip`.
 
     Returns:
@@ -220,15 +220,17 @@ def javased_frames(
         table = next(iter(drawn.values()))[0]
         source = Source("made-up faces", False, quick)
         return table, {name: frames for name, (_, frames) in drawn.items()}, source
-    folder = OUTPUT_FOLDER
+    folder, jobs = OUTPUT_FOLDER, 2
     if quick:
         table = table.iloc[::_QUICK_JAVASED_STEP].reset_index(drop=True)
-        folder = Path(tempfile.mkdtemp())
-    frames = {name: load_frames(table, folder, name, corpus="JavaSED") for name in set(frame_sets)}
+        folder, jobs = Path(tempfile.mkdtemp()), 1  # processes would take longer to start
+    frames = {
+        name: load_frames(table, folder, name, jobs, corpus="JavaSED") for name in set(frame_sets)
+    }
     return table, frames, Source("JavaSED", is_quick=quick)
 
 
-def fer2013_faces(quick: bool, quick_count: int = 300) -> tuple[pd.DataFrame, np.ndarray, Source]:
+def fer2013_faces(quick: bool, quick_count: int = 128) -> tuple[pd.DataFrame, np.ndarray, Source]:
     """Return FER-2013, or drawn faces in its place.
 
     Args:
@@ -241,7 +243,7 @@ def fer2013_faces(quick: bool, quick_count: int = 300) -> tuple[pd.DataFrame, np
     try:
         table, pixels = fer2013.load_fer2013()
     except CorpusMissingError:
-        drawn = synthetic_faces(min(quick_count, 150) if quick else 600)
+        drawn = synthetic_faces(quick_count if quick else 600)
         return *drawn, Source("made-up faces", False, quick)
     if quick:
         few = (table.groupby("usage").cumcount() < quick_count).to_numpy()
@@ -279,12 +281,10 @@ def landmark_tracks(
     """
     actors = quick_actors if quick else _ACTORS
     try:
-        takes, tracks = ravdess.load_landmarks()
+        takes, tracks = ravdess.load_landmarks(actors=actors)
     except CorpusMissingError:
         return *synthetic_landmarks(actors), Source("made-up tracks", False, quick)
-    chosen = is_actor(takes["speaker"], actors)
-    tracks = [track for track, wanted in zip(tracks, chosen, strict=True) if wanted]
-    return takes[chosen].reset_index(drop=True), tracks, Source("RAVDESS landmarks", is_quick=quick)
+    return takes, tracks, Source("RAVDESS landmarks", is_quick=quick)
 
 
 def frame_predictions(folder: Path, quick: bool) -> tuple[pd.DataFrame, Source]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,12 +12,14 @@ import numpy as np
 from emorec.corpora.corpus import Companion, Corpus
 from emorec.emotions import COMMON7, FERPLUS8
 from emorec.errors import CorpusMissingError
-from emorec.paths import data_folder
+from emorec.files import fingerprint, kept_or_made
+from emorec.paths import REPOSITORY, data_folder
 
 if TYPE_CHECKING:
     import pandas as pd
 
 SIZE_PX = 48
+_KEPT_IN = REPOSITORY / "Datasets"
 
 # Code -> class, as the Kaggle file numbers them.
 _FER_CODES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
@@ -62,14 +65,13 @@ def load_fer2013(folder: Path | None = None) -> tuple[pd.DataFrame, np.ndarray]:
     vote_file = folder / "fer2013new.csv"
     if pixel_file is None or not vote_file.exists():
         raise CorpusMissingError("FER-2013 with FER+", folder)
-    raw = pd.read_csv(pixel_file)
-    if not raw["emotion"].isin(range(len(_FER_CODES))).all():
+    raw = _unpacked(pixel_file)
+    codes, pixels = raw["codes"], raw["pixels"]
+    if not np.isin(codes, range(len(_FER_CODES))).all():
         raise ValueError(f"{pixel_file}: an emotion code outside 0-6; is it the Kaggle file?")
-    pixels = np.array(
-        [np.fromstring(text, np.uint8, sep=" ") for text in raw["pixels"]], np.uint8
-    ).reshape(-1, SIZE_PX, SIZE_PX)
 
-    table = pd.DataFrame({"usage": raw["Usage"], "label": [_FER_CODES[i] for i in raw["emotion"]]})
+    usage = raw["usage"].astype(object)
+    table = pd.DataFrame({"usage": usage, "label": [_FER_CODES[i] for i in codes]})
     row_in_usage = table.groupby("usage").cumcount()
     table.insert(0, "clip_id", table["usage"] + "_" + row_in_usage.astype(str).str.zfill(5))
     votes = pd.read_csv(vote_file)
@@ -82,6 +84,30 @@ def load_fer2013(folder: Path | None = None) -> tuple[pd.DataFrame, np.ndarray]:
         table[f"votes_{name}"] = joined[column].to_numpy(int)
     table["ferplus_label"] = _majority(joined)
     return table, pixels
+
+
+def _unpacked(pixel_file: Path) -> dict[str, np.ndarray]:
+    """Return `codes` (n,), `usage` (n,) and `pixels` uint8 (n, 48, 48) of the Kaggle file.
+
+    To unpack the compressed form takes long, so what was in it is kept in `Datasets`, where that
+    can be written.
+    """
+    if pixel_file.suffix != ".xz" or not os.access(_KEPT_IN, os.W_OK):
+        return _parsed(pixel_file)
+    of = fingerprint([pixel_file])
+    return kept_or_made(_KEPT_IN / f"fer2013_{of}.npz", {"of": of}, lambda: _parsed(pixel_file))
+
+
+def _parsed(pixel_file: Path) -> dict[str, np.ndarray]:
+    import pandas as pd
+
+    raw = pd.read_csv(pixel_file)
+    pixels = [np.fromstring(text, np.uint8, sep=" ") for text in raw["pixels"]]
+    return {
+        "codes": raw["emotion"].to_numpy(),
+        "usage": raw["Usage"].to_numpy(str),
+        "pixels": np.array(pixels, np.uint8).reshape(-1, SIZE_PX, SIZE_PX),
+    }
 
 
 def list_pictures(folder: Path | None = None) -> pd.DataFrame:

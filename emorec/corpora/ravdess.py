@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -134,11 +135,14 @@ def load_video_table(folder: Path | None = None) -> pd.DataFrame:
     return _speech_table(files)
 
 
-def load_landmarks(folder: Path | None = None) -> tuple[pd.DataFrame, list[np.ndarray]]:
+def load_landmarks(
+    folder: Path | None = None, actors: Sequence[int] = _ACTORS
+) -> tuple[pd.DataFrame, list[np.ndarray]]:
     """Read the landmark tracks of all speech takes.
 
     Args:
         folder: Holds `Actor_NN_landmarks.csv` (or `.csv.xz`).
+        actors: Whose; a file takes a second to read.
 
     Returns:
         A table like the sound's without `path`, and for each row the track, float32,
@@ -152,7 +156,10 @@ def load_landmarks(folder: Path | None = None) -> tuple[pd.DataFrame, list[np.nd
 
     rows, tracks = [], []
     columns = [f"pt{i}.{axis}" for i in range(1, 69) for axis in "xy"]
+    of_actors = tuple(f"Actor_{number:02d}_" for number in actors)
     for file in _landmark_files(folder):
+        if not file.name.startswith(of_actors):
+            continue
         frames = pd.read_csv(file, usecols=["fname", "frame_ct", *columns])
         for name, take in frames.sort_values("frame_ct").groupby("fname", sort=True):
             _check_code(file.parent / name)

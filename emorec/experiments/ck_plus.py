@@ -41,6 +41,7 @@ from emorec.training.fit import (
     Objective,
     build_variables,
     fit,
+    is_too_short_to_trace,
     one_hot,
     precision,
 )
@@ -110,7 +111,12 @@ def train_plain(build: Callable[[int], keras.Model]) -> Train:
 
     def train(faces: np.ndarray, targets: np.ndarray, work: Path, epochs: int) -> Predict:
         network = build(len(BASIC6))
-        network.compile(keras.optimizers.Adam(1e-3), "categorical_crossentropy", jit_compile=False)
+        network.compile(
+            keras.optimizers.Adam(1e-3),
+            "categorical_crossentropy",
+            run_eagerly=is_too_short_to_trace(epochs * len(faces) // BATCH_SIZE),
+            jit_compile=False,
+        )
         build_variables(network, _scaled(faces[:1]), targets[:1])
         network.fit(_scaled(faces), targets, BATCH_SIZE, epochs=epochs, verbose=0)
         return lambda shown: network.predict(_scaled(shown), batch_size=128, verbose=0)

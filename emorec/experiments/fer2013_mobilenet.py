@@ -34,7 +34,12 @@ from emorec.networks.rebuilt import build_mobilenet_v2
 from emorec.paths import MODELS
 from emorec.streams.face import predict_faces
 from emorec.training import augment
-from emorec.training.costs import face_ms_and_size, measure_costs, training_ms_per_picture
+from emorec.training.costs import (
+    TRAINING_STEPS,
+    face_ms_and_size,
+    measure_costs,
+    training_ms_per_picture,
+)
 from emorec.training.fit import (
     AugmentedBatches,
     Cycle,
@@ -237,7 +242,10 @@ def run(
             apart=LEAKING,
         )
     if not (work / "costs.json").exists():
-        write_json(work / "costs.json", measure_costs(network, CONTENDERS[name].build(0.2)))
+        # A trial, which trained for a step or two, is not timed for longer than that.
+        steps = max(1, min(TRAINING_STEPS, int(train.sum()) // BATCH_SIZE))
+        costs = measure_costs(network, CONTENDERS[name].build(0.2), steps)
+        write_json(work / "costs.json", costs)
     if name == "mobilenet" and not (work / "full_size.json").exists():
         write_json(work / "full_size.json", full_size_costs(int(train.sum())))
     return write_contender(folder, name, cycle, int(train.sum()), network.count_params())

@@ -27,7 +27,7 @@ from emorec.evaluation.splits import JAVASED_PROTOCOL, javased_folds
 from emorec.files import write_table
 from emorec.networks.rebuilt import build_face, build_transfer_network
 from emorec.paths import MODELS
-from emorec.training.fit import build_variables, training_precision
+from emorec.training.fit import build_variables, is_too_short_to_trace, training_precision
 from emorec.training.folds import out_of_fold
 
 QUESTION = "comparisons/frames"
@@ -101,16 +101,18 @@ def predict_frames(
     rows = rows[train[rows]]
     keras.utils.set_random_seed(SEED)
     network = KINDS[kind].build(len(JAVASED6))
+    batches = FlippedBatches(pictures[rows], truth[rows])
     network.compile(
         keras.optimizers.Adam(1e-3),
         "sparse_categorical_crossentropy",
         metrics=["accuracy"],
+        run_eagerly=is_too_short_to_trace(epochs * len(batches)),
         jit_compile=False,
     )
     work.mkdir(parents=True, exist_ok=True)
     build_variables(network, pictures[rows[:1]], truth[rows[:1]])
     network.fit(
-        FlippedBatches(pictures[rows], truth[rows]),
+        batches,
         epochs=epochs,
         callbacks=[keras.callbacks.CSVLogger(str(work / "history.csv"))],
         verbose=0,

@@ -26,7 +26,7 @@ from emorec.features import voice as voice_features
 from emorec.media.reader import read_sound
 from emorec.networks.rebuilt import build_voice_1d, build_voice_2d
 from emorec.paths import MODELS
-from emorec.training.fit import build_variables, precision
+from emorec.training.fit import build_variables, is_too_short_to_trace, precision
 from emorec.training.folds import held_out
 
 QUESTION = "comparisons/reference_voice"
@@ -34,6 +34,7 @@ QUESTION = "comparisons/reference_voice"
 VALIDATION_ACTORS = (17, 18, 19, 20)
 COPIES = 5
 SEED = 1
+BATCH_SIZE = 32
 EPOCHS = 100
 PATIENCE = 12
 # A 2D pass takes long, and one over five variants of each take is five passes' worth of steps.
@@ -222,7 +223,11 @@ def _predict_rung(rung: Rung, inputs: Inputs, folder: Path, epochs: int) -> np.n
 
     network = rung.build(len(RAVDESS7))
     network.compile(
-        "adam", "sparse_categorical_crossentropy", metrics=["accuracy"], jit_compile=False
+        "adam",
+        "sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+        run_eagerly=is_too_short_to_trace(epochs * len(pictures) // BATCH_SIZE),
+        jit_compile=False,
     )
     stop = keras.callbacks.EarlyStopping(
         "val_accuracy", patience=rung.patience, restore_best_weights=True
@@ -232,7 +237,7 @@ def _predict_rung(rung: Rung, inputs: Inputs, folder: Path, epochs: int) -> np.n
     network.fit(
         prepare(pictures),
         targets,
-        batch_size=32,
+        batch_size=BATCH_SIZE,
         epochs=epochs,
         validation_data=(prepare(inputs.plain[validation]), _codes(inputs.table[validation])),
         callbacks=[stop, keras.callbacks.CSVLogger(str(folder / "history.csv"))],

@@ -56,6 +56,15 @@ def _at_hand(policy: str) -> str:
     return policy if policy == "float32" or _has_bfloat16() else "float32"
 
 
+_STEPS_WORTH_A_TRACE = 8
+"""A traced step is faster; to trace it takes as long as about twenty that are not."""
+
+
+def is_too_short_to_trace(steps: int) -> bool:
+    """Whether a training of so few steps is over sooner if no graph is made of its step."""
+    return steps < _STEPS_WORTH_A_TRACE
+
+
 def one_hot(emotions: Iterable[str], classes: Sequence[str]) -> np.ndarray:
     """Return targets, float32 (n, classes).
 
@@ -204,10 +213,12 @@ def fit(
         OutputError: If another training is at work in the folder, or another one left its backup.
     """
     work_folder = Path(work_folder)
+    steps = epochs * len(batches)
     model.compile(
-        cosine_adamw(epochs * len(batches), learning_rate, objective.weight_decay),
+        cosine_adamw(steps, learning_rate, objective.weight_decay),
         loss=objective.loss,
         metrics=objective.metrics,
+        run_eagerly=is_too_short_to_trace(steps),
         jit_compile=False,
     )
     build_variables(model, *batches.example())

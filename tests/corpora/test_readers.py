@@ -1,4 +1,7 @@
+import lzma
+
 import numpy as np
+import pandas as pd
 import pytest
 
 from emorec.avatar import synthetic
@@ -63,6 +66,28 @@ def test_fer_plus_majority_drops_single_votes_and_needs_more_than_half(tmp_path)
     np.testing.assert_allclose(targets.sum(1), 1)
     assert targets[0, FERPLUS8.index("neutral")] == 1
     assert trust.tolist() == [1, 1, 1]
+
+
+def test_a_compressed_fer2013_is_unpacked_once_and_a_changed_one_anew(tmp_path, monkeypatch):
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    monkeypatch.setattr(fer2013, "_KEPT_IN", kept)
+
+    def pack(labels):
+        write_fer2013(tmp_path, labels, ["Training", "PublicTest"], [[9] + [0] * 9] * 2)
+        plain = tmp_path / "fer2013.csv"
+        (tmp_path / "fer2013.csv.xz").write_bytes(lzma.compress(plain.read_bytes()))
+        expected = fer2013.load_fer2013(tmp_path)
+        plain.unlink()
+        return expected
+
+    for labels in ([6, 3], [0, 4]):
+        table, pixels = pack(labels)
+        for _ in range(2):
+            found, found_pixels = fer2013.load_fer2013(tmp_path)
+            pd.testing.assert_frame_equal(found, table)
+            np.testing.assert_array_equal(found_pixels, pixels)
+    assert len(list(kept.glob("*.npz"))) == 2
 
 
 def test_fer2013_with_an_unknown_code_is_refused(tmp_path):

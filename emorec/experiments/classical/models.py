@@ -12,7 +12,7 @@ import numpy as np
 
 from emorec.emotions import RAVDESS8
 from emorec.networks import voice_classical as networks
-from emorec.training.fit import build_variables
+from emorec.training.fit import build_variables, is_too_short_to_trace
 
 __all__ = ["RECIPES", "FittedModel", "Forest", "NeuralNetwork", "Recipe", "quick"]
 
@@ -92,6 +92,7 @@ class NeuralNetwork:
             keras.optimizers.Adam(1e-3),
             "sparse_categorical_crossentropy",
             metrics=["accuracy"],
+            run_eagerly=is_too_short_to_trace(self.epochs * len(inputs) // BATCH_SIZE),
             jit_compile=False,
         )
         build_variables(network, prepare(inputs[:1]), codes[:1])
