@@ -93,7 +93,7 @@ experiment-%: $(READY)
 examples: $(READY) ## Draw the clips in DEMO/Examples again
 	$(BIN)/python -m emorec.avatar examples DEMO/Examples
 
-demo-video: $(READY) ## Draw DEMO/ER_DEMO.mp4 and its still picture again, from a made-up clip
+demo-video: $(READY) ## Draw DEMO/ER_DEMO.mp4 and the demo's pictures again, from made-up clips
 	$(BIN)/python -m emorec.publish.demo_video
 
 lock: $(READY) ## Make the locks anew from pyproject.toml; newer versions with: make lock NEWER=--upgrade

@@ -10,17 +10,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from emorec import models, people, storage, workers
-from emorec.calibration import Speaker, get_to_know, without_bias
-from emorec.emotions import COMMON7, fold
+from emorec.calibration import Speaker, get_to_know
 from emorec.engines import Network
 from emorec.errors import CalibrationError, EmorecError, MediaError, ModelError
 from emorec.faces.landmarks import LandmarkPredictor
 from emorec.fusion import LogLinearFusion
+from emorec.judge import Judge
 from emorec.media.find import check_name
 from emorec.media.grey import FrameBatch
 from emorec.media.opening import limit_threads
@@ -31,7 +30,6 @@ from emorec.result import ClipResult, Person
 from emorec.streams.everybody import Everybody, Told
 from emorec.streams.picture import PictureStream
 from emorec.streams.voice import VoiceStream
-from emorec.streams.windows import TIMELINE_HOP_S, Findings, Windows, grid, on_grid
 
 __all__ = ["Recognizer", "classify_in_worker", "loaded_in_worker"]
 
@@ -57,7 +55,6 @@ class Recognizer:
     Attributes:
         networks: Stream name -> its network.
         landmarks: The landmark predictor.
-        speaker: What is known of the person whose clips are judged.
         origin: What `load` was told.
     """
 
@@ -73,11 +70,15 @@ class Recognizer:
     ):
         self.networks = networks
         self._notes = list(notes)
-        self.speaker = speaker
+        self._judge = Judge(fusion, speaker)
         self._reads_everybody = reads_everybody
-        self._fusion = fusion
         self.origin = origin
         self.landmarks = landmarks
+
+    @property
+    def speaker(self) -> Speaker:
+        """What is known of the person whose clips are judged."""
+        return self._judge.speaker
 
     def __repr__(self) -> str:
         streams = ", ".join(self.networks)
@@ -152,11 +153,11 @@ class Recognizer:
             CalibrationError: When there is neither a voice nor a face in any clip, or the fusion
                 does not tell what is said of people at large.
         """
-        if not self._fusion.usual:
+        if not self._judge.fusion.usual:
             reason = "it does not tell what is said of people at large"
             what = "the fusion of this voice model"
             raise CalibrationError(what, reason, models.FIT_AGAIN)
-        speaker = get_to_know([clip.posteriors for clip in results], self._fusion.usual)
+        speaker = get_to_know([clip.posteriors for clip in results], self._judge.fusion.usual)
         if not speaker.biases:
             reason = f"there is neither a voice nor a face in any of {len(results)} clips"
             remedy = "calibrate on clips in which the person speaks or is seen from the front"
@@ -196,7 +197,7 @@ class Recognizer:
         if not self.speaker.biases:
             remedy = "calibrate it on a few clips of the person first, and keep what that returns"
             raise CalibrationError(name, "this recogniser knows no person", remedy)
-        classes = self._fusion.classes
+        classes = self._judge.fusion.classes
         profile = people.Profile(name, self.speaker, self.speaker.clips, self.fingerprints, classes)
         return people.save(profile, overwrite=overwrite)
 
@@ -281,7 +282,7 @@ class Recognizer:
         return ClipResult(
             Path(path),
             "ok",
-            **self._judged(said, duration_s),
+            **self._judge.of_clip(said, duration_s),
             notes=notes,
             faces_used=faces_used,
             face_track=picture.track.finish(),
@@ -361,11 +362,8 @@ class Recognizer:
         Returns:
             Stream or "fused" -> (7,) float32 over COMMON7; empty where no stream is there.
         """
-        personal = {
-            stream: self._personal(stream, posterior, self.networks[stream].spec.classes)
-            for stream, posterior in posteriors.items()
-        }
-        return self._joined(personal) if personal else {}
+        classes = {stream: network.spec.classes for stream, network in self.networks.items()}
+        return self._judge.of_moment(posteriors, classes)
 
     def _for_speaker(self, speaker: Speaker) -> Recognizer:
         """Return a recogniser with the same networks that knows this person."""
@@ -375,7 +373,7 @@ class Recognizer:
         self, speaker: Speaker | None = None, reads_everybody: bool | None = None
     ) -> Recognizer:
         """Return a recogniser with the same networks for another purpose."""
-        parts = self.networks, self._fusion, self.landmarks, self.origin
+        parts = self.networks, self._judge.fusion, self.landmarks, self.origin
         if reads_everybody is None:
             reads_everybody = self._reads_everybody
         return Recognizer(*parts, speaker or self.speaker, self._notes, reads_everybody)
@@ -388,66 +386,11 @@ class Recognizer:
             seen.track,
             told.speech_share,
             # Of whom this recogniser knows, it is not said which of them it is.
-            **self._for_speaker(ANYBODY)._judged(told.findings, duration_s),
+            **Judge(self._judge.fusion, ANYBODY).of_clip(told.findings, duration_s),
             is_picture=seen.mouth is None,
             notes=seen.notes,
             duration_s=duration_s,
         )
-
-    def _judged(self, said: Mapping[str, Findings | None], duration_s: float) -> dict[str, Any]:
-        """What the streams say together: `posteriors` and `windows`; empty for nothing."""
-        found = {s: self._personal_findings(s, f) for s, f in said.items() if f}
-        if not found:
-            return {"posteriors": {}, "windows": {}}
-        return {
-            "posteriors": self._joined({s: findings.pooled for s, findings in found.items()}),
-            "windows": self._windows(found, duration_s),
-        }
-
-    def _personal_findings(self, stream: str, findings: Findings) -> Findings:
-        """Apply `_personal` to all that a stream found."""
-        return replace(
-            findings,
-            classes=self._fusion.classes,
-            pooled=self._personal(stream, findings.pooled, findings.classes),
-            posteriors=self._personal(stream, findings.posteriors, findings.classes),
-        )
-
-    def _personal(self, stream: str, posteriors: np.ndarray, classes: tuple) -> np.ndarray:
-        """Fold to the classes of the fusion, calibrate, and take a known speaker's bias out."""
-        folded = fold(posteriors, classes, self._fusion.classes)
-        calibrated = self._fusion.calibrated({stream: folded})[stream]
-        bias = self.speaker.biases.get(stream)
-        return calibrated if bias is None else without_bias(calibrated, bias)
-
-    def _joined(self, posteriors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Add the fused posterior to those of the streams; from the fusion's classes to COMMON7."""
-        folded = {
-            stream: fold(posterior, self._fusion.classes, COMMON7).astype(np.float32)
-            for stream, posterior in posteriors.items()
-        }
-        return {**folded, "fused": self._fuse(posteriors)}
-
-    def _windows(self, found: dict[str, Findings], duration_s: float) -> dict[str, Windows]:
-        """What each stream says over time, and all of them together on an even grid."""
-        windows = {
-            stream: Windows(
-                findings.times_s,
-                fold(findings.posteriors, findings.classes, COMMON7),
-                findings.window_s,
-            )
-            for stream, findings in found.items()
-        }
-        times_s = grid(list(found.values()), duration_s)
-        fused = self._fuse({s: on_grid(findings, times_s) for s, findings in found.items()})
-        there = np.isfinite(fused).all(1)
-        windows["fused"] = Windows(times_s[there], fused[there], TIMELINE_HOP_S)
-        return windows
-
-    def _fuse(self, posteriors: dict[str, np.ndarray]) -> np.ndarray:
-        """Join posteriors (..., classes of the fusion) into one (..., 7) over COMMON7."""
-        fused = self._fusion.fuse(posteriors)
-        return fold(fused, self._fusion.classes, COMMON7).astype(np.float32)
 
 
 @lru_cache(maxsize=1)

@@ -44,6 +44,7 @@ __all__ = [
     "stem_for",
     "table_row",
     "timeline_row",
+    "write_plot",
     "write_timeline",
 ]
 
@@ -186,7 +187,7 @@ class ResultWriter:
             self._try("timeline", result, lambda: write_timeline(result, path))
         if self._plots.folder is not None and result.emotion:
             picture = self._plots.path_for(result.path, ".png")
-            self._try("picture", result, lambda: _write_plot(result, picture))
+            self._try("picture", result, lambda: write_plot(result, picture))
         if self._subtitles.folder is not None and result.segments:
             cues = self._subtitles.path_for(result.path, ".vtt")
             self._try("subtitle", result, lambda: write_subtitles(result.segments, cues))
@@ -233,7 +234,8 @@ def begun_csv(path: Path, columns: Sequence[str], rows: Sequence[Mapping[str, ob
     return file
 
 
-def _write_plot(result: ClipResult, path: Path) -> None:
+def write_plot(result: ClipResult, path: Path) -> None:
+    """Write the picture of a result, PNG."""
     figure = plot_clip(result)
     with warnings.catch_warnings():
         # A name may hold letters that the font lacks; it shows boxes for them.
