@@ -82,7 +82,8 @@ def models_without(corpus: str, heard: Heard, speakers: pd.Series, folder: Path)
         if not voice.exists():
             _ship_voice_without(corpus, heard, voice)
         for source in (MODELS / "face_cnn", MODELS / "geometry", voice):
-            shutil.copytree(source, models / source.name, dirs_exist_ok=True)
+            unfinished = shutil.ignore_patterns("work")
+            shutil.copytree(source, models / source.name, ignore=unfinished, dirs_exist_ok=True)
         (models / "fusion").mkdir(exist_ok=True)
         write_atomically(models / "fusion" / "fusion.json", without.fusion.to_json)
     return parts
