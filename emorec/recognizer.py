@@ -55,6 +55,7 @@ class Recognizer:
     Attributes:
         networks: Stream name -> its network.
         landmarks: The landmark predictor.
+        judge: Joins what the streams say.
         origin: What `load` was told.
     """
 
@@ -70,7 +71,7 @@ class Recognizer:
     ):
         self.networks = networks
         self._notes = list(notes)
-        self._judge = Judge(fusion, speaker)
+        self.judge = Judge(fusion, speaker)
         self._reads_everybody = reads_everybody
         self.origin = origin
         self.landmarks = landmarks
@@ -78,7 +79,7 @@ class Recognizer:
     @property
     def speaker(self) -> Speaker:
         """What is known of the person whose clips are judged."""
-        return self._judge.speaker
+        return self.judge.speaker
 
     def __repr__(self) -> str:
         streams = ", ".join(self.networks)
@@ -153,11 +154,11 @@ class Recognizer:
             CalibrationError: When there is neither a voice nor a face in any clip, or the fusion
                 does not tell what is said of people at large.
         """
-        if not self._judge.fusion.usual:
+        if not self.judge.fusion.usual:
             reason = "it does not tell what is said of people at large"
             what = "the fusion of this voice model"
             raise CalibrationError(what, reason, models.FIT_AGAIN)
-        speaker = get_to_know([clip.posteriors for clip in results], self._judge.fusion.usual)
+        speaker = get_to_know([clip.posteriors for clip in results], self.judge.fusion.usual)
         if not speaker.biases:
             reason = f"there is neither a voice nor a face in any of {len(results)} clips"
             remedy = "calibrate on clips in which the person speaks or is seen from the front"
@@ -197,7 +198,7 @@ class Recognizer:
         if not self.speaker.biases:
             remedy = "calibrate it on a few clips of the person first, and keep what that returns"
             raise CalibrationError(name, "this recogniser knows no person", remedy)
-        classes = self._judge.fusion.classes
+        classes = self.judge.fusion.classes
         profile = people.Profile(name, self.speaker, self.speaker.clips, self.fingerprints, classes)
         return people.save(profile, overwrite=overwrite)
 
@@ -282,7 +283,7 @@ class Recognizer:
         return ClipResult(
             Path(path),
             "ok",
-            **self._judge.of_clip(said, duration_s),
+            **self.judge.of_clip(said, duration_s),
             notes=notes,
             faces_used=faces_used,
             face_track=picture.track.finish(),
@@ -363,7 +364,7 @@ class Recognizer:
             Stream or "fused" -> (7,) float32 over COMMON7; empty where no stream is there.
         """
         classes = {stream: network.spec.classes for stream, network in self.networks.items()}
-        return self._judge.of_moment(posteriors, classes)
+        return self.judge.of_moment(posteriors, classes)
 
     def _for_speaker(self, speaker: Speaker) -> Recognizer:
         """Return a recogniser with the same networks that knows this person."""
@@ -373,7 +374,7 @@ class Recognizer:
         self, speaker: Speaker | None = None, reads_everybody: bool | None = None
     ) -> Recognizer:
         """Return a recogniser with the same networks for another purpose."""
-        parts = self.networks, self._judge.fusion, self.landmarks, self.origin
+        parts = self.networks, self.judge.fusion, self.landmarks, self.origin
         if reads_everybody is None:
             reads_everybody = self._reads_everybody
         return Recognizer(*parts, speaker or self.speaker, self._notes, reads_everybody)
@@ -386,7 +387,7 @@ class Recognizer:
             seen.track,
             told.speech_share,
             # Of whom this recogniser knows, it is not said which of them it is.
-            **Judge(self._judge.fusion, ANYBODY).of_clip(told.findings, duration_s),
+            **Judge(self.judge.fusion, ANYBODY).of_clip(told.findings, duration_s),
             is_picture=seen.mouth is None,
             notes=seen.notes,
             duration_s=duration_s,

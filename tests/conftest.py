@@ -14,6 +14,8 @@ from emorec.live.engine import LiveEngine
 # A shell that starts the tests in the background has them ignore Ctrl-C, and every program that
 # they start; tests of Ctrl-C need it heard.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP"):  # which nohup has ignored, and so have all processes that are started
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")

@@ -75,10 +75,8 @@ def test_a_clip_that_claims_days_takes_under_400_mb(models, tmp_path):
 def test_the_timeline_has_steps_only_where_something_was_found(recognizer):
     classes = recognizer.networks["face"].spec.classes
     shares = np.full((2, len(classes)), 1 / len(classes), np.float32)
-    personal = recognizer._personal_findings(
-        "face", Findings(classes, np.array([0.25, 1e9 + 0.25]), shares, shares[0], 0.5)
-    )
-    fused = recognizer._windows({"face": personal}, 1e9 + 1.0)["fused"]
+    found = Findings(classes, np.array([0.25, 1e9 + 0.25]), shares, shares[0], 0.5)
+    fused = recognizer.judge.of_clip({"face": found}, 1e9 + 1.0)["windows"]["fused"]
     np.testing.assert_array_equal(fused.times_s, [0.25, 0.75, 1e9 - 0.25, 1e9 + 0.25, 1e9 + 0.75])
 
 

@@ -126,7 +126,7 @@ class Meeting:
 
 def test_clips_that_are_read_at_once_do_not_wait_for_each_others_faces(recognizer, result, example):
     faces = Meeting(recognizer.networks["face"])
-    parts = {**recognizer.networks, "face": faces}, recognizer._fusion, recognizer.landmarks
+    parts = {**recognizer.networks, "face": faces}, recognizer.judge.fusion, recognizer.landmarks
     shared = Recognizer(*parts, ())
     with ThreadPoolExecutor(2) as readers:
         found = list(readers.map(shared.classify, [example, example]))
@@ -141,7 +141,7 @@ def test_no_recogniser_leaves_a_thread_behind(recognizer, example):
 
     before = threading.active_count()
     for _ in range(3):
-        another = Recognizer(recognizer.networks, recognizer._fusion, recognizer.landmarks, ())
+        another = Recognizer(recognizer.networks, recognizer.judge.fusion, recognizer.landmarks, ())
         another.classify(example)
         with pytest.raises(InterruptedError):
             another.classify(example, watch=give_up)

@@ -94,11 +94,11 @@ def children_of(pid: int) -> list[int]:
 
 @pytest.fixture
 def many(tmp_path, models):
-    """A command that reads 160 clips with two workers, and its table."""
+    """A command that reads a hundred clips with two workers, and its table."""
     clip = write_clip(tmp_path / "a.wav", None, made_voice(4.0), audio_codec="pcm_s16le")
     folder = tmp_path / "clips"
     folder.mkdir()
-    for index in range(160):
+    for index in range(100):
         shutil.copy(clip, folder / f"{index:03d}.wav")
     table = tmp_path / "rows.csv"
     command = [sys.executable, "-m", "emorec", "classify", folder, "--csv", table]
@@ -147,7 +147,7 @@ def test_a_killed_worker_is_a_failed_row(many):
     os.kill(children_of(process.pid)[0], signal.SIGKILL)
     _, said = process.communicate(timeout=120)
     rows = rows_of(table)
-    assert len(rows) == 160
+    assert len(rows) == 100
     failed = [row for row in rows if row["status"] != "ok"]
     assert len(failed) == 1
     assert "SIGKILL" in failed[0]["reason"]
@@ -165,7 +165,7 @@ def test_no_worker_outlives_who_started_it(many, end):
     _, said = process.communicate(timeout=60)
     wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in children))
     rows = rows_of(table)
-    assert 2 <= len(rows) < 160
+    assert 2 <= len(rows) < 100
     if end != signal.SIGKILL:
         assert process.returncode == 130
         assert f"{len(rows)} clips are finished" in said
