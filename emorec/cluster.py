@@ -24,10 +24,10 @@ from distributed import Client, Future, KilledWorker, WorkerPlugin
 from emorec import __version__, models, recognizer
 from emorec.calibration import Speaker
 from emorec.errors import EmorecError
+from emorec.media.storage import is_address
 from emorec.paths import default_models_folder
 from emorec.recognizer import Recognizer
 from emorec.result import ClipResult
-from emorec.storage import is_address
 
 __all__ = ["ClusterError", "Models", "classify_many", "connected", "models_of"]
 

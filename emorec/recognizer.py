@@ -13,13 +13,13 @@ from pathlib import Path
 
 import numpy as np
 
-from emorec import models, people, storage, workers
+from emorec import models, people, workers
 from emorec.calibration import Speaker, get_to_know
 from emorec.engines import Network
 from emorec.errors import CalibrationError, EmorecError, MediaError, ModelError
 from emorec.faces.landmarks import LandmarkPredictor
 from emorec.fusion import LogLinearFusion
-from emorec.judge import Judge
+from emorec.media import storage
 from emorec.media.find import check_name
 from emorec.media.grey import FrameBatch
 from emorec.media.opening import limit_threads
@@ -28,6 +28,7 @@ from emorec.media.reader import SYNTHETIC_COMMENT, ClipReader
 from emorec.paths import default_models_folder
 from emorec.result import ClipResult, Person
 from emorec.streams.everybody import Everybody, Told
+from emorec.streams.judge import Judge
 from emorec.streams.picture import PictureStream
 from emorec.streams.voice import VoiceStream
 
@@ -141,7 +142,7 @@ class Recognizer:
         Example:
             >>> Recognizer.load().calibrate(["a.mp4", "b.mp4"])  # doctest: +SKIP
         """
-        plain = self._for_speaker(ANYBODY)
+        plain = self._changed(ANYBODY)
         return self.calibrated_on([plain.classify(path) for path in paths])
 
     def calibrated_on(self, results: Sequence[ClipResult]) -> Recognizer:
@@ -163,7 +164,7 @@ class Recognizer:
             reason = f"there is neither a voice nor a face in any of {len(results)} clips"
             remedy = "calibrate on clips in which the person speaks or is seen from the front"
             raise CalibrationError("calibration", reason, remedy)
-        return self._for_speaker(speaker)
+        return self._changed(speaker)
 
     @cached_property
     def fingerprints(self) -> dict[str, str]:
@@ -210,7 +211,7 @@ class Recognizer:
         """
         profile = people.load(name)
         profile.check_models(self.fingerprints)
-        return self._for_speaker(profile.known())
+        return self._changed(profile.known())
 
     def for_everybody(self) -> Recognizer:
         """Return a recogniser that reads everybody in a clip, too; this one stays as it is.
@@ -229,7 +230,7 @@ class Recognizer:
         """Read the emotion of one clip.
 
         Args:
-            path: The clip, or its address (see `emorec.storage`), of which a copy is read.
+            path: The clip, or its address (see `emorec.media.storage`), of which a copy is read.
             watch: Called with the seconds read so far, after every piece; what it raises ends the
                 work.
 
@@ -365,10 +366,6 @@ class Recognizer:
         """
         classes = {stream: network.spec.classes for stream, network in self.networks.items()}
         return self.judge.of_moment(posteriors, classes)
-
-    def _for_speaker(self, speaker: Speaker) -> Recognizer:
-        """Return a recogniser with the same networks that knows this person."""
-        return self._changed(speaker=speaker)
 
     def _changed(
         self, speaker: Speaker | None = None, reads_everybody: bool | None = None

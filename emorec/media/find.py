@@ -9,9 +9,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from emorec import storage
 from emorec.errors import EmorecError, MediaError
-from emorec.storage import Address
+from emorec.media import storage
+from emorec.media.storage import Address
 
 __all__ = ["SUFFIXES", "check_name", "find_clips"]
 

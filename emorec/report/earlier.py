@@ -11,8 +11,8 @@ from pathlib import Path
 
 from emorec.errors import OTHER_FORM, OutputError, printable
 from emorec.files import is_written_through
+from emorec.media.storage import Address
 from emorec.report.cells import cell
-from emorec.storage import Address
 
 __all__ = [
     "OVERWRITE",

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 from emorec.errors import MediaError, require
 from emorec.media.find import find_clips
+from emorec.media.storage import Address
 from emorec.recognizer import Recognizer
 from emorec.report.parquet import ParquetWriter
 from emorec.report.stamp import Stamps
 from emorec.report.table import ResultWriter
 from emorec.result import ClipResult
-from emorec.storage import Address
 from emorec.workers import fitting_jobs
 
 if TYPE_CHECKING:

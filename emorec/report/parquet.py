@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any
 from emorec import __version__
 from emorec.emotions import COMMON7
 from emorec.errors import OTHER_FORM, OutputError, printable, require
+from emorec.media.storage import Folder
 from emorec.report.earlier import place
 from emorec.report.table import TABLE_COLUMNS
 from emorec.result import ClipResult
-from emorec.storage import Folder
 from emorec.streams.windows import STREAMS
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class ParquetWriter:
     """Writes the two tables as results come; `close` writes what is left.
 
     Args:
-        address: The folder, a path or an address (see `emorec.storage`).
+        address: The folder, a path or an address (see `emorec.media.storage`).
         overwrite: Whether what an earlier run wrote is removed.
         resume: Whether it is gone on with.
 

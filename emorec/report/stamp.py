@@ -10,7 +10,7 @@ from pathlib import Path
 
 from emorec import __version__
 from emorec.calibration import Speaker
-from emorec.storage import facts
+from emorec.media.storage import facts
 
 __all__ = ["Stamps"]
 

@@ -4,8 +4,9 @@ import pandas as pd
 import pytest
 from helpers import made_voice, write_clip
 
-from emorec import MediaError, classify_to_parquet, storage
+from emorec import MediaError, classify_to_parquet
 from emorec.errors import OutputError
+from emorec.media import storage
 from emorec.media.find import find_clips
 from emorec.paths import REPOSITORY
 from emorec.report.table import table_row
