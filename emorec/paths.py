@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 from pathlib import Path
 
@@ -43,7 +42,7 @@ SHIPPED = Path(__file__).resolve().parent / "shipped"
 BLAZEFACE_NAME = "blazeface.onnx"
 USUAL_LOOK_NAME = "usual_look.csv"
 CASCADE_NAME = "haarcascade_frontalface_default.xml"
-LANDMARKS_NAME = "shape_predictor_68_face_landmarks.dat"
+LANDMARKS_NAME = "landmarks.npz"
 
 
 def data_folder() -> Path:
@@ -89,22 +88,8 @@ def usual_look_path() -> Path:
 
 
 def landmarks_path() -> Path:
-    """Return the 68-landmark predictor: the installed package's, else the one that pip brought.
-
-    In the repository it comes from the package `face_recognition_models`, which is located
-    without being imported: that import needs pkg_resources.
-
-    Raises:
-        FileNotFoundError: If there is none.
-    """
-    package = importlib.util.find_spec("face_recognition_models")
-    folders = (package.submodule_search_locations if package else None) or ()
-    for folder in (SHIPPED / "Other", *(Path(folder) / "models" for folder in folders)):
-        if (folder / LANDMARKS_NAME).is_file():
-            return folder / LANDMARKS_NAME
-    raise FileNotFoundError(
-        f"{LANDMARKS_NAME} is missing. Remedy: pip install face_recognition_models."
-    )
+    """Return the trees that find landmarks: the repository's, else the installed package's."""
+    return (REPOSITORY if _is_repository() else SHIPPED) / "Other" / LANDMARKS_NAME
 
 
 def _is_repository() -> bool:

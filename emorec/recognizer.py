@@ -18,6 +18,7 @@ from emorec.calibration import Speaker, get_to_know
 from emorec.engines import Network
 from emorec.errors import CalibrationError, EmorecError, MediaError, ModelError
 from emorec.faces.landmarks import LandmarkPredictor
+from emorec.features.geometry import FRAME_RATE_HZ
 from emorec.fusion import LogLinearFusion
 from emorec.media import storage
 from emorec.media.find import check_name
@@ -36,9 +37,8 @@ __all__ = ["Recognizer", "classify_in_worker", "loaded_in_worker"]
 
 ANYBODY = Speaker()
 
-_FRAMES_PER_BATCH = 8
+_FRAMES_PER_BATCH = 4
 _PIECES_AHEAD = 3
-_SHORTEST_HELD_S = 0.5
 
 
 class Recognizer:
@@ -113,13 +113,8 @@ class Recognizer:
         folders, fusion_file, notes = models.places(folder, voice_model)
         networks = {s: models.load_for(s, path, engine) for s, path in folders.items()}
         fusion = models.load_fusion(fusion_file)
-        try:
-            landmarks = LandmarkPredictor()
-        except FileNotFoundError as error:
-            remedy = "pip install face_recognition_models"
-            raise ModelError("the landmark predictor", "it is not installed", remedy) from error
         origin = (str(folder), engine, str(voice_model))
-        return cls(networks, fusion, landmarks, origin, notes=notes)
+        return cls(networks, fusion, LandmarkPredictor(), origin, notes=notes)
 
     def calibrate(self, paths: Iterable[str | Path]) -> Recognizer:
         """Get to know a speaker from a few clips; no label is needed.
@@ -242,7 +237,10 @@ class Recognizer:
         check_name(path)
         voice = VoiceStream(self.networks["voice"])
         reader = ClipReader(
-            path, sample_rate_hz=voice.sample_rate_hz, frames_per_batch=_FRAMES_PER_BATCH
+            path,
+            sample_rate_hz=voice.sample_rate_hz,
+            frames_per_batch=_FRAMES_PER_BATCH,
+            pictures_per_s=FRAME_RATE_HZ,
         )
         # A thread of this clip's own: clips that are read at once do not wait for each other.
         with ThreadPoolExecutor(1, "predicting faces") as beside:
@@ -269,9 +267,7 @@ class Recognizer:
         lasting = (*self._notes, *self.speaker.notes)
         notes = [*origin, *lasting, *reader.notes, *voice.notes, *picture.notes]
         notes += everybody.notes if everybody else []
-        duration_s = max(voice.end_s, picture.end_s)
-        if reader.end_s - duration_s >= _SHORTEST_HELD_S:
-            duration_s = reader.end_s  # a last frame that is held
+        duration_s = max(voice.end_s, reader.picture_end_s)
         if not any(said.values()):
             return ClipResult(
                 Path(path),

@@ -176,7 +176,11 @@ def find_landmarks(frame: np.ndarray) -> np.ndarray | None:
     """
     detector, predictor = _dlib()
     faces = detector(frame)
-    return predictor.predict(frame, to_haar_box(faces[0])) if len(faces) == 1 else None
+    if len(faces) != 1:
+        return None
+    face = faces[0]
+    box = np.array([face.left(), face.top(), face.width(), face.height()])
+    return predictor.predict(frame, to_haar_box(box))
 
 
 @functools.cache

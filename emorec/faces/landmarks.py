@@ -1,35 +1,39 @@
-"""68 facial landmarks inside a face box.
-
-The predictor is dlib's (Kazemi and Sullivan, One millisecond face alignment with an ensemble of
-regression trees, CVPR 2014; trained on iBUG 300-W), with the model file of the package
-`face_recognition_models`, which the wheel carries.
-"""
+"""68 facial landmarks inside a face box, numbered as in iBUG 300-W."""
 
 from __future__ import annotations
 
-import dlib
+from collections.abc import Sequence
+from zipfile import BadZipFile
+
 import numpy as np
 
+from emorec.errors import OTHER_FORM, ModelError
+from emorec.faces.shape_forest import ShapeForest
 from emorec.faces.upright import Sighting
 from emorec.paths import landmarks_path
 
 __all__ = ["LandmarkPredictor", "from_haar_box", "to_haar_box"]
 
-# dlib's predictor was trained inside the boxes of dlib's own detector, which are a little smaller
-# and lower than Haar's. On RAVDESS's published landmarks of actor 05 this brings the mean distance
+# The trees were trained inside the boxes of dlib's own detector, which are a little smaller and
+# lower than Haar's. On RAVDESS's published landmarks of actor 05 this brings the mean distance
 # from 1.43 to 1.25 pixels, at an eye distance of 157.
 _BOX_SHRINK, _BOX_SHIFT = 0.9, 0.03
 
 
 class LandmarkPredictor:
-    """Finds the 68 iBUG landmarks of a face whose box is known.
+    """Finds the 68 iBUG landmarks of faces whose boxes are known.
 
     Raises:
-        FileNotFoundError: When the model file is not installed.
+        ModelError: When the file of trees is absent or broken.
     """
 
     def __init__(self):
-        self._predictor = dlib.shape_predictor(str(landmarks_path()))
+        path = landmarks_path()
+        try:
+            self._forest = ShapeForest(path)
+        except (OSError, EOFError, BadZipFile, *OTHER_FORM) as error:
+            reason = "it is not there" if isinstance(error, FileNotFoundError) else "it is broken"
+            raise ModelError(path, reason) from error
 
     def predict(self, frame: np.ndarray, box: np.ndarray) -> np.ndarray:
         """Find the landmarks.
@@ -41,8 +45,7 @@ class LandmarkPredictor:
         Returns:
             (68, 2) float32: x, y in pixels of the frame.
         """
-        shape = self._predictor(frame, from_haar_box(box))
-        return np.array([(point.x, point.y) for point in shape.parts()], np.float32)
+        return self._forest.predict([frame], from_haar_box(box)[None])[0]
 
     def follow(self, sighting: Sighting) -> np.ndarray:
         """Find the landmarks of the followed face, where they move evenly from frame to frame.
@@ -51,28 +54,50 @@ class LandmarkPredictor:
             (68, 2) float32: x, y as `Sighting.levelled` tells: in pixels of the picture, where the
             face is not turned.
         """
-        return sighting.levelled(self.predict(sighting.frame, sighting.upright_box))
+        return self.follow_many([sighting])[0]
+
+    def follow_many(self, sightings: Sequence[Sighting]) -> list[np.ndarray]:
+        """Do what `follow` does in several frames, in a third of the time for each.
+
+        Returns:
+            (68, 2) float32 for each.
+        """
+        boxes = np.stack([from_haar_box(sighting.upright_box) for sighting in sightings])
+        points = self._forest.predict([sighting.frame for sighting in sightings], boxes)
+        return [sighting.levelled(own) for sighting, own in zip(sightings, points, strict=True)]
 
 
-def from_haar_box(box: np.ndarray) -> dlib.rectangle:
+def from_haar_box(box: np.ndarray) -> np.ndarray:
     """Return where dlib's detector would have seen the face of a Haar box: smaller and lower.
 
     Args:
         box: x, y, width, height in pixels.
-    """
-    x, y, width, height = (float(value) for value in box)
-    side = _BOX_SHRINK * width
-    left = round(x + (width - side) / 2)
-    top = round(y + (height - side) / 2 + _BOX_SHIFT * height)
-    return dlib.rectangle(left, top, round(left + side), round(top + side))
-
-
-def to_haar_box(face: dlib.rectangle) -> np.ndarray:
-    """Return the square Haar box that `from_haar_box` turns into this face, but for rounding.
 
     Returns:
         float (4,): x, y, width, height in pixels.
+
+    >>> from_haar_box(np.array([100, 80, 200, 200])).tolist()
+    [110.0, 96.0, 180.0, 180.0]
     """
-    side = face.width() / _BOX_SHRINK
-    centre = face.center()
-    return np.array([centre.x - side / 2, centre.y - (0.5 + _BOX_SHIFT) * side, side, side])
+    x, y, width, height = (float(value) for value in box)
+    side = _BOX_SHRINK * width
+    top = y + (height - side) / 2 + _BOX_SHIFT * height
+    return np.array([x + (width - side) / 2, top, side, side])
+
+
+def to_haar_box(face: np.ndarray) -> np.ndarray:
+    """Return the square Haar box that `from_haar_box` turns into this face.
+
+    Args:
+        face: x, y, width, height in pixels, as dlib's detector sees it.
+
+    Returns:
+        float (4,): x, y, width, height in pixels.
+
+    >>> to_haar_box(np.array([110.0, 96.0, 180.0, 180.0])).tolist()
+    [100.0, 80.0, 200.0, 200.0]
+    """
+    x, y, width, height = face
+    side = width / _BOX_SHRINK
+    centre_x, centre_y = x + width / 2, y + height / 2
+    return np.array([centre_x - side / 2, centre_y - (0.5 + _BOX_SHIFT) * side, side, side])

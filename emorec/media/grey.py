@@ -8,6 +8,7 @@ through FFmpeg's swscale.
 
 from __future__ import annotations
 
+import math
 import re
 from collections import deque
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ import av
 import cv2
 import numpy as np
 
-from emorec.media.pacing import FALLBACK_FRAME_RATE_HZ
+from emorec.media.pacing import FALLBACK_FRAME_RATE_HZ, Pace
 from emorec.media.view import View
 
 __all__ = [
@@ -62,6 +63,7 @@ class GreyPicture:
         max_side_px: Larger frames are reduced so that their longer side has this many pixels.
         start_s: Time stamp at which the clip starts.
         frame_rate_hz: Mean frame rate, None where it is not known.
+        pictures_per_s: How many frames are wanted a second; all where it is infinite.
 
     Attributes:
         begin_s: Time of the first frame, seconds from the start of the clip; None before it.
@@ -75,7 +77,9 @@ class GreyPicture:
         max_side_px: int,
         start_s: float,
         frame_rate_hz: float | None,
+        pictures_per_s: float = math.inf,
     ):
+        self._pace = Pace(pictures_per_s)
         self._frames_per_batch = frames_per_batch
         self._max_side_px = max_side_px
         self._start_s = start_s
@@ -97,20 +101,25 @@ class GreyPicture:
             frame: The frame.
             view: How it is to be shown.
         """
+        time_s = self.end_s if frame.time is None else frame.time - self._start_s
+        self._look_for_hole(time_s)
+        self._last_s = time_s
+        self.begin_s = time_s if self.begin_s is None else self.begin_s
+        self.end_s = time_s + max(self._frame_s, _held_s(frame))
+        self._due_s = time_s + max(self._frame_s, _shown_s(frame))
+        if self._pace.is_due(time_s):
+            yield from self._keep(time_s, frame, view)
+
+    def _keep(self, time_s: float, frame: av.VideoFrame, view: View) -> Iterator[FrameBatch]:
+        """Put a frame into the batch, and yield what that completes."""
         shape = self._reduced(*view.size(frame))
         if shape != self._shape:
             yield from self.finish()
             self._shape = shape
         if self._frames is None:
             self._frames = np.empty((self._frames_per_batch, *shape), np.uint8)
-        time_s = self.end_s if frame.time is None else frame.time - self._start_s
         _upright_grey(frame, view, out=self._frames[len(self._times_s)])
-        self._look_for_hole(time_s)
         self._times_s.append(time_s)
-        self._last_s = time_s
-        self.begin_s = time_s if self.begin_s is None else self.begin_s
-        self.end_s = time_s + max(self._frame_s, _held_s(frame))
-        self._due_s = time_s + max(self._frame_s, _shown_s(frame))
         if len(self._times_s) == self._frames_per_batch:
             yield from self.finish()
 

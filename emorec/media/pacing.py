@@ -21,7 +21,8 @@ class Pace:
     """Tells which frames to look at, so that about `rate_hz` of them are.
 
     Args:
-        rate_hz: Frames a second; the mean rate is kept where there are enough frames.
+        rate_hz: Frames a second; the mean rate is kept where there are enough frames. Where it is
+            infinite, all are looked at.
 
     >>> pace = Pace(10)
     >>> [pace.is_due(time_s) for time_s in (0.0, 0.04, 0.12, 0.16, 0.2)]
@@ -34,10 +35,13 @@ class Pace:
 
     def is_due(self, time_s: float) -> bool:
         """Tell whether the next frame, which stands at `time_s`, is to be looked at."""
+        if not self._period_s:
+            return True
         if time_s < self._due_s:
             return False
+        is_first = self._due_s == -np.inf
         # A millisecond off, so that rounded time stamps do not fall just short of being due.
-        earliest_s = time_s + self._period_s / 2 - 0.001
+        earliest_s = time_s + (self._period_s if is_first else self._period_s / 2) - 0.001
         self._due_s = max(self._due_s + self._period_s, earliest_s)
         return True
 

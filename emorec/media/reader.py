@@ -11,6 +11,7 @@ comes out. None of them knows of faces, voices or emotions.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,6 +107,7 @@ class ClipReader:
         sample_rate_hz: Rate at which the sound is wanted.
         frames_per_batch: Largest number of frames in a batch.
         max_side_px: Larger frames are reduced so that their longer side has this many pixels.
+        pictures_per_s: How many frames are wanted a second, see `Pace`; by default all.
 
     Attributes:
         info: What the clip holds.
@@ -122,12 +124,15 @@ class ClipReader:
         sample_rate_hz: int = 48_000,
         frames_per_batch: int = 16,
         max_side_px: int = MAX_SIDE_PX,
+        pictures_per_s: float = math.inf,
     ):
         self._source = Source(path, "video", "audio")
         self.info = _describe(self._source)
         self.notes = self._source.notes
         self._sound = MonoSound(sample_rate_hz, self._source.start_s)
-        self._picture = _grey_picture(self._source, frames_per_batch, max_side_px)
+        self._picture = _grey_picture(
+            self._source, frames_per_batch, max_side_px, pictures_per_s
+        )
 
     def __iter__(self) -> Iterator[FrameBatch | SoundBlock]:
         with self._source as source:
@@ -140,6 +145,11 @@ class ClipReader:
             yield from self._sound.finish()
             source.note_early_end(self.end_s)
             self.notes += self._absences()
+
+    @property
+    def picture_end_s(self) -> float:
+        """Time at which the picture ended so far."""
+        return self._picture.end_s
 
     @property
     def end_s(self) -> float:
@@ -245,8 +255,11 @@ def read_frames(
         yield from picture.finish()
 
 
-def _grey_picture(source: Source, frames_per_batch: int, max_side_px: int) -> GreyPicture:
-    return GreyPicture(frames_per_batch, max_side_px, source.start_s, source.frame_rate_hz)
+def _grey_picture(
+    source: Source, frames_per_batch: int, max_side_px: int, pictures_per_s: float = math.inf
+) -> GreyPicture:
+    rate_hz = source.frame_rate_hz
+    return GreyPicture(frames_per_batch, max_side_px, source.start_s, rate_hz, pictures_per_s)
 
 
 def _describe(source: Source) -> ClipInfo:

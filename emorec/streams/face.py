@@ -76,7 +76,7 @@ class FaceStream:
     def __init__(self, network: Network, beside: Executor):
         self._network, self._beside = network, beside
         self._size_px = network.input_shape[0]
-        self._pace = Pace(FACES_PER_S)
+        self._pace, self._sides = Pace(FACES_PER_S), _Sides()
         self._pending: list[tuple[float, np.ndarray, np.ndarray]] = []
         self._running: _Batch | None = None
         self._times_s: list[float] = []
@@ -93,8 +93,8 @@ class FaceStream:
         if not self._pace.is_due(time_s):
             return
         face = sighting.frame, sighting.upright_box
-        crops = crop_face(*face, self._size_px), crop_face(*face, _PICTURE_PX)
-        self._pending.append((time_s, *crops))
+        crop = self._sides.next(crop_face(*face, self._size_px))
+        self._pending.append((time_s, crop, crop_face(*face, _PICTURE_PX)))
         if len(self._pending) == _FACES_PER_BATCH:
             self._predict()
 
@@ -125,7 +125,8 @@ class FaceStream:
         times_s, crops, pictures = zip(*self._pending, strict=True)
         self._pending = []
         self._collect()
-        posteriors = self._beside.submit(predict_faces, self._network.predict, np.stack(crops))
+        batch = standardize_faces(np.stack(crops))
+        posteriors = self._beside.submit(self._network.predict, batch)
         self._running = _Batch(posteriors, times_s, pictures)
 
     def _collect(self) -> None:
@@ -151,6 +152,23 @@ class FaceStream:
             self._pictures[first : first + 2] = [max(pair, key=lambda kept: kept.confidence)]
 
 
+class _Sides:
+    """Shows every second face mirrored, which costs nothing.
+
+    A face and its mirror image show the same emotion. To read both of each face and take the mean
+    costs twice as much and brings a film, in which both come up anyway, nothing: on JavaSED's 192
+    clips a mean log loss of 1.702 against 1.699.
+    """
+
+    def __init__(self):
+        self._count = 0
+
+    def next(self, face: np.ndarray) -> np.ndarray:
+        """Return a face as it is, the next one (height, width) mirrored, and so on."""
+        self._count += 1
+        return face if self._count % 2 else face[:, ::-1]
+
+
 class LiveFace:
     """Reads single pictures of the face live: those that a clip's verdict rests on, and more.
 
@@ -159,7 +177,7 @@ class LiveFace:
     """
 
     def __init__(self, network: Network):
-        self._network = network
+        self._network, self._sides = network, _Sides()
         self._recent: deque[tuple[float, np.ndarray]] = deque()
         self._posteriors: list[np.ndarray] = []
         self.restart()
@@ -179,7 +197,9 @@ class LiveFace:
         if not (is_shown or is_pooled):
             return
         crop = crop_face(sighting.frame, sighting.upright_box, self._network.input_shape[0])
-        posterior = predict_faces(self._network.predict, crop[np.newaxis])[0]
+        if is_pooled:
+            crop = self._sides.next(crop)
+        posterior = self._network.predict(standardize_faces(crop[np.newaxis]))[0]
         self._recent.append((time_s, posterior))
         if is_pooled:
             self._posteriors.append(posterior)

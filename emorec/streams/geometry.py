@@ -26,7 +26,9 @@ from emorec.features.geometry_trust import MeanShape, TypicalShapes, moves
 from emorec.posteriors import Pooled, log_mean
 from emorec.streams.windows import Findings, within
 
-__all__ = ["GeometryStream", "LiveGeometry"]
+__all__ = ["LANDMARKS_PER_BATCH", "GeometryStream", "LiveGeometry"]
+
+LANDMARKS_PER_BATCH = 8
 
 _TRACK_CHUNK_S = 60.0  # of a clip; so long a track is kept and cut at once
 _POOLED_STEP_FRAMES = round(HOP_S * FRAME_RATE_HZ)  # of the even track, between a clip's windows
@@ -86,6 +88,7 @@ class GeometryStream:
         self._trust = _Trust(network)
         self._track_s: list[float] = []
         self._track: list[np.ndarray] = []
+        self._waiting: list[Sighting] = []  # for their landmarks: those of the last times
         self._times_s: list[np.ndarray] = []
         self._posteriors: list[np.ndarray] = []
 
@@ -99,8 +102,9 @@ class GeometryStream:
         if self._track_s and not 0 <= time_s - self._track_s[-1] <= LONGEST_GAP_S:
             self.restart()
         self._track_s.append(time_s)
-        self._track.append(self._predictor.follow(sighting))
-        self._trust.see(self._track[-1])
+        self._waiting.append(sighting)
+        if len(self._waiting) == LANDMARKS_PER_BATCH:
+            self._find_landmarks()
         if time_s - self._track_s[0] >= _TRACK_CHUNK_S:
             self._predict()
 
@@ -130,8 +134,19 @@ class GeometryStream:
         """Why a face that was seen has no geometry."""
         return self._trust.notes
 
+    def _find_landmarks(self) -> None:
+        """Find the landmarks of the faces that wait for it."""
+        if not self._waiting:
+            return
+        points = self._predictor.follow_many(self._waiting)
+        self._waiting = []
+        self._track += points
+        for found in points:
+            self._trust.see(found)
+
     def _predict(self) -> None:
         """Read the windows of the track so far, and keep only what the next one needs."""
+        self._find_landmarks()
         times_s = np.array(self._track_s)
         windows = cut_windows(times_s, np.stack(self._track))
         moving = np.array([self._trust.moves(window) for window in windows.features], bool)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
@@ -18,7 +19,7 @@ from emorec.features.geometry import FRAME_RATE_HZ
 from emorec.media.grey import FrameBatch
 from emorec.media.pacing import Pace
 from emorec.streams.face import FaceStream
-from emorec.streams.geometry import GeometryStream
+from emorec.streams.geometry import LANDMARKS_PER_BATCH, GeometryStream
 from emorec.streams.windows import Findings
 
 __all__ = ["PeopleStream", "Seen"]
@@ -134,15 +135,17 @@ class _Remembered(LandmarkPredictor):
 
     def __init__(self, landmarks: LandmarkPredictor):
         self._found_by = landmarks
-        self._last: tuple[Sighting, np.ndarray] | None = None
+        self._lately: deque[tuple[Sighting, np.ndarray]] = deque(maxlen=LANDMARKS_PER_BATCH)
 
     def points_of(self, sighting: Sighting) -> np.ndarray:
         """Find the landmarks in pixels of the sighting's own frame."""
-        if self._last is None or self._last[0] is not sighting:
-            points = self._found_by.predict(sighting.frame, sighting.upright_box)
-            self._last = sighting, points
-        return self._last[1]
+        for known, points in self._lately:
+            if known is sighting:
+                return points
+        points = self._found_by.predict(sighting.frame, sighting.upright_box)
+        self._lately.append((sighting, points))
+        return points
 
-    def follow(self, sighting: Sighting) -> np.ndarray:
-        """Find the landmarks, as `LandmarkPredictor.follow` does."""
-        return sighting.levelled(self.points_of(sighting))
+    def follow_many(self, sightings: Sequence[Sighting]) -> list[np.ndarray]:
+        """Find the landmarks, as `LandmarkPredictor.follow_many` does."""
+        return [sighting.levelled(self.points_of(sighting)) for sighting in sightings]
