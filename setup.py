@@ -1,4 +1,4 @@
-"""Puts what a wheel carries beside the code into it: the shipped models, cascade, landmark file.
+"""Puts what a wheel carries beside the code into it: the shipped models, cascade, landmark trees.
 
 The repository keeps one copy of each where its readers look for them (`Models/`, `Other/`). All
 else about the package stands in pyproject.toml.

@@ -37,7 +37,7 @@ COMPARISONS = MODELS / "comparisons"
 
 
 SHIPPED = Path(__file__).resolve().parent / "shipped"
-"""What the wheel carries beside the code: models, cascade, landmark file; setup.py fills it."""
+"""What the wheel carries beside the code: models, cascade, landmark trees; setup.py fills it."""
 
 BLAZEFACE_NAME = "blazeface.onnx"
 USUAL_LOOK_NAME = "usual_look.csv"

@@ -240,7 +240,7 @@ class Recognizer:
             path,
             sample_rate_hz=voice.sample_rate_hz,
             frames_per_batch=_FRAMES_PER_BATCH,
-            pictures_per_s=FRAME_RATE_HZ,
+            pictures_per_s=np.inf if self._reads_everybody else FRAME_RATE_HZ,
         )
         # A thread of this clip's own: clips that are read at once do not wait for each other.
         with ThreadPoolExecutor(1, "predicting faces") as beside:

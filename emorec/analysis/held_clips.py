@@ -17,12 +17,22 @@ import numpy as np
 from emorec.analysis.degradation import darken
 from emorec.faces.landmarks import LandmarkPredictor
 from emorec.faces.tracker import FaceTracker
-from emorec.features.geometry import FRAME_RATE_HZ
 from emorec.media.pacing import Pace
 from emorec.media.reader import read_frames
 from emorec.paths import data_folder
 
-__all__ = ["CHANGES", "Change", "KnownClip", "faceless_frames", "made_frames", "write_frames"]
+__all__ = [
+    "CHANGES",
+    "FRAME_RATE_HZ",
+    "Change",
+    "KnownClip",
+    "faceless_frames",
+    "made_frames",
+    "write_frames",
+]
+
+FRAME_RATE_HZ = 15.0
+"""Of the made clips."""
 
 _HD = (1280, 720)
 _ROTATIONS_DEG = (15, 30, 45, 60, 90, 180)
@@ -39,8 +49,8 @@ class KnownClip:
 
     Attributes:
         path: Where it lies.
-        frames: Its frames with the face, (height, width) uint8, grey, as many a second as the
-            recogniser looks at.
+        frames: Its frames with the face, (height, width) uint8, grey, `FRAME_RATE_HZ` a
+            second.
         boxes: (n, 4) float64, the face in each.
         points: (n, 68, 2) float32, its landmarks.
     """

@@ -23,7 +23,14 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from emorec.analysis.held_clips import CHANGES, Change, KnownClip, made_frames, write_frames
+from emorec.analysis.held_clips import (
+    CHANGES,
+    FRAME_RATE_HZ,
+    Change,
+    KnownClip,
+    made_frames,
+    write_frames,
+)
 from emorec.analysis.held_clips import faceless_frames as make_faceless_frames
 from emorec.corpora import sfew
 from emorec.emotions import COMMON7
@@ -34,7 +41,6 @@ from emorec.faces.landmarks import LandmarkPredictor
 from emorec.faces.second_look import Found, SecondLook
 from emorec.faces.tracker import FaceTracker
 from emorec.faces.upright import Sighting
-from emorec.features.geometry import FRAME_RATE_HZ
 from emorec.files import write_json, write_table
 from emorec.media.grey import FrameBatch
 from emorec.media.reader import ClipReader, read_frames

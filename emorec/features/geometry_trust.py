@@ -11,7 +11,7 @@ from emorec.features.geometry import POINTS, align
 
 __all__ = ["MeanShape", "TypicalShapes", "fit_typical_shapes", "moves"]
 
-_LAG_FRAMES = 8
+_LAG_FRAMES = 5
 # Eye distances. Of windows of RAVDESS and JavaSED one in a thousand moves less; of still pictures
 # shown for three seconds, with noise or a codec's blocks, about four in five do (landmarks
 # jump when the box around a small face does).

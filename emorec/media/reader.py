@@ -130,9 +130,7 @@ class ClipReader:
         self.info = _describe(self._source)
         self.notes = self._source.notes
         self._sound = MonoSound(sample_rate_hz, self._source.start_s)
-        self._picture = _grey_picture(
-            self._source, frames_per_batch, max_side_px, pictures_per_s
-        )
+        self._picture = _grey_picture(self._source, frames_per_batch, max_side_px, pictures_per_s)
 
     def __iter__(self) -> Iterator[FrameBatch | SoundBlock]:
         with self._source as source:

@@ -23,6 +23,7 @@ from emorec.features.geometry import (
     frames_between,
 )
 from emorec.features.geometry_trust import MeanShape, TypicalShapes, moves
+from emorec.media.pacing import Pace
 from emorec.posteriors import Pooled, log_mean
 from emorec.streams.windows import Findings, within
 
@@ -32,7 +33,7 @@ LANDMARKS_PER_BATCH = 8
 
 _TRACK_CHUNK_S = 60.0  # of a clip; so long a track is kept and cut at once
 _POOLED_STEP_FRAMES = round(HOP_S * FRAME_RATE_HZ)  # of the even track, between a clip's windows
-_SHOWN_STEP_FRAMES = 2  # between those that are looked at live
+_SHOWN_STEP_FRAMES = 1  # between those that are looked at live
 _STILL = "the face does not move: no geometry"
 _UNLIKE = "the face is unlike those that the geometry learned from: no geometry"
 
@@ -85,7 +86,7 @@ class GeometryStream:
 
     def __init__(self, network: Network, predictor: LandmarkPredictor):
         self._network, self._predictor = network, predictor
-        self._trust = _Trust(network)
+        self._trust, self._pace = _Trust(network), Pace(FRAME_RATE_HZ)
         self._track_s: list[float] = []
         self._track: list[np.ndarray] = []
         self._waiting: list[Sighting] = []  # for their landmarks: those of the last times
@@ -93,12 +94,14 @@ class GeometryStream:
         self._posteriors: list[np.ndarray] = []
 
     def add(self, time_s: float, sighting: Sighting) -> None:
-        """Take a frame with a face; about `FRAME_RATE_HZ` a second are enough.
+        """Take a frame with a face; about `FRAME_RATE_HZ` a second are looked at.
 
         Args:
             time_s: Its time.
             sighting: The face in it.
         """
+        if not self._pace.is_due(time_s):
+            return
         if self._track_s and not 0 <= time_s - self._track_s[-1] <= LONGEST_GAP_S:
             self.restart()
         self._track_s.append(time_s)

@@ -15,7 +15,7 @@ from emorec.faces.landmarks import LandmarkPredictor
 from emorec.faces.mouth import Mouth, MouthTrack
 from emorec.faces.track import FaceTrack, FaceTrackRecorder
 from emorec.faces.upright import Sighting
-from emorec.features.geometry import FRAME_RATE_HZ
+from emorec.features.loudness import MOUTH_RATE_HZ
 from emorec.media.grey import FrameBatch
 from emorec.media.pacing import Pace
 from emorec.streams.face import FaceStream
@@ -57,7 +57,7 @@ class PeopleStream:
         self, networks: Mapping[str, Network], landmarks: LandmarkPredictor, beside: Executor
     ):
         self._begin = lambda: _Member(networks, landmarks, beside)
-        self._crowd, self._pace = Crowd(landmarks), Pace(FRAME_RATE_HZ)
+        self._crowd, self._pace = Crowd(landmarks), Pace(MOUTH_RATE_HZ)
         self._members: dict[int, _Member] = {}
 
     def add(self, batch: FrameBatch) -> None:
@@ -104,7 +104,7 @@ class _Member:
     @property
     def seen_s(self) -> float:
         """For how long the face was seen."""
-        return len(self._mouth) / FRAME_RATE_HZ
+        return len(self._mouth) / MOUTH_RATE_HZ
 
     def add(self, face: Face) -> None:
         """Take the person's face in one more frame."""

@@ -13,7 +13,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from emorec.faces.mouth import MouthTrack
-from emorec.features.geometry import FRAME_RATE_HZ, NEAR_S
+from emorec.features.geometry import NEAR_S
+from emorec.features.loudness import MOUTH_RATE_HZ
 from emorec.posteriors import log_mean
 from emorec.streams.windows import Findings
 
@@ -37,7 +38,7 @@ def who_speaks(mouths: Sequence[MouthTrack | None], levels_db: np.ndarray) -> np
 
     Args:
         mouths: Of everybody who is seen; None for a picture, which does not speak.
-        levels_db: (n,) loudness, `FRAME_RATE_HZ` values a second; see `Loudness`.
+        levels_db: (n,) loudness, `MOUTH_RATE_HZ` values a second; see `Loudness`.
 
     Returns:
         (n,) int: index of the person, `NOBODY` where none of them speaks.
@@ -71,8 +72,8 @@ def shares_of_windows(
     sums = np.concatenate([np.zeros((1, people)), np.cumsum(own, axis=0)])
     total = np.concatenate([[0.0], np.cumsum(amplitudes)])
     half_s, last = findings.window_s / 2, len(levels_db)
-    starts = ((findings.times_s - half_s) * FRAME_RATE_HZ).round().astype(int).clip(0, last)
-    ends = ((findings.times_s + half_s) * FRAME_RATE_HZ).round().astype(int).clip(0, last)
+    starts = ((findings.times_s - half_s) * MOUTH_RATE_HZ).round().astype(int).clip(0, last)
+    ends = ((findings.times_s + half_s) * MOUTH_RATE_HZ).round().astype(int).clip(0, last)
     return (sums[ends] - sums[starts]) / np.maximum(total[ends] - total[starts], 1e-12)[:, None]
 
 
@@ -104,7 +105,7 @@ def _evidence(mouth: MouthTrack | None, loudness: np.ndarray) -> np.ndarray:
     """How much speaks for the person at each moment, (n,); little where they are not seen."""
     if mouth is None:
         return np.full(len(loudness), -np.inf)
-    moments_s = (np.arange(len(loudness)) + 0.5) / FRAME_RATE_HZ
+    moments_s = (np.arange(len(loudness)) + 0.5) / MOUTH_RATE_HZ
     opening = np.interp(moments_s, mouth.times_s, mouth.openings)
     after = np.searchsorted(mouth.times_s, moments_s).clip(max=len(mouth.times_s) - 1)
     before = np.maximum(after - 1, 0)

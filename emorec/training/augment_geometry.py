@@ -43,8 +43,8 @@ class GeometryStrength:
     head_turn: float = 0.08
     expression: float = 0.2
     tempo: float = 0.15
-    jitter: float = 0.006
-    drift: float = 0.008
+    jitter: float = 0.02
+    drift: float = 0.016
 
 
 class WindowAugmenter:

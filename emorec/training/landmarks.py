@@ -28,7 +28,9 @@ _LARGEST_BYTE = 127
 
 def main(arguments: list[str] | None = None) -> None:
     """Convert dlib's file."""
-    parser = argparse.ArgumentParser(prog="python -m emorec.training.landmarks", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m emorec.training.landmarks", description=__doc__
+    )
     parser.add_argument("predictor", type=Path, help="dlib's shape predictor of 68 points")
     kept = convert(read_trees(parser.parse_args(arguments).predictor))
     write_atomically(landmarks_path(), lambda name: np.savez(name, **kept))

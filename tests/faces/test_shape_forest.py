@@ -48,7 +48,9 @@ def test_many_faces_are_found_as_one_is(drawn):
     frames, boxes = [drawn, smaller, drawn], np.array([[449, 141, 372, 372]] * 3, float)
     boxes[1] /= 2
     boxes[2] += [5, -3, 8, 8]
-    one_by_one = [forest.predict([frame], box[None])[0] for frame, box in zip(frames, boxes)]
+    one_by_one = [
+        forest.predict([frame], box[None])[0] for frame, box in zip(frames, boxes, strict=True)
+    ]
     np.testing.assert_allclose(forest.predict(frames, boxes), one_by_one, atol=1e-3)
 
 
@@ -58,7 +60,9 @@ def test_beyond_the_frame_all_is_black(drawn):
     box = np.array([[449.0 - 520, 141 - 200, 372, 372]])
     around = np.pad(around, ((300, 0), (0, 400)))
     found = forest.predict([part], box)
-    np.testing.assert_allclose(found, forest.predict([around], box + [300, 300, 0, 0]) - 300, atol=1e-2)
+    np.testing.assert_allclose(
+        found, forest.predict([around], box + np.array([300, 300, 0, 0])) - 300, atol=1e-2
+    )
 
 
 def small_trees(trees: int = 7, pixels: int = 20, levels: int = 2) -> dict[str, np.ndarray]:
@@ -169,5 +173,5 @@ def test_a_file_of_trees_that_cannot_be_read_is_named(content, tmp_path, monkeyp
     if content is not None:
         file.write_bytes(content)
     monkeypatch.setattr(landmarks, "landmarks_path", lambda: file)
-    with pytest.raises(ModelError, match="landmarks.npz"):
+    with pytest.raises(ModelError, match=r"landmarks\.npz"):
         LandmarkPredictor()

@@ -12,12 +12,16 @@ from emorec.corpora import ravdess
 from emorec.emotions import RAVDESS8
 from emorec.evaluation import evidence
 from emorec.features import geometry as geometry_features
+from emorec.media.pacing import Pace
+from emorec.networks import geometry as geometry_network
 from emorec.networks.geometry import assemble, build_head, build_statistics
 from emorec.paths import MODELS
 from emorec.posteriors import log_mean
 from emorec.training import augment_geometry
 
 SHIPPED = MODELS / "geometry"
+
+FRAMES = geometry_features.WINDOW_FRAMES
 
 
 def make_face(rng, eye_distance_px=140.0):
@@ -123,8 +127,19 @@ def test_clips_of_any_length_give_windows(rng, frames):
 
 def test_windows_are_half_a_second_apart(rng):
     windows = geometry_features.cut_windows(np.arange(300) / 30, make_track(rng, 300))
-    np.testing.assert_allclose(np.diff(windows.time_s)[:-1], 8 / 15)
-    assert windows.time_s[0] == pytest.approx(22 / 15)
+    np.testing.assert_allclose(np.diff(windows.time_s)[:-1], 0.5)
+    assert windows.time_s[0] == pytest.approx(1.45)
+
+
+@pytest.mark.parametrize("frame_rate_hz", [30, ravdess.FRAME_RATE_HZ, 60])
+def test_the_frames_that_are_looked_at_are_those_of_the_even_track(rng, frame_rate_hz):
+    """Points averaged over two frames move more quietly than those that the network knows."""
+    track, pace = make_track(rng, 60), Pace(geometry_features.FRAME_RATE_HZ)
+    times_s = np.arange(60) / frame_rate_hz
+    looked_at = np.array([pace.is_due(time_s) for time_s in times_s])
+    _, even = geometry_features.resample(times_s[looked_at], track[looked_at])
+    np.testing.assert_allclose(even, track[looked_at][: len(even)], atol=0.5)
+    assert np.abs(np.diff(track, axis=0)).max() > 3, "a frame off would be seen"
 
 
 @pytest.mark.parametrize("frames", [20, 90, 200])
@@ -185,7 +200,7 @@ def test_augmented_windows_stay_aligned_faces(takes_and_tracks, rng):
     assert windows.shape == (6, geometry_features.WINDOW_FRAMES, geometry_features.FEATURES)
     shape = windows[..., :136].reshape(6, -1, 68, 2)
     np.testing.assert_allclose(
-        shape[..., 36:42, :].mean(-2), np.broadcast_to([-0.5, 0], (6, 45, 2)), atol=1e-4
+        shape[..., 36:42, :].mean(-2), np.broadcast_to([-0.5, 0], (6, FRAMES, 2)), atol=1e-4
     )
 
 
@@ -221,30 +236,65 @@ def test_draws_repeat_with_the_seed(takes_and_tracks):
         np.testing.assert_array_equal(windows, again)
 
 
-def test_statistics_by_hand(rng):
-    windows = rng.normal(size=(2, 45, geometry_features.FEATURES)).astype(np.float32)
-    found = np.split(keras.ops.convert_to_numpy(build_statistics()(windows)), 7, axis=1)
+CHANNELS = 7 * geometry_features.FEATURES
+MEASURES = geometry_network.MEASURES
+
+
+def statistics_of(windows) -> tuple[list[np.ndarray], list[np.ndarray], np.ndarray]:
+    """Seven statistics of channels, five of measures, and how each two measures go together."""
+    found = keras.ops.convert_to_numpy(build_statistics()(windows))
+    channels, measures, pairs = np.split(found, [CHANNELS, CHANNELS + 5 * MEASURES], axis=1)
+    return np.split(channels, 7, axis=1), np.split(measures, 5, axis=1), pairs
+
+
+def test_statistics_of_channels_by_hand(rng):
+    windows = rng.normal(size=(2, FRAMES, geometry_features.FEATURES)).astype(np.float32)
+    found, _, _ = statistics_of(windows)
     mean = windows.mean(1)
     np.testing.assert_allclose(found[0], mean, atol=1e-5)
     np.testing.assert_allclose(found[1], np.log(windows.std(1) + 3e-3), atol=1e-4)
     np.testing.assert_allclose(found[2], np.log(np.diff(windows, axis=1).std(1) + 1e-3), atol=1e-4)
-    slow = (windows[:, 6:] - windows[:, :-6]).std(1)
+    slow = (windows[:, 4:] - windows[:, :-4]).std(1)
     np.testing.assert_allclose(found[3], np.log(slow + 1e-3), atol=1e-4)
     for third in range(3):
-        part = windows[:, 15 * third : 15 * third + 15].mean(1)
+        part = np.split(windows, 3, axis=1)[third].mean(1)
         np.testing.assert_allclose(found[4 + third], part - mean, atol=1e-5)
 
 
+def test_measures_by_hand(rng):
+    windows = rng.normal(size=(3, FRAMES, geometry_features.FEATURES)).astype(np.float32)
+    points = windows[..., :136].reshape(3, FRAMES, 68, 2)
+    measures = [
+        sum(np.linalg.norm(points[:, :, a] - points[:, :, b], axis=-1) for a, b in pairs)
+        for pairs in geometry_network.DISTANCES.values()
+    ]
+    y = points[..., 1]
+    for low, high in geometry_network.HEIGHTS.values():
+        measures.append(y[..., low].mean(-1) - (y[..., high].mean(-1) if high else 0))
+    measures = np.stack(measures, -1)
+    _, quantiles, pairs = statistics_of(windows)
+    low, lower, median, upper, high = np.quantile(measures, geometry_network.QUANTILES, axis=1)
+    for found, expected in zip(quantiles, (median, low, lower, upper, high), strict=True):
+        np.testing.assert_allclose(
+            found, expected if expected is median else expected - median, atol=1e-4
+        )
+    about = measures - measures.mean(1, keepdims=True)
+    scaled = about / (about.std(1, keepdims=True) + 1e-2)
+    products = np.einsum("nti,ntj->nij", scaled, scaled) / FRAMES
+    upper_triangle = np.triu_indices(MEASURES, 1)
+    np.testing.assert_allclose(pairs, products[:, upper_triangle[0], upper_triangle[1]], atol=1e-3)
+
+
 def test_only_the_mean_tells_whose_face_it_is(rng):
-    windows = rng.normal(size=(1, 45, geometry_features.FEATURES)).astype(np.float32)
+    windows = rng.normal(size=(1, FRAMES, geometry_features.FEATURES)).astype(np.float32)
     other_person = windows + rng.normal(size=geometry_features.FEATURES).astype(np.float32)
-    statistics = [np.split(np.array(build_statistics()(w)), 7, 1) for w in (windows, other_person)]
+    statistics = [statistics_of(w)[0] for w in (windows, other_person)]
     for index, (one, other) in enumerate(zip(*statistics, strict=True)):
         assert np.allclose(one, other, atol=1e-3) == (index > 0)
 
 
 def test_a_still_face_gives_a_posterior():
-    size = 7 * geometry_features.FEATURES
+    size = build_statistics().output_shape[1]
     network = assemble(build_head(np.zeros(size), np.ones(size), members=2, hidden_units=8))
     still = np.zeros((1, geometry_features.WINDOW_FRAMES, geometry_features.FEATURES), np.float32)
     posterior = keras.ops.convert_to_numpy(network(still))

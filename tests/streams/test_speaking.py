@@ -4,14 +4,13 @@ import numpy as np
 import pytest
 
 from emorec.faces.mouth import MouthTrack
-from emorec.features.geometry import FRAME_RATE_HZ
-from emorec.features.loudness import SILENT_DB, Loudness
+from emorec.features.loudness import MOUTH_RATE_HZ, SILENT_DB, Loudness
 from emorec.media.sound import SoundBlock
 from emorec.streams.speaking import NOBODY, shares_of_windows, voice_of, who_speaks
 from emorec.streams.windows import Findings
 
 SECONDS = 12
-TIMES_S = np.arange(SECONDS * 15) / FRAME_RATE_HZ
+TIMES_S = np.arange(SECONDS * 15) / MOUTH_RATE_HZ
 SYLLABLES = np.abs(np.sin(2 * np.pi * 2 * TIMES_S))
 LEVELS_DB = 20 * np.log10(0.01 + 0.2 * SYLLABLES)
 
