@@ -169,7 +169,7 @@ def streams(story: Story) -> Figure:
         "media": (28, 30, "one decode pass\nsound, grey frames"),
         "speech": (49, 50, "speech found, log-mel\nwindows of 3 s"),
         "faces": (49, 30, "face box, crop\n10 a second"),
-        "landmarks": (49, 10, "68 points\n15 a second"),
+        "landmarks": (49, 10, "68 points\n10 a second"),
         "voice": (70, 50, "voice encoder"),
         "face": (70, 30, "face network"),
         "geometry": (70, 10, "geometry network"),

@@ -153,7 +153,7 @@ def train_face_network(
 def evaluate(
     network: keras.Model, table: pd.DataFrame, pixels: np.ndarray
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Predict the PublicTest pictures, each beside its mirror image, as the recogniser does.
+    """Predict the PublicTest pictures, each beside its mirror image.
 
     Returns:
         Two prediction tables: the head `fer` against the Kaggle labels, all pictures; the
