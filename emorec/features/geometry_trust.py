@@ -11,11 +11,11 @@ from emorec.features.geometry import POINTS, align
 
 __all__ = ["MeanShape", "TypicalShapes", "fit_typical_shapes", "moves"]
 
-_LAG_FRAMES = 5
+_LAG_FRAMES = 6
 # Eye distances. Of windows of RAVDESS and JavaSED one in a thousand moves less; of still pictures
 # shown for three seconds, with noise or a codec's blocks, about four in five do (landmarks
 # jump when the box around a small face does).
-_LEAST_MOVEMENT = 0.0075
+_LEAST_MOVEMENT = 0.0065
 
 DIRECTIONS = 20
 """In which RAVDESS's faces differ; so many tell the shapes of left-out actors likeliest."""

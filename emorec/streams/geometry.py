@@ -23,7 +23,6 @@ from emorec.features.geometry import (
     frames_between,
 )
 from emorec.features.geometry_trust import MeanShape, TypicalShapes, moves
-from emorec.media.pacing import Pace
 from emorec.posteriors import Pooled, log_mean
 from emorec.streams.windows import Findings, within
 
@@ -86,7 +85,7 @@ class GeometryStream:
 
     def __init__(self, network: Network, predictor: LandmarkPredictor):
         self._network, self._predictor = network, predictor
-        self._trust, self._pace = _Trust(network), Pace(FRAME_RATE_HZ)
+        self._trust = _Trust(network)
         self._track_s: list[float] = []
         self._track: list[np.ndarray] = []
         self._waiting: list[Sighting] = []  # for their landmarks: those of the last times
@@ -94,14 +93,12 @@ class GeometryStream:
         self._posteriors: list[np.ndarray] = []
 
     def add(self, time_s: float, sighting: Sighting) -> None:
-        """Take a frame with a face; about `FRAME_RATE_HZ` a second are looked at.
+        """Take a frame with a face; about `FRAME_RATE_HZ` a second are enough.
 
         Args:
             time_s: Its time.
             sighting: The face in it.
         """
-        if not self._pace.is_due(time_s):
-            return
         if self._track_s and not 0 <= time_s - self._track_s[-1] <= LONGEST_GAP_S:
             self.restart()
         self._track_s.append(time_s)

@@ -15,6 +15,7 @@ from emorec.faces.landmarks import LandmarkPredictor
 from emorec.faces.mouth import Mouth, MouthTrack
 from emorec.faces.track import FaceTrack, FaceTrackRecorder
 from emorec.faces.upright import Sighting
+from emorec.features.geometry import FRAME_RATE_HZ
 from emorec.features.loudness import MOUTH_RATE_HZ
 from emorec.media.grey import FrameBatch
 from emorec.media.pacing import Pace
@@ -96,6 +97,7 @@ class _Member:
         self._landmarks = _Remembered(landmarks)
         self._face = FaceStream(networks["face"], beside)
         self._geometry = GeometryStream(networks["geometry"], self._landmarks)
+        self._pace = Pace(FRAME_RATE_HZ)  # of the geometry; mouths are looked at more often
         self._track = FaceTrackRecorder()
         self._mouth = Mouth()
         self._is_picture = True
@@ -115,7 +117,8 @@ class _Member:
             self._geometry.restart()
             self._mouth.restart()
         self._face.add(face.time_s, face.sighting)
-        self._geometry.add(face.time_s, face.sighting)
+        if self._pace.is_due(face.time_s):
+            self._geometry.add(face.time_s, face.sighting)
         points = self._landmarks.points_of(face.sighting)
         self._mouth.add(face.time_s, face.sighting.frame, points)
         self._is_picture = face.is_picture

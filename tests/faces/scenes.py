@@ -9,7 +9,7 @@ from emorec.avatar import EXPRESSIONS, Pose, draw_face, make_actor
 
 FRAME_S = 1 / 15
 HEIGHT, WIDTH = 360, 640
-_MOUTHS = (0.0, 4.0, 9.0, 14.0, 9.0, 4.0)
+_MOUTHS = (0.0, 5.0, 12.0, 16.0, 11.0, 5.0, 2.0, 9.0, 15.0, 7.0, 1.0)
 
 
 @functools.cache

@@ -74,7 +74,7 @@ def test_of_a_picture_that_was_passed_over_nothing_is_read(recognizer):
     alone, _ = read_clip(recognizer, frames)
     assert "a still face (a picture?) was passed over" in stream.notes
     assert findings["face"].times_s[0] > 1
-    np.testing.assert_allclose(findings["face"].pooled, alone["face"].pooled, atol=0.02)
+    np.testing.assert_allclose(findings["face"].pooled, alone["face"].pooled, atol=0.06)
 
 
 @pytest.mark.parametrize(
