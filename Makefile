@@ -57,6 +57,8 @@ test notebooks: export TF_NUM_INTEROP_THREADS ?= 1
 
 # Plug-ins that other packages bring take seconds to import, in each process.
 test notebooks: export PYTEST_DISABLE_PLUGIN_AUTOLOAD := 1
+# librosa's loops, each run once or twice: a fresh environment compiles them for half a minute.
+test notebooks: export NUMBA_DISABLE_JIT := 1
 
 test: lint $(READY) ## Lint, unit tests, and every notebook in quick mode
 	$(BIN)/python -m pytest -p xdist -n 2 --dist loadfile --durations=10
@@ -72,7 +74,7 @@ lint: $(READY) ## Check style, formatting, imports between wings, and types
 	$(BIN)/mypy
 
 notebooks: $(READY) ## Run every notebook in quick mode
-	EMOREC_QUICK=1 $(BIN)/python -m pytest -n 2 --nbmake --nbmake-timeout=300 --durations=0 --ignore=DEMO/Results notebooks DEMO
+	EMOREC_QUICK=1 $(BIN)/python -m pytest -p xdist -n 2 --dist worksteal --nbmake --nbmake-timeout=300 --durations=0 --ignore=DEMO/Results notebooks DEMO
 
 bench: $(READY) ## Measure speed and memory into a new file in Other/; the committed one: make bench REPLACE=1
 	$(BIN)/python -m emorec.benchmarks.clip $(CLIP) $(if $(REPLACE),--replace)
