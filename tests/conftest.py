@@ -1,7 +1,9 @@
 """Fixtures that several test files use: the real corpora, and small made clips."""
 
+import gc
 import os
 import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,11 +13,22 @@ from made_models import untrained_models
 from emorec import Recognizer
 from emorec.live.engine import LiveEngine
 
+# A grammar of addresses that takes five seconds to import; where it is absent, `jsonschema`, on which
+# all notebooks rest, does without it.
+sys.modules.setdefault("rfc3987_syntax", None)
+# Hundreds of modules are imported, of which nothing is garbage; to look for it costs as long as them.
+gc.disable()
+
 # A shell that starts the tests in the background has them ignore Ctrl-C, and every program that
 # they start; tests of Ctrl-C need it heard.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 if hasattr(signal, "SIGHUP"):  # which nohup has ignored, and so have all processes that are started
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
+def pytest_collection_finish():
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session")

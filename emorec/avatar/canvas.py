@@ -86,6 +86,12 @@ def canvas_mask(points: np.ndarray, blur: float = 0) -> np.ndarray:
     return cv2.GaussianBlur(mask, (0, 0), blur) if blur else mask
 
 
+def painted(mask: np.ndarray) -> tuple[slice, slice]:
+    """Return the rows and columns in which a mask is not all zero: uint8, or float32 of 0 to 1."""
+    x, y, width, height = cv2.boundingRect(mask if mask.dtype == np.uint8 else np.uint8(mask > 0))
+    return slice(y, y + height), slice(x, x + width)
+
+
 def blob(x: float, y: float, width: float, height: float) -> np.ndarray:
     """Return a Gaussian bump of height 1 on the canvas."""
     return np.exp(-(((GRID_X - x) / width) ** 2) - ((GRID_Y - y) / height) ** 2)

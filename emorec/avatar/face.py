@@ -13,6 +13,7 @@ from emorec.avatar.canvas import (
     ORIGIN_Y,
     fill_mask,
     fixed_point,
+    painted,
     smooth_curve,
 )
 from emorec.avatar.expression import Expression, Pose
@@ -66,9 +67,13 @@ def _bend(portrait: Portrait, jaw_down: float, nose_up: float) -> np.ndarray:
 
 def _blend(canvas: np.ndarray, colour: np.ndarray, mask: np.ndarray) -> None:
     """Lay a colour (a triple or an image) over a canvas in place; mask is uint8."""
-    opacity = (mask.astype(np.float32) / 255)[..., None]
-    below = canvas[..., :3].astype(np.float32)
-    canvas[..., :3] = (below + (colour - below) * opacity + 0.5).astype(np.uint8)
+    # Most of a mask is empty, and there nothing changes.
+    where = painted(mask)
+    opacity = (mask[where].astype(np.float32) / 255)[..., None]
+    window = canvas[where][..., :3]
+    below = window.astype(np.float32)
+    colour = colour if colour.ndim == 1 else colour[where]
+    window[:] = (below + (colour - below) * opacity + 0.5).astype(np.uint8)
 
 
 def _mirror(points: np.ndarray, side: int) -> np.ndarray:
@@ -111,7 +116,11 @@ def _draw_creases(canvas: np.ndarray, face: Expression, pose: Pose) -> None:
     for curve, depth, width in _crease_lines(face, pose):
         layer = fixed_point(smooth_curve(curve), _FACE_ORIGIN)
         cv2.polylines(dark, [layer], False, int(200 * min(depth, 1)), width, cv2.LINE_AA, 4)
-    shadow = cv2.GaussianBlur(dark, (0, 0), 2.6).astype(np.float32) / 255
+    dark = cv2.GaussianBlur(dark, (0, 0), 2.6)
+    if face.crease_eye <= 0.02:
+        where = painted(dark)
+        window, dark = window[where], dark[where]
+    shadow = dark.astype(np.float32) / 255
     light = np.zeros_like(shadow)
     if face.crease_eye > 0.02:  # cheeks pushed up by a smile
         x, y = GRID_X[_FACE], GRID_Y[_FACE]

@@ -21,6 +21,7 @@ from emorec.avatar.canvas import (
     canvas_mask,
     fill_mask,
     over,
+    painted,
     pair,
     smooth_curve,
 )
@@ -175,7 +176,9 @@ def _backdrop(actor: Actor) -> np.ndarray:
     skin_shade = 0.86 - 0.30 * np.exp(-(((y - 235) / 60) ** 2)) - 0.25 * np.abs(x / 150) ** 3
     neck_line = [(neck, 120), (neck * 0.97, 240), (neck * 1.05, 300), (neck * 1.5, 400)]
     neck_mask = _symmetric_mask(smooth_curve(np.array(neck_line, dtype=float)))
-    image = over(image, _tint(actor.skin, np.clip(skin_shade, 0.3, 1)), neck_mask)
+    bare = painted(neck_mask)
+    tint = _tint(actor.skin, np.clip(skin_shade[bare], 0.3, 1))
+    image[bare] = over(image[bare], tint, neck_mask[bare])
     edge = neck * 1.16
     collar = np.array([(0, 372), (0.5 * edge, 357), (0.85 * edge, 334), (edge, 312)], dtype=float)
     shoulder = np.array(
@@ -183,7 +186,9 @@ def _backdrop(actor: Actor) -> np.ndarray:
     )
     shirt = _symmetric_mask(np.concatenate([smooth_curve(collar), smooth_curve(shoulder)]))
     fold = 1.0 - 0.35 * np.clip(np.abs(x + 60 * actor.light_x) / wide, 0, 1) ** 3
-    image = over(image, np.array(actor.shirt, np.float32) * fold[..., None], shirt)
+    dressed = painted(shirt)
+    cloth = np.array(actor.shirt, np.float32) * fold[dressed][..., None]
+    image[dressed] = over(image[dressed], cloth, shirt[dressed])
     return np.clip(image, 0, 255).astype(np.uint8)
 
 

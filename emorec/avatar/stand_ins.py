@@ -58,6 +58,8 @@ AVATARS = "Avatars"
 _ACTORS = tuple(range(1, 25))
 _FIRST_EIGHT = tuple(range(1, 9))
 _ONE_OF_EACH = tuple(Take(emotion, intensity=1) for emotion in RAVDESS8)
+_QUICK_CLIP_STEP = 7
+_QUICK_FRAME_STEP = 8  # every clip of JavaSED has more
 _QUICK_STEPS = {"RAVDESS": 19, "CREMA-D": 43, "SAVEE": 6, "JavaSED": 5}
 _QUICK_JAVASED_STEP = 25  # one clip of each actor, and each of the emotions
 
@@ -113,15 +115,18 @@ def clip_table(quick: bool, corpora: Sequence[Corpus]) -> tuple[pd.DataFrame, So
     """Return the clips of several corpora in one table, or avatars' under RAVDESS's names.
 
     Args:
-        quick: Whether it is a quick run.
+        quick: Every so many clips only.
         corpora: Those that are wanted, as far as they are there.
     """
     try:
-        return registry.list_corpora(wanted=corpora), Source("the corpora", is_quick=quick)
+        table = registry.list_corpora(wanted=corpora)
     except CorpusMissingError:
         folder = Path(tempfile.mkdtemp())
-        synthetic_sounds(folder / "RAVDESS", (1, 2, 3, 4), all_takes()[::6])
+        synthetic_sounds(folder / "RAVDESS", (1, 2) if quick else (1, 2, 3, 4), all_takes()[::6])
         return registry.list_corpora(folder), Source("made-up voices", False, quick)
+    if quick:
+        table = table.iloc[::_QUICK_CLIP_STEP].reset_index(drop=True)
+    return table, Source("the corpora", is_quick=quick)
 
 
 def sound_table(
@@ -207,7 +212,7 @@ def javased_frames(
     """Return JavaSED's clips and their frames, or drawn faces in their place.
 
     Args:
-        quick: One clip of each actor, its frames kept in a temporary folder.
+        quick: A few frames of one clip of each actor, kept in a temporary folder.
         frame_sets: "frame", "black" or "face"; see `emorec.corpora.frame_clip`.
 
     Returns:
@@ -227,6 +232,10 @@ def javased_frames(
     frames = {
         name: load_frames(table, folder, name, jobs, corpus="JavaSED") for name in set(frame_sets)
     }
+    if quick:
+        frames = {
+            name: f.where(np.arange(len(f)) % _QUICK_FRAME_STEP == 0) for name, f in frames.items()
+        }
     return table, frames, Source("JavaSED", is_quick=quick)
 
 

@@ -5,7 +5,6 @@ per class, which hold a posterior. It is what `predictions.csv` beside each mode
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -55,51 +54,59 @@ def confusion(predictions: pd.DataFrame) -> pd.DataFrame:
 
 def expected_calibration_error(truth: np.ndarray, posterior: np.ndarray, bins: int = 15) -> float:
     """Mean gap between confidence and accuracy over equal-width bins (Guo et al. 2017)."""
-    return _gap(posterior.max(1), posterior.argmax(1) == truth, bins)
+    gaps = np.bincount(*_gaps(truth, posterior, bins), bins)
+    return float(np.abs(gaps).sum() / len(truth))
 
 
-def _gap(confidence: np.ndarray, is_right: np.ndarray, bins: int) -> float:
+def _gaps(truth: np.ndarray, posterior: np.ndarray, bins: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return each clip's bin of confidence, and by how much it is surer than right, times -1."""
+    confidence = posterior.max(1)
     bin_of = np.minimum((confidence * bins).astype(int), bins - 1)
-    gaps = np.bincount(bin_of, is_right, bins) - np.bincount(bin_of, confidence, bins)
-    return float(np.abs(gaps).sum() / len(confidence))
+    return bin_of, (posterior.argmax(1) == truth) - confidence
 
 
 _BINS = 15
 
 
-@dataclass(frozen=True)
-class _Judged:
-    """What the scores need to know of each clip; computed once for all bootstrap samples."""
+def _sums(truth: np.ndarray, posterior: np.ndarray, unit_of: np.ndarray) -> np.ndarray:
+    """Sum over each unit's clips all that the scores need to know of a clip.
 
-    classes: int
-    cell: np.ndarray  # truth * classes + verdict
-    is_right: np.ndarray
-    is_among_three: np.ndarray
-    confidence: np.ndarray
+    Args:
+        truth: Code of the class, (n,).
+        posterior: (n, classes).
+        unit_of: Number of each clip's unit, (n,).
 
-    @classmethod
-    def of(cls, truth: np.ndarray, posterior: np.ndarray) -> "_Judged":
-        classes, verdict = posterior.shape[1], posterior.argmax(1)
-        rank_of_truth = (posterior > posterior[np.arange(len(truth)), truth, None]).sum(1)
-        cell = truth * classes + verdict
-        return cls(classes, cell, verdict == truth, rank_of_truth < 3, posterior.max(1))
+    Returns:
+        (units, classes * classes + 1 + bins): clips by truth and verdict, clips whose truth is among
+        the three best, and the gap between being right and confidence by bin of confidence.
+    """
+    clips, classes = posterior.shape
+    units = unit_of.max() + 1
+    cell = truth * classes + posterior.argmax(1)
+    rank_of_truth = (posterior > posterior[np.arange(clips), truth, None]).sum(1)
+    bin_of, gap = _gaps(truth, posterior, _BINS)
 
-    def scores(self, rows: np.ndarray | slice = slice(None)) -> dict[str, float]:
-        """Score the clips that `rows` picks."""
-        counts = np.bincount(self.cell[rows], minlength=self.classes**2)
-        counts = counts.reshape(self.classes, self.classes)
-        hits, true_n, said_n = np.diag(counts), counts.sum(1), counts.sum(0)
-        present = true_n > 0
-        recall = hits[present] / true_n[present]
-        f1 = 2 * hits[present] / np.maximum(true_n[present] + said_n[present], 1)
-        is_right = self.is_right[rows]
-        return {
-            "accuracy": float(is_right.mean()),
-            "unweighted_average_recall": float(recall.mean()),
-            "top3_accuracy": float(self.is_among_three[rows].mean()),
-            "macro_f1": float(f1.mean()),
-            "expected_calibration_error": _gap(self.confidence[rows], is_right, _BINS),
-        }
+    def by_unit(column: np.ndarray | int, columns: int, value: np.ndarray | None = None):
+        return np.bincount(unit_of * columns + column, value, units * columns).reshape(units, -1)
+
+    parts = by_unit(cell, classes**2), by_unit(0, 1, rank_of_truth < 3), by_unit(bin_of, _BINS, gap)
+    return np.concatenate(parts, axis=1)
+
+
+def _scores_of(sums: np.ndarray, classes: int) -> dict[str, np.ndarray]:
+    """Return the scores of samples, (samples,) each, from what `_sums` gives, (samples, ...)."""
+    counts = sums[:, : classes**2].reshape(-1, classes, classes)
+    hits, true_n, said_n = counts.diagonal(axis1=1, axis2=2), counts.sum(2), counts.sum(1)
+    clips, present = true_n.sum(1), true_n > 0
+    recall = hits / np.maximum(true_n, 1)
+    f1 = 2 * hits / np.maximum(true_n + said_n, 1)
+    return {
+        "accuracy": hits.sum(1) / clips,
+        "unweighted_average_recall": recall.sum(1) / present.sum(1),
+        "top3_accuracy": sums[:, classes**2] / clips,
+        "macro_f1": f1.sum(1) / present.sum(1),
+        "expected_calibration_error": np.abs(sums[:, classes**2 + 1 :]).sum(1) / clips,
+    }
 
 
 def scores(predictions: pd.DataFrame) -> dict[str, float]:
@@ -111,7 +118,10 @@ def scores(predictions: pd.DataFrame) -> dict[str, float]:
         >>> scores(table)["accuracy"]
         1.0
     """
-    return _Judged.of(*_codes(predictions)).scores()
+    truth, posterior = _codes(predictions)
+    sums = _sums(truth, posterior, np.zeros(len(truth), int))
+    found = _scores_of(sums, posterior.shape[1])
+    return {name: float(value[0]) for name, value in found.items()}
 
 
 def resampled_units(units: int, resamples: int = 1000, seed: int = 0) -> np.ndarray:
@@ -144,10 +154,23 @@ def intervals(
         unit: Column whose values are drawn with replacement; `clip_id` where a corpus
             names no speakers.
     """
-    judged = _Judged.of(*_codes(predictions))
-    drawn = _resampled_rows(predictions, resamples, seed, unit)
-    bounds = pd.DataFrame([judged.scores(rows) for rows in drawn]).quantile([0.025, 0.975])
-    return {name: [float(v) for v in bounds[name]] for name in bounds}
+    truth, posterior = _codes(predictions)
+    of_unit = _sums(truth, posterior, predictions.groupby(unit).ngroup().to_numpy())
+    drawn = resampled_units(len(of_unit), resamples, seed)
+    # How often each unit was drawn times its sums: hundredfold faster than picking clips.
+    sums = [_times_drawn(part, len(of_unit)) @ of_unit for part in np.array_split(drawn, 10)]
+    found = _scores_of(np.concatenate(sums), posterior.shape[1])
+    return {
+        name: [float(bound) for bound in np.quantile(values, [0.025, 0.975])]
+        for name, values in found.items()
+    }
+
+
+def _times_drawn(drawn: np.ndarray, units: int) -> np.ndarray:
+    """Count how often each bootstrap sample, a row of `drawn`, holds each unit."""
+    samples = np.arange(len(drawn))[:, np.newaxis]
+    counts = np.bincount((samples * units + drawn).ravel(), minlength=len(drawn) * units)
+    return counts.reshape(len(drawn), units).astype(float)
 
 
 def _resampled_rows(

@@ -99,7 +99,10 @@ def test_a_few_steps_learn_to_tell_high_from_low(build):
     small = {"units": 8} if build is build_recurrent_network else {"width": 16, "blocks": 1}
     network = build(32, 32, 2, dropout=0.0, **small)
     network.compile(
-        keras.optimizers.Adam(5e-3), "sparse_categorical_crossentropy", jit_compile=False
+        keras.optimizers.Adam(5e-3),
+        "sparse_categorical_crossentropy",
+        run_eagerly=True,  # to trace so few steps would take longer
+        jit_compile=False,
     )
     losses = network.fit(inputs, truth, batch_size=16, epochs=12, verbose=0).history["loss"]
     assert losses[-1] < 0.5 * losses[0]
