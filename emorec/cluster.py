@@ -209,7 +209,7 @@ def _read_without_pictures(origin: Origin, speaker: Speaker, path: str) -> ClipR
     except Exception as error:  # not every error can be sent, and one that cannot stops the client
         reason = f"a worker failed over it, {type(error).__name__}: {error}"
         return ClipResult.failed(path, reason, "read it alone; if that fails too, report it")
-    return replace(found, faces_used=[], face_track=None)
+    return replace(found, faces_used=[], face_track=None, seen=None, heard=None)
 
 
 def _lost(clip: str | Path, error: KilledWorker) -> ClipResult:

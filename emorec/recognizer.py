@@ -290,6 +290,8 @@ class Recognizer:
             face_track=picture.track.finish(),
             duration_s=duration_s,
             people=tuple(self._person(i, one, duration_s) for i, one in enumerate(told, 1)),
+            seen=self.judge.of_faces(picture.record.finish(), picture.looked_at),
+            heard=voice.heard,
         )
 
     def _classify_elsewhere(
@@ -378,16 +380,17 @@ class Recognizer:
 
     def _person(self, number: int, told: Told, duration_s: float) -> Person:
         """What is told of one of several people."""
-        seen = told.seen
+        seen, judge = told.seen, Judge(self.judge.fusion, ANYBODY)
         return Person(
             number,
             seen.track,
             told.speech_share,
             # Of whom this recogniser knows, it is not said which of them it is.
-            **Judge(self.judge.fusion, ANYBODY).of_clip(told.findings, duration_s),
+            **judge.of_clip(told.findings, duration_s),
             is_picture=seen.mouth is None,
             notes=seen.notes,
             duration_s=duration_s,
+            seen=judge.of_faces(seen.record, seen.looked_at),
         )
 
 

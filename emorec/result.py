@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +13,11 @@ import numpy as np
 from emorec.confidence import word_for
 from emorec.emotions import COMMON7
 from emorec.faces.track import LONGEST_REACH_S, FaceTrack
+from emorec.features.pitch import SAMPLE_RATE_HZ as PITCH_RATE_HZ
+from emorec.features.pitch import track_pitch
+from emorec.media import storage
+from emorec.media.reader import sound_blocks
+from emorec.streams.details import VOICE_COLUMNS, HeardWindows, SeenFaces, faces_table
 from emorec.streams.face import FaceUsed
 from emorec.streams.segments import segments
 from emorec.streams.windows import STREAMS, Span, Windows
@@ -104,6 +110,7 @@ class Person(Judged):
         is_picture: Whether the face never moved, as a poster's.
         notes: What a reader should know, in plain words.
         duration_s: Length of the clip.
+        seen: Every face of this person that was looked at.
     """
 
     number: int
@@ -114,6 +121,7 @@ class Person(Judged):
     is_picture: bool = False
     notes: list[str] = field(default_factory=list)
     duration_s: float = 0.0
+    seen: SeenFaces | None = None
 
     @property
     def seen_s(self) -> float:
@@ -145,6 +153,8 @@ class ClipResult(Judged):
         duration_s: Length of what was decoded.
         people: Everybody in it, where that was asked for; see `Recognizer.for_everybody`.
         named: What was named, where that is no path but an address; else "".
+        seen: Every face that was looked at; `faces` is the table of them.
+        heard: Every window of sound that was read; `voice` is the table of them.
     """
 
     path: Path
@@ -159,6 +169,8 @@ class ClipResult(Judged):
     duration_s: float = 0.0
     people: tuple[Person, ...] = ()
     named: str = ""
+    seen: SeenFaces | None = None
+    heard: HeardWindows | None = None
 
     @classmethod
     def failed(cls, path: str | Path, reason: str, remedy: str) -> ClipResult:
@@ -178,6 +190,50 @@ class ClipResult(Judged):
         from emorec.corpora.registry import truth_of
 
         return truth_of(self.path)
+
+    @property
+    def faces(self) -> pd.DataFrame:
+        """One row for each face that was looked at, about 15 a second.
+
+        Of everybody, where that was asked for; else of the main face, whose `person` is empty.
+        The columns are told by `streams.details.faces_table`. Head poses are computed here, in
+        a third of a millisecond each.
+        """
+        seen: list[tuple[int | None, SeenFaces]]
+        seen = [(person.number, person.seen) for person in self.people if person.seen]
+        if not seen and self.seen:
+            seen = [(None, self.seen)]
+        return faces_table(seen)
+
+    @property
+    def voice(self) -> pd.DataFrame:
+        """One row for each window of sound in which somebody speaks; see `HeardWindows.table`.
+
+        `voice_with_pitch` has the pitch, too.
+        """
+        import pandas as pd
+
+        if self.heard is None or "voice" not in self.windows:
+            return pd.DataFrame(columns=list(VOICE_COLUMNS))
+        return self.heard.table(self.windows["voice"].posteriors)
+
+    def voice_with_pitch(self) -> pd.DataFrame:
+        """Return `voice` with a column `pitch_hz`: the median over a window, NaN without a voice.
+
+        The sound is not kept: it is read again from where the clip lies.
+
+        Raises:
+            MediaError: When the clip is there no longer.
+        """
+        table = self.voice
+        if not len(table):
+            return table.assign(pitch_hz=np.zeros(0, np.float32))
+        clip = storage.local_copy(self.named) if self.named else nullcontext(self.path)
+        with clip as path:
+            track = track_pitch(sound_blocks(path, PITCH_RATE_HZ))
+        pitch_hz = track.medians(self.heard.starts_s, self.heard.ends_s)
+        table.insert(VOICE_COLUMNS.index("loudness_db") + 1, "pitch_hz", pitch_hz)
+        return table
 
     def __repr__(self) -> str:
         found = f"{self.emotion} {self.confidence:.0%}" if self.emotion else self.reason

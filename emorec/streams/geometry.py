@@ -89,20 +89,25 @@ class GeometryStream:
         self._times_s: list[np.ndarray] = []
         self._posteriors: list[np.ndarray] = []
 
-    def add(self, time_s: float, sighting: Sighting) -> None:
+    def add(self, time_s: float, sighting: Sighting) -> np.ndarray:
         """Take a frame with a face; about `FRAME_RATE_HZ` a second are enough.
 
         Args:
             time_s: Its time.
             sighting: The face in it.
+
+        Returns:
+            (68, 2) float32: its landmarks, as `LandmarkPredictor.follow` gives them.
         """
         if self._track_s and not 0 <= time_s - self._track_s[-1] <= LONGEST_GAP_S:
             self.restart()
         self._track_s.append(time_s)
-        self._track.append(self._predictor.follow(sighting))
-        self._trust.see(self._track[-1])
+        points = self._predictor.follow(sighting)
+        self._track.append(points)
+        self._trust.see(points)
         if time_s - self._track_s[0] >= _TRACK_CHUNK_S:
             self._predict()
+        return points
 
     def restart(self) -> None:
         """Begin a new track, which no window of the old one reaches into."""

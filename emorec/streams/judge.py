@@ -10,7 +10,9 @@ import numpy as np
 
 from emorec.calibration import Speaker, without_bias
 from emorec.emotions import COMMON7, fold
+from emorec.faces.record import FaceRecord
 from emorec.fusion import LogLinearFusion
+from emorec.streams.details import SeenFaces
 from emorec.streams.windows import TIMELINE_HOP_S, Findings, Windows, grid, on_grid
 
 __all__ = ["Judge"]
@@ -59,6 +61,19 @@ class Judge:
         """
         personal = {s: self._personal(s, p, classes[s]) for s, p in posteriors.items()}
         return self._joined(personal) if personal else {}
+
+    def of_faces(self, record: FaceRecord, looked_at: Findings | None) -> SeenFaces:
+        """Return the faces of a clip with what the face network said of each.
+
+        Args:
+            record: The faces.
+            looked_at: What was said of those that the network looked at.
+        """
+        if looked_at is None:
+            return SeenFaces(record, Windows(np.zeros(0), np.zeros((0, len(COMMON7))), 0.0))
+        said = self._personal("face", looked_at.posteriors, looked_at.classes)
+        said = fold(said, self.fusion.classes, COMMON7).astype(np.float32)
+        return SeenFaces(record, Windows(looked_at.times_s, said, 0.0))
 
     def _personal_findings(self, stream: str, findings: Findings) -> Findings:
         """Apply `_personal` to all that a stream found."""

@@ -15,6 +15,7 @@ import numpy as np
 from emorec.engines import Network
 from emorec.faces.follower import FaceFollower, Seen
 from emorec.faces.landmarks import LandmarkPredictor
+from emorec.faces.record import FaceRecorder
 from emorec.faces.track import FaceTrackRecorder
 from emorec.faces.upright import Sighting
 from emorec.features.geometry import FRAME_RATE_HZ, LONGEST_GAP_S
@@ -44,6 +45,7 @@ class PictureStream:
     Attributes:
         end_s: Time at which the picture ended so far.
         track: Where the face was.
+        record: Every face that the streams looked at.
     """
 
     def __init__(
@@ -55,17 +57,20 @@ class PictureStream:
     ):
         self.end_s, self.track = 0.0, FaceTrackRecorder()
         self._frame_s = 1 / (frame_rate_hz or FALLBACK_FRAME_RATE_HZ)
+        self._scales: dict[tuple[int, ...], float] = {}
         self._begin_streams = lambda: (
             FaceStream(networks["face"], beside),
             GeometryStream(networks["geometry"], landmarks),
+            FaceRecorder(self._scales),
         )
-        self._face, self._geometry = self._begin_streams()
+        self._face, self._geometry, self.record = self._begin_streams()
         self._follower = FaceFollower(networks["face"].input_shape[0])
         self._pace = Pace(FRAME_RATE_HZ)
         self._has_face = False
 
     def add(self, batch: FrameBatch) -> None:
         """Take the next frames."""
+        self._scales[batch.frames.shape[1:]] = batch.reduced_by
         for time_s, frame in zip(batch.times_s.tolist(), batch.frames, strict=True):
             self.end_s = time_s + self._frame_s
             if self._pace.is_due(time_s):
@@ -76,6 +81,11 @@ class PictureStream:
         self._read(self._follower.finish())
         face, faces_used = self._face.finish()
         return {"face": face, "geometry": self._geometry.finish()}, faces_used
+
+    @property
+    def looked_at(self) -> Findings | None:
+        """What the face network said of each face that it looked at; after `finish`."""
+        return self._face.looked_at
 
     @property
     def notes(self) -> list[str]:
@@ -92,13 +102,14 @@ class PictureStream:
             box = None if sighting is None else sighting.box
             self.track.add(seen.time_s, box, seen.shape, is_anew=seen.is_anew)
             if seen.was_picture:
-                self._face, self._geometry = self._begin_streams()
+                self._face, self._geometry, self.record = self._begin_streams()
             elif seen.is_anew:
                 self._geometry.restart()
             if sighting is not None:
                 self._has_face = True
                 self._face.add(seen.time_s, sighting)
-                self._geometry.add(seen.time_s, sighting)
+                points = sighting.unlevelled(self._geometry.add(seen.time_s, sighting))
+                self.record.add(seen.time_s, seen.shape, box, points)
 
 
 class LivePicture:
