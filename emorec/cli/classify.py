@@ -3,32 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from emorec.cli import common
-from emorec.errors import (
-    CalibrationError,
-    EmorecError,
-    MediaError,
-    OutputError,
-    printable,
-    require,
-)
+from emorec.cli import common, reading
+from emorec.errors import EmorecError, MediaError, OutputError, printable
 
 if TYPE_CHECKING:
-    from emorec.cli.progress import BatchProgress
-    from emorec.recognizer import Recognizer
     from emorec.report.earlier import Earlier
     from emorec.report.parquet import ParquetWriter
     from emorec.report.people_writer import PeopleWriter
     from emorec.report.table import ResultWriter
-    from emorec.result import ClipResult
-
-    Reader = Callable[[Sequence[str | Path], Callable[[float], None]], Iterator[ClipResult]]
 
 EXAMPLES = """examples:
   emorec classify clip.mp4
@@ -126,10 +113,10 @@ def run(options: argparse.Namespace) -> int:
         recognizer = common.load_recognizer(options) if is_work else None
         if recognizer and options.calibrate:
             person = [options.calibrate]
-            recognizer, _ = calibrated(recognizer, person, options.jobs, options.quiet)
+            recognizer, _ = reading.calibrated(recognizer, person, options.jobs, options.quiet)
         if recognizer and (options.people or options.people_csv):
             recognizer = recognizer.for_everybody()
-        with _readers(recognizer, options) as read:
+        with reading.readers(recognizer, options) as read:
             status = _classify(read, clips, writer, people, options)
     except EmorecError as error:
         return common.refuse(error)
@@ -162,7 +149,7 @@ def _opened(found: list, options: argparse.Namespace) -> tuple[list, ResultWrite
         EmorecError: When an output cannot be written, or would write over what is there; with
             --resume also when models are not there.
     """
-    from emorec.report import earlier, table
+    from emorec.report import distinct, earlier, table
 
     outputs = (options.csv, options.json, options.timeline, options.plots, options.subtitles)
     paths = [clip for clip in found if not isinstance(clip, MediaError)]
@@ -172,7 +159,7 @@ def _opened(found: list, options: argparse.Namespace) -> tuple[list, ResultWrite
     there = [file for folder, _ in folders if folder for file in folder.glob("*")]
     if not (options.overwrite or options.resume):
         own = [
-            folder / f"{table.stem_for(Path(path))}{suffix}"
+            folder / f"{distinct.stem_for(Path(path))}{suffix}"
             for folder, suffix in folders
             if folder
             for path in paths
@@ -245,34 +232,8 @@ def _people_writer(clips: list, options: argparse.Namespace) -> PeopleWriter:
     return PeopleWriter(options.people_csv)
 
 
-@contextlib.contextmanager
-def _readers(recognizer: Recognizer | None, options: argparse.Namespace) -> Iterator[Reader]:
-    """Give what reads clips: this process, some of this machine, or a cluster."""
-    if options.scheduler and recognizer:
-        require("cluster", "distributed")
-        from emorec import cluster
-
-        with cluster.connected(options.scheduler) as client:
-            yield lambda clips, watch: cluster.classify_many(client, recognizer, clips)
-    else:
-        yield lambda clips, watch: _read_here(recognizer, clips, options.jobs, watch)
-
-
-def _read_here(
-    recognizer: Recognizer | None,
-    clips: Sequence[str | Path],
-    n_jobs: int | None,
-    watch: Callable[[float], None],
-) -> Iterator[ClipResult]:
-    from emorec.workers import fitting_jobs
-
-    if recognizer is None:
-        return iter(())
-    return recognizer.classify_many(clips, n_jobs or fitting_jobs(len(clips)), watch)
-
-
 def _classify(
-    read: Reader,
+    read: reading.Reader,
     clips: list,
     writer: ResultWriter,
     people: PeopleWriter,
@@ -295,7 +256,7 @@ def _classify(
 
     try:
         with writer, people, BatchProgress("Classifying", len(clips), options.quiet) as progress:
-            for result in _results(read, clips, progress):
+            for result in reading.results(read, clips, progress):
                 writer.add(result)
                 people.add(result)
                 done += 1
@@ -319,58 +280,6 @@ def _classify(
         )
         return common.EXIT_WRONG_USAGE
     return common.EXIT_NOT_ALL if without_verdict else common.EXIT_OK
-
-
-def _results(read: Reader, clips: list, progress: BatchProgress) -> Iterator[ClipResult]:
-    """Yield one result for each clip; what is no clip fails without any work."""
-    from emorec.result import ClipResult
-
-    classified = iter(read([c for c in clips if not isinstance(c, MediaError)], progress.watch))
-    for clip in clips:
-        if isinstance(clip, MediaError):
-            result = ClipResult.failed(clip.what, clip.reason, clip.remedy)
-        else:
-            result = next(classified)
-        progress.finished(result)
-        yield result
-
-
-def calibrated(
-    recognizer: Recognizer, names: Sequence[str], n_jobs: int | None, is_quiet: bool = False
-) -> tuple[Recognizer, int]:
-    """Get to know the person of some clips or folders; say which of them cannot be read.
-
-    Returns:
-        What judges this person, and how many clips cannot be read.
-
-    Raises:
-        MediaError: When there is no clip in the only folder.
-        CalibrationError: When no clip can be read, or none has a voice or a face.
-    """
-    from emorec.cli.progress import BatchProgress
-    from emorec.media.find import find_clips
-
-    clips = find_clips(names)
-    if len(clips) == 1 and isinstance(clips[0], MediaError):
-        raise clips[0]
-    with BatchProgress("Calibrating", len(clips), is_quiet) as progress:
-        found = list(
-            _results(
-                lambda some, watch: _read_here(recognizer, some, n_jobs, watch), clips, progress
-            )
-        )
-    readable = [result for result in found if result.status != "failed"]
-    for result in found:
-        if result.status == "failed":
-            path = printable(result.name)
-            common.say(f"not calibrated on {path}: {result.reason}. Remedy: {result.remedy}.")
-    if not readable:
-        what = ", ".join(names)
-        raise CalibrationError(what, "none of its clips can be read", "name other clips")
-    personal = recognizer.calibrated_on(readable)
-    for note in personal.speaker.notes:
-        common.say(note)
-    return personal, len(found) - len(readable)
 
 
 def _refuse_to_overwrite(clips: list[Path], outputs: tuple[Path | None, ...]) -> None:

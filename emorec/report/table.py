@@ -5,9 +5,8 @@ from __future__ import annotations
 import contextlib
 import csv
 import io
-import tempfile
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -16,6 +15,7 @@ from emorec.emotions import COMMON7
 from emorec.errors import OutputError, printable
 from emorec.files import check_writable, identity, open_through, write_atomically, write_json
 from emorec.report.cells import cell
+from emorec.report.distinct import DistinctNames, check_folder
 from emorec.report.earlier import Earlier
 from emorec.report.figure import plot_clip
 from emorec.report.people_table import (
@@ -41,7 +41,6 @@ __all__ = [
     "begun_csv",
     "results_table",
     "short",
-    "stem_for",
     "table_row",
     "timeline_row",
     "write_plot",
@@ -50,8 +49,6 @@ __all__ = [
 
 TIMELINE_COLUMNS = ("time_s", "stream", *COMMON7)
 """Head of every timeline."""
-
-_LONGEST_STEM_BYTES = 200
 
 
 def table_row(result: ClipResult) -> dict:
@@ -137,7 +134,7 @@ class ResultWriter:
         self._clips = list(earlier.entries or [])
         self._parquet, self._stamp_of = parquet, stamp_of
         for folder in (timeline_folder, plot_folder, subtitle_folder):
-            _check_folder(folder)
+            check_folder(folder)
         for path in (json_path, csv_path):
             check_writable(path)
         self._csv = None
@@ -145,9 +142,9 @@ class ResultWriter:
             with _as_output_errors(csv_path):
                 self._csv = begun_csv(csv_path, TABLE_COLUMNS, earlier.rows)
         spared = {identity(path) for path in (*kept, csv_path, json_path) if path is not None}
-        self._timelines = _DistinctNames(timeline_folder, spared)
-        self._plots = _DistinctNames(plot_folder, spared)
-        self._subtitles = _DistinctNames(subtitle_folder, spared)
+        self._timelines = DistinctNames(timeline_folder, spared)
+        self._plots = DistinctNames(plot_folder, spared)
+        self._subtitles = DistinctNames(subtitle_folder, spared)
 
     def __enter__(self) -> ResultWriter:
         return self
@@ -293,49 +290,3 @@ def _json_entry(result: ClipResult) -> dict:
     if result.people:
         entry["people"] = [person_entry(person) for person in result.people]
     return entry
-
-
-def _check_folder(folder: Path | None) -> None:
-    """Make a folder for results and try whether a file can be written there."""
-    if folder is None:
-        return
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        reason = f"no file can be written there ({error.strerror})"
-        raise OutputError(folder, reason, "name a folder in which you may write") from error
-
-
-def stem_for(clip: Path) -> str:
-    """Return what a clip's file in a folder of results is called, without its ending."""
-    stem = printable(clip.stem).replace("\\", "_")
-    return stem.encode()[:_LONGEST_STEM_BYTES].decode(errors="ignore")
-
-
-class _DistinctNames:
-    """Gives each clip's file a name of its own, even where two clips are called the same.
-
-    Args:
-        folder: Where the files go, None where none are asked for.
-        kept: `emorec.files.identity` of files that are not to be written over.
-    """
-
-    def __init__(self, folder: Path | None, kept: Set[object]):
-        self.folder = folder
-        self._kept = kept
-        self._taken: set[str] = set()
-
-    def path_for(self, clip: Path, suffix: str) -> Path:
-        name = stem = stem_for(clip)
-        count = 1
-        # Some file systems do not tell capitals from small letters.
-        while name.casefold() in self._taken or self._is_kept(name + suffix):
-            count += 1
-            name = f"{stem}-{count}"
-        self._taken.add(name.casefold())
-        return self.folder / f"{name}{suffix}"
-
-    def _is_kept(self, name: str) -> bool:
-        return identity(self.folder / name) in self._kept

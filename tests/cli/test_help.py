@@ -10,7 +10,17 @@ from emorec.errors import MissingPartError
 from emorec.paths import REPOSITORY
 
 READS_CLIPS = ("numpy", "cv2", "av", "dlib", "onnxruntime", "pandas", "rich")
-COMMANDS = ("classify", "annotate", "live", "calibrate", "evaluate", "data", "app", "try")
+COMMANDS = (
+    "classify",
+    "annotate",
+    "live",
+    "calibrate",
+    "evaluate",
+    "data",
+    "app",
+    "try",
+    "features",
+)
 
 
 @pytest.mark.parametrize("command", COMMANDS)

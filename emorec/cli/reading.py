@@ -1,0 +1,97 @@
+"""How commands read many clips: here, on some processes or a cluster, with a bar."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from emorec.cli import common
+from emorec.errors import CalibrationError, MediaError, printable, require
+
+if TYPE_CHECKING:
+    from emorec.cli.progress import BatchProgress
+    from emorec.recognizer import Recognizer
+    from emorec.result import ClipResult
+
+    Reader = Callable[[Sequence[str | Path], Callable[[float], None]], Iterator[ClipResult]]
+
+__all__ = ["calibrated", "read_here", "readers", "results"]
+
+
+@contextlib.contextmanager
+def readers(recognizer: Recognizer | None, options: argparse.Namespace) -> Iterator[Reader]:
+    """Give what reads clips: this process, some of this machine, or a cluster."""
+    if options.scheduler and recognizer:
+        require("cluster", "distributed")
+        from emorec import cluster
+
+        with cluster.connected(options.scheduler) as client:
+            yield lambda clips, watch: cluster.classify_many(client, recognizer, clips)
+    else:
+        yield lambda clips, watch: read_here(recognizer, clips, options.jobs, watch)
+
+
+def read_here(
+    recognizer: Recognizer | None,
+    clips: Sequence[str | Path],
+    n_jobs: int | None,
+    watch: Callable[[float], None],
+) -> Iterator[ClipResult]:
+    from emorec.workers import fitting_jobs
+
+    if recognizer is None:
+        return iter(())
+    return recognizer.classify_many(clips, n_jobs or fitting_jobs(len(clips)), watch)
+
+
+def results(read: Reader, clips: list, progress: BatchProgress) -> Iterator[ClipResult]:
+    """Yield one result for each clip; what is no clip fails without any work."""
+    from emorec.result import ClipResult
+
+    classified = iter(read([c for c in clips if not isinstance(c, MediaError)], progress.watch))
+    for clip in clips:
+        if isinstance(clip, MediaError):
+            result = ClipResult.failed(clip.what, clip.reason, clip.remedy)
+        else:
+            result = next(classified)
+        progress.finished(result)
+        yield result
+
+
+def calibrated(
+    recognizer: Recognizer, names: Sequence[str], n_jobs: int | None, is_quiet: bool = False
+) -> tuple[Recognizer, int]:
+    """Get to know the person of some clips or folders; say which of them cannot be read.
+
+    Returns:
+        What judges this person, and how many clips cannot be read.
+
+    Raises:
+        MediaError: When there is no clip in the only folder.
+        CalibrationError: When no clip can be read, or none has a voice or a face.
+    """
+    from emorec.cli.progress import BatchProgress
+    from emorec.media.find import find_clips
+
+    clips = find_clips(names)
+    if len(clips) == 1 and isinstance(clips[0], MediaError):
+        raise clips[0]
+    with BatchProgress("Calibrating", len(clips), is_quiet) as progress:
+        found = list(
+            results(lambda some, watch: read_here(recognizer, some, n_jobs, watch), clips, progress)
+        )
+    readable = [result for result in found if result.status != "failed"]
+    for result in found:
+        if result.status == "failed":
+            path = printable(result.name)
+            common.say(f"not calibrated on {path}: {result.reason}. Remedy: {result.remedy}.")
+    if not readable:
+        what = ", ".join(names)
+        raise CalibrationError(what, "none of its clips can be read", "name other clips")
+    personal = recognizer.calibrated_on(readable)
+    for note in personal.speaker.notes:
+        common.say(note)
+    return personal, len(found) - len(readable)
