@@ -73,6 +73,10 @@ def add_to(commands) -> None:
     add("--timeline", type=common.path, metavar="FOLDER", help="write one CSV over time per clip")
     add("--plots", type=common.path, metavar="FOLDER", help="write one picture per clip")
     add("--subtitles", type=common.path, metavar="FOLDER", help="write one WebVTT file per clip")
+    add(
+        "--textgrid", type=common.path, metavar="FOLDER", help="write one TextGrid (Praat) per clip"
+    )
+    add("--elan", type=common.path, metavar="FOLDER", help="write one ELAN file per clip")
     add("--people", action="store_true", help="read every face, too: a row for each person")
     add(
         "--people-csv",
@@ -151,20 +155,19 @@ def _opened(found: list, options: argparse.Namespace) -> tuple[list, ResultWrite
     """
     from emorec.report import distinct, earlier, table
 
-    outputs = (options.csv, options.json, options.timeline, options.plots, options.subtitles)
+    folders = {kind: getattr(options, kind) for kind in table.PER_CLIP if getattr(options, kind)}
+    outputs = options.csv, options.json
     paths = [clip for clip in found if not isinstance(clip, MediaError)]
-    _refuse_to_overwrite(paths, outputs)
+    _refuse_to_overwrite(paths, (*outputs, *folders.values()))
     stamp_of = common.stamps(options).of
-    folders = ((options.timeline, ".csv"), (options.plots, ".png"), (options.subtitles, ".vtt"))
-    there = [file for folder, _ in folders if folder for file in folder.glob("*")]
+    there = [file for folder in folders.values() for file in folder.glob("*")]
     if not (options.overwrite or options.resume):
         own = [
-            folder / f"{distinct.stem_for(Path(path))}{suffix}"
-            for folder, suffix in folders
-            if folder
+            folder / f"{distinct.stem_for(Path(path))}{table.PER_CLIP[kind].suffix}"
+            for kind, folder in folders.items()
             for path in paths
         ]
-        earlier.refuse_earlier([*outputs[:2], *own], earlier.OVERWRITE_OR_RESUME)
+        earlier.refuse_earlier([*outputs, *own], earlier.OVERWRITE_OR_RESUME)
     old = earlier.Earlier()
     if options.resume and options.csv:
         old = earlier.read_earlier(options.csv, options.json, table.TABLE_COLUMNS)
@@ -174,7 +177,7 @@ def _opened(found: list, options: argparse.Namespace) -> tuple[list, ResultWrite
         todo, old = _left(found, old, parquet, stamp_of, options)
     kept = paths if options.overwrite else [*paths, *there]
     writer = table.ResultWriter(
-        *outputs, earlier=old, kept=kept, parquet=parquet, stamp_of=stamp_of
+        *outputs, folders, earlier=old, kept=kept, parquet=parquet, stamp_of=stamp_of
     )
     kept_statuses = [row["status"] for row in old.rows]
     if parquet is not None:
@@ -275,9 +278,7 @@ def _classify(
         return common.refuse(error)
     show()
     if writer.spoiled:
-        common.say(
-            f"{writer.spoiled} timelines, pictures or subtitles could not be written; see the notes"
-        )
+        common.say(f"{writer.spoiled} files of single clips could not be written; see the notes")
         return common.EXIT_WRONG_USAGE
     return common.EXIT_NOT_ALL if without_verdict else common.EXIT_OK
 

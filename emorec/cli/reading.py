@@ -40,6 +40,7 @@ def read_here(
     n_jobs: int | None,
     watch: Callable[[float], None],
 ) -> Iterator[ClipResult]:
+    """Read clips on this machine; nothing where there is no recogniser."""
     from emorec.workers import fitting_jobs
 
     if recognizer is None:

@@ -7,6 +7,7 @@ import csv
 import io
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -14,6 +15,7 @@ from emorec import __version__
 from emorec.emotions import COMMON7
 from emorec.errors import OutputError, printable
 from emorec.files import check_writable, identity, open_through, write_atomically, write_json
+from emorec.report.annotations import check_installed, write_elan, write_textgrid
 from emorec.report.cells import cell
 from emorec.report.distinct import DistinctNames, check_folder
 from emorec.report.earlier import Earlier
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from emorec.report.parquet import ParquetWriter
 
 __all__ = [
+    "PER_CLIP",
     "TABLE_COLUMNS",
     "TIMELINE_COLUMNS",
     "ResultWriter",
@@ -101,16 +104,14 @@ class ResultWriter:
     Args:
         csv_path: Gets one row per clip, flushed at once.
         json_path: Gets all probabilities, when the work ends or is interrupted.
-        timeline_folder: Gets one CSV over time per clip.
-        plot_folder: Gets one picture per clip.
-        subtitle_folder: Gets one WebVTT file of stretches per clip.
+        folders: Name in `PER_CLIP` -> folder that gets one such file per clip.
         earlier: Results of an earlier run, which come first in both files.
-        kept: Files over which no timeline, picture or subtitle is written.
+        kept: Files over which none of these is written.
         parquet: Gets one row per clip and its timeline, in parts.
         stamp_of: Tells of a clip what it is read with.
 
     Attributes:
-        spoiled: How many timelines, pictures and subtitles could not be written.
+        spoiled: How many of these files could not be written.
 
     Raises:
         OutputError: At once, when one of them cannot be written.
@@ -120,9 +121,7 @@ class ResultWriter:
         self,
         csv_path: Path | None = None,
         json_path: Path | None = None,
-        timeline_folder: Path | None = None,
-        plot_folder: Path | None = None,
-        subtitle_folder: Path | None = None,
+        folders: Mapping[str, Path | None] | None = None,
         earlier: Earlier | None = None,
         kept: Iterable[Path | str] = (),
         parquet: ParquetWriter | None = None,
@@ -133,7 +132,9 @@ class ResultWriter:
         self._csv_path, self._json_path = csv_path, json_path
         self._clips = list(earlier.entries or [])
         self._parquet, self._stamp_of = parquet, stamp_of
-        for folder in (timeline_folder, plot_folder, subtitle_folder):
+        folders = {kind: folder for kind, folder in (folders or {}).items() if folder}
+        for kind, folder in folders.items():
+            PER_CLIP[kind].check()
             check_folder(folder)
         for path in (json_path, csv_path):
             check_writable(path)
@@ -142,9 +143,7 @@ class ResultWriter:
             with _as_output_errors(csv_path):
                 self._csv = begun_csv(csv_path, TABLE_COLUMNS, earlier.rows)
         spared = {identity(path) for path in (*kept, csv_path, json_path) if path is not None}
-        self._timelines = DistinctNames(timeline_folder, spared)
-        self._plots = DistinctNames(plot_folder, spared)
-        self._subtitles = DistinctNames(subtitle_folder, spared)
+        self._folders = {kind: DistinctNames(at, spared) for kind, at in folders.items()}
 
     def __enter__(self) -> ResultWriter:
         return self
@@ -174,20 +173,15 @@ class ResultWriter:
     def add(self, result: ClipResult) -> None:
         """Write what is asked for of one clip.
 
-        A timeline or picture that cannot be written becomes a note on the clip.
+        A file for the clip alone that cannot be written becomes a note on it.
 
         Raises:
             OutputError: When its row can no longer be written, for instance on a full disk.
         """
-        if self._timelines.folder is not None and result.windows:
-            path = self._timelines.path_for(result.path, ".csv")
-            self._try("timeline", result, lambda: write_timeline(result, path))
-        if self._plots.folder is not None and result.emotion:
-            picture = self._plots.path_for(result.path, ".png")
-            self._try("picture", result, lambda: write_plot(result, picture))
-        if self._subtitles.folder is not None and result.segments:
-            cues = self._subtitles.path_for(result.path, ".vtt")
-            self._try("subtitle", result, lambda: write_subtitles(result.segments, cues))
+        for kind, names in self._folders.items():
+            if result.emotion:
+                file = PER_CLIP[kind]
+                self._try(file, result, names.path_for(result.path, file.suffix))
         if self._json_path is not None:
             self._clips.append(_json_entry(result))
         row = {**table_row(result), "stamp": ""}
@@ -200,12 +194,12 @@ class ResultWriter:
                 csv.writer(self._csv).writerow(map(short, row.values()))
                 self._csv.flush()
 
-    def _try(self, what: str, result: ClipResult, write: Callable[[], None]) -> None:
+    def _try(self, file: PerClip, result: ClipResult, path: Path) -> None:
         try:
-            write()
+            file.write(result, path)
         except Exception as error:  # one odd clip must not end the work on a thousand others
             reason = getattr(error, "strerror", None) or getattr(error, "reason", None) or error
-            result.notes.append(f"its {what} is not written: {reason}")
+            result.notes.append(f"its {file.what} is not written: {reason}")
             self.spoiled += 1
 
 
@@ -259,6 +253,35 @@ def _write_timeline(result: ClipResult, path: Path) -> None:
             if windows is not None:
                 for time_s, posterior in zip(windows.times_s, windows.posteriors, strict=True):
                     rows.writerow(timeline_row(time_s, stream, posterior))
+
+
+@dataclass(frozen=True)
+class PerClip:
+    """A kind of file that each clip with a verdict may have for itself.
+
+    Attributes:
+        what: What it is called.
+        suffix: How its name ends.
+        write: Writes it.
+        check: Makes sure that it can be made, or raises MissingPartError.
+    """
+
+    what: str
+    suffix: str
+    write: Callable[[ClipResult, Path], None]
+    check: Callable[[], None] = lambda: None
+
+
+PER_CLIP = {
+    "timeline": PerClip("timeline", ".csv", write_timeline),
+    "plots": PerClip("picture", ".png", write_plot),
+    "subtitles": PerClip(
+        "subtitle", ".vtt", lambda result, path: write_subtitles(result.segments, path)
+    ),
+    "textgrid": PerClip("TextGrid", ".TextGrid", write_textgrid, check_installed),
+    "elan": PerClip("ELAN file", ".eaf", write_elan, check_installed),
+}
+"""Kinds of files for a clip alone, by the option that asks for them."""
 
 
 def timeline_row(time_s: float, stream: str, posterior: np.ndarray) -> list[str]:
