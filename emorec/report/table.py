@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from emorec.report.parquet import ParquetWriter
 
 __all__ = [
+    "JSON_VERSION",
     "PER_CLIP",
     "TABLE_COLUMNS",
     "TIMELINE_COLUMNS",
@@ -49,6 +50,9 @@ __all__ = [
     "write_plot",
     "write_timeline",
 ]
+
+JSON_VERSION = 1
+"""Of the form of the JSON file, which `result.schema.json` beside this module describes."""
 
 TIMELINE_COLUMNS = ("time_s", "stream", *COMMON7)
 """Head of every timeline."""
@@ -163,7 +167,8 @@ class ResultWriter:
             problems.append(OutputError.because_of(self._csv_path, error))
         try:
             if self._json_path is not None:
-                content = {"emorec": __version__, "classes": COMMON7, "clips": self._clips}
+                content = {"version": JSON_VERSION, "emorec": __version__}
+                content |= {"classes": COMMON7, "clips": self._clips}
                 write_json(self._json_path, content)
         except OSError as error:
             problems.append(OutputError.because_of(self._json_path, error))
