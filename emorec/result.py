@@ -25,6 +25,9 @@ from emorec.streams.windows import STREAMS, Span, Windows
 if TYPE_CHECKING:
     import pandas as pd
 
+    from emorec.streams.everybody import Told
+    from emorec.streams.judge import Judge
+
 __all__ = ["ClipResult", "Judged", "Person"]
 
 
@@ -123,6 +126,21 @@ class Person(Judged):
     duration_s: float = 0.0
     seen: SeenFaces | None = None
 
+    @classmethod
+    def of(cls, number: int, told: Told, judge: Judge, duration_s: float) -> Person:
+        """Tell of one of several people what was seen and heard of them."""
+        seen = told.seen
+        return cls(
+            number,
+            seen.track,
+            told.speech_share,
+            **judge.of_clip(told.findings, duration_s),
+            is_picture=seen.mouth is None,
+            notes=seen.notes,
+            duration_s=duration_s,
+            seen=judge.of_faces(seen.record, seen.looked_at),
+        )
+
     @property
     def seen_s(self) -> float:
         """For about how long the face is seen, in seconds."""
@@ -152,7 +170,7 @@ class ClipResult(Judged):
         face_track: Where the followed face was over time, None without a verdict.
         duration_s: Length of what was decoded.
         people: Everybody in it, where that was asked for; see `Recognizer.for_everybody`.
-        named: What was named, where that is no path but an address; else "".
+        named: What it was called, where that is no path (an address, bytes); else "".
         seen: Every face that was looked at; `faces` is the table of them.
         heard: Every window of sound that was read; `voice` is the table of them.
     """
@@ -228,7 +246,8 @@ class ClipResult(Judged):
         table = self.voice
         if not len(table):
             return table.assign(pitch_hz=np.zeros(0, np.float32))
-        clip = storage.local_copy(self.named) if self.named else nullcontext(self.path)
+        is_elsewhere = storage.is_address(self.named)
+        clip = storage.local_copy(self.named) if is_elsewhere else nullcontext(self.path)
         with clip as path:
             track = track_pitch(sound_blocks(path, PITCH_RATE_HZ))
         pitch_hz = track.medians(self.heard.starts_s, self.heard.ends_s)
@@ -237,7 +256,8 @@ class ClipResult(Judged):
 
     def __repr__(self) -> str:
         found = f"{self.emotion} {self.confidence:.0%}" if self.emotion else self.reason
-        return f"<ClipResult {str(self.path)!r}: {self.status}, {found}>"
+        people = f", {len(self.people)} people" if len(self.people) > 1 else ""
+        return f"<ClipResult {self.name!r}: {self.status}, {found}{people}>"
 
     def _repr_html_(self) -> str:
         """What Jupyter shows: a player, bars, the timeline and notes."""

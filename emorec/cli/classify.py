@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from emorec.cli import common, reading
 from emorec.errors import EmorecError, MediaError, OutputError, printable
 
 if TYPE_CHECKING:
+    from emorec.recognizer import Recognizer
     from emorec.report.earlier import Earlier
     from emorec.report.parquet import ParquetWriter
     from emorec.report.people_writer import PeopleWriter
@@ -29,6 +30,10 @@ EXAMPLES = """examples:
   emorec classify recordings/ --csv results.csv --resume       goes on where it was ended
   emorec classify s3://bucket/clips --parquet results/         for very many clips
   emorec classify /data/clips --parquet results/ --scheduler tcp://HOST:8786    on a cluster
+  emorec classify photo.jpg                          every face in a picture
+  emorec classify photos/ --pictures --people-csv faces.csv
+  emorec classify talk.mp4 --streams voice,face      without the third
+  curl -L https://example.org/clip.mp4 | emorec classify -     where its owner allows that
   emorec classify clip.mp4 --json - --quiet | jq .clips[0].probabilities.fused
   emorec classify -- -a-name-that-begins-with-a-dash.mp4
 
@@ -61,7 +66,7 @@ def add_to(commands) -> None:
         nargs="+",
         type=common.name,
         metavar="PATH",
-        help="a clip, a folder of clips, or a quoted pattern",
+        help="a clip or picture, a folder of clips, a quoted pattern, or - (a pipe)",
     )
     add(
         "--csv",
@@ -78,6 +83,13 @@ def add_to(commands) -> None:
     )
     add("--elan", type=common.path, metavar="FOLDER", help="write one ELAN file per clip")
     add("--people", action="store_true", help="read every face, too: a row for each person")
+    add("--pictures", action="store_true", help="read the pictures in folders, too")
+    add(
+        "--streams",
+        type=reading.streams,
+        metavar="NAMES",
+        help="judge by some alone: voice, face, geometry, with commas between",
+    )
     add(
         "--people-csv",
         type=common.output,
@@ -105,23 +117,17 @@ def add_to(commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Classify the clips; see ``emorec classify --help``."""
-    from emorec.media.find import find_clips
-
     _check_usage(options)
     try:
-        found = find_clips(options.paths)
-        people = _people_writer(found, options)
-        clips, writer, are_old_ok = _opened(found, options)
-        # Loading costs most of the start, and a run without a single clip needs no model.
-        is_work = any(not isinstance(clip, MediaError) for clip in clips)
-        recognizer = common.load_recognizer(options) if is_work else None
-        if recognizer and options.calibrate:
-            person = [options.calibrate]
-            recognizer, _ = reading.calibrated(recognizer, person, options.jobs, options.quiet)
-        if recognizer and (options.people or options.people_csv):
-            recognizer = recognizer.for_everybody()
-        with reading.readers(recognizer, options) as read:
-            status = _classify(read, clips, writer, people, options)
+        with reading.piped(options) as called:
+            found = reading.find(options.paths, options.pictures, options.quiet)
+            people = _people_writer(found, options)
+            clips, writer, are_old_ok = _opened(found, options)
+            # Loading costs most of the start, and a run without a single clip needs no model.
+            is_work = any(not isinstance(clip, MediaError) for clip in clips)
+            recognizer = _recognizer(options) if is_work else None
+            with reading.readers(recognizer, options) as read:
+                status = _classify(read, clips, writer, people, options, called)
     except EmorecError as error:
         return common.refuse(error)
     except KeyboardInterrupt:
@@ -130,9 +136,22 @@ def run(options: argparse.Namespace) -> int:
     return status if are_old_ok else status or common.EXIT_NOT_ALL
 
 
+def _recognizer(options: argparse.Namespace) -> Recognizer:
+    """Load what reads the clips as the options want it."""
+    recognizer = common.load_recognizer(options)
+    if options.calibrate:
+        person = [options.calibrate]
+        recognizer, _ = reading.calibrated(recognizer, person, options.jobs, options.quiet)
+    if options.people or options.people_csv:
+        recognizer = recognizer.for_everybody()
+    return recognizer.for_streams(*options.streams) if options.streams else recognizer
+
+
 def _check_usage(options: argparse.Namespace) -> None:
     if options.resume and not (options.csv or options.parquet):
         options.parser.error("--resume goes with --csv or --parquet")
+    if options.resume and "-" in options.paths:
+        options.parser.error("--resume does not go on with what comes through a pipe")
     if options.resume and options.people_csv:
         options.parser.error("--resume does not go on with a file of --people-csv")
     if options.scheduler and (options.people or options.people_csv):
@@ -241,6 +260,7 @@ def _classify(
     writer: ResultWriter,
     people: PeopleWriter,
     options: argparse.Namespace,
+    called: Mapping[Path, str],
 ) -> int:
     """Read the clips, write and print what is found; returns the exit status."""
     from emorec.cli.progress import BatchProgress
@@ -259,7 +279,7 @@ def _classify(
 
     try:
         with writer, people, BatchProgress("Classifying", len(clips), options.quiet) as progress:
-            for result in reading.results(read, clips, progress):
+            for result in reading.results(read, clips, progress, called):
                 writer.add(result)
                 people.add(result)
                 done += 1

@@ -37,11 +37,12 @@ def add_to(commands) -> None:
         examples=EXAMPLES,
     )
     add = features.add_argument
-    text = "a clip, a folder of clips, or a quoted pattern"
+    text = "a clip or picture, a folder of clips, a quoted pattern, or - (a pipe)"
     add("paths", nargs="+", type=common.name, metavar="PATH", help=text)
     text = "a file .csv or .parquet, or a folder"
     add("-o", "--output", type=common.path, metavar="PATH", required=True, help=text)
     add("--people", action="store_true", help="every face, and who it is")
+    add("--pictures", action="store_true", help="read the pictures in folders, too")
     add("--quiet", action="store_true", help="print no progress")
     common.add_overwrite(features)
     common.add_jobs(features)
@@ -52,23 +53,17 @@ def add_to(commands) -> None:
 def run(options: argparse.Namespace) -> int:
     """Write the tables; see ``emorec features --help``."""
     from emorec.cli.progress import BatchProgress
-    from emorec.media.find import find_clips
     from emorec.report.features import FeatureWriter
 
-    clips = find_clips(options.paths)
     failed = 0
     try:
-        paths = [Path(clip) for clip in clips if not isinstance(clip, MediaError)]
-        with FeatureWriter(options.output, paths, overwrite=options.overwrite) as writer:
-            recognizer = common.load_recognizer(options) if paths else None
-            if recognizer and options.people:
-                recognizer = recognizer.for_everybody()
-            with BatchProgress("Reading", len(clips), options.quiet) as progress:
-                for result in reading.results(
-                    lambda some, watch: reading.read_here(recognizer, some, options.jobs, watch),
-                    clips,
-                    progress,
-                ):
+        with reading.piped(options) as called:
+            clips = reading.find(options.paths, options.pictures, options.quiet)
+            paths = [Path(clip) for clip in clips if not isinstance(clip, MediaError)]
+            writer = FeatureWriter(options.output, paths, overwrite=options.overwrite)
+            with writer, BatchProgress("Reading", len(clips), options.quiet) as progress:
+                read = _reader(options) if paths else lambda some, watch: iter(())
+                for result in reading.results(read, clips, progress, called):
                     problem = writer.add(result)
                     if result.status == "failed":
                         failed += 1
@@ -78,3 +73,10 @@ def run(options: argparse.Namespace) -> int:
     except EmorecError as error:
         return common.refuse(error)
     return common.EXIT_NOT_ALL if failed else common.EXIT_OK
+
+
+def _reader(options: argparse.Namespace) -> reading.Reader:
+    recognizer = common.load_recognizer(options)
+    if options.people:
+        recognizer = recognizer.for_everybody()
+    return lambda some, watch: reading.read_here(recognizer, some, options.jobs, watch)

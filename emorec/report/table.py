@@ -43,10 +43,10 @@ __all__ = [
     "TIMELINE_COLUMNS",
     "ResultWriter",
     "begun_csv",
-    "results_table",
     "short",
     "table_row",
     "timeline_row",
+    "to_table",
     "write_plot",
     "write_timeline",
 ]
@@ -81,7 +81,7 @@ TABLE_COLUMNS = (*table_row(ClipResult(Path(), "")), "stamp")
 """Head of the CSV file of results; the stamp tells what a row was read with, see `report.stamp`."""
 
 
-def results_table(results: Iterable[ClipResult]) -> pd.DataFrame:
+def to_table(results: Iterable[ClipResult]) -> pd.DataFrame:
     """Join results into one table: `table_row` for each clip, and the truth where it is known."""
     import pandas as pd
 
@@ -184,8 +184,8 @@ class ResultWriter:
             OutputError: When its row can no longer be written, for instance on a full disk.
         """
         for kind, names in self._folders.items():
-            if result.emotion:
-                file = PER_CLIP[kind]
+            file = PER_CLIP[kind]
+            if file.is_there(result):
                 self._try(file, result, names.path_for(result.path, file.suffix))
         if self._json_path is not None:
             self._clips.append(_json_entry(result))
@@ -269,17 +269,19 @@ class PerClip:
         suffix: How its name ends.
         write: Writes it.
         check: Makes sure that it can be made, or raises MissingPartError.
+        is_there: Whether there is anything to write; nothing lasts in a single picture.
     """
 
     what: str
     suffix: str
     write: Callable[[ClipResult, Path], None]
     check: Callable[[], None] = lambda: None
+    is_there: Callable[[ClipResult], object] = lambda result: result.segments
 
 
 PER_CLIP = {
     "timeline": PerClip("timeline", ".csv", write_timeline),
-    "plots": PerClip("picture", ".png", write_plot),
+    "plots": PerClip("picture", ".png", write_plot, is_there=lambda result: result.emotion),
     "subtitles": PerClip(
         "subtitle", ".vtt", lambda result, path: write_subtitles(result.segments, path)
     ),

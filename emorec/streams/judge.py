@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,9 +13,31 @@ from emorec.emotions import COMMON7, fold
 from emorec.faces.record import FaceRecord
 from emorec.fusion import LogLinearFusion
 from emorec.streams.details import SeenFaces
-from emorec.streams.windows import TIMELINE_HOP_S, Findings, Windows, grid, on_grid
+from emorec.streams.windows import STREAMS, TIMELINE_HOP_S, Findings, Windows, grid, on_grid
 
-__all__ = ["Judge"]
+__all__ = ["ANYBODY", "ANY_PURPOSE", "Judge", "Purpose"]
+
+
+ANYBODY = Speaker()
+
+
+@dataclass(frozen=True)
+class Purpose:
+    """Whose clips are judged, and by what.
+
+    Attributes:
+        speaker: Whose, see `Recognizer.calibrate`; by default anybody's.
+        everybody: See `Recognizer.for_everybody`.
+        streams: See `Recognizer.for_streams`.
+    """
+
+    speaker: Speaker = ANYBODY
+    everybody: bool = False
+    streams: tuple[str, ...] = STREAMS
+
+
+ANY_PURPOSE = Purpose()
+"""Anybody's clips, by all streams, the main face alone."""
 
 
 class Judge:

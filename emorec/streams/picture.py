@@ -6,7 +6,7 @@ looks more often, for the moment alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 
 import cv2
@@ -95,6 +95,11 @@ class PictureStream:
         if not self._has_face:
             return self._follower.lack
         return [*self._follower.notes, *self._geometry.notes]
+
+    def notes_for(self, streams: Sequence[str]) -> list[str]:
+        """What a reader should know who asked for some streams alone."""
+        left_out = [] if "geometry" in streams else self._geometry.notes
+        return [note for note in self.notes if note not in left_out]
 
     def _read(self, frames: Iterable[Seen]) -> None:
         for seen in frames:
