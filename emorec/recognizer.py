@@ -257,7 +257,7 @@ class Recognizer:
                     name_of(clip), "in a picture only the face is read", "read it, too"
                 )
             notes, face = (*self._notes, *self.speaker.notes), self.networks["face"]
-            return stills.read_still(ready, face, self.landmarks, self.judge, notes)
+            return stills.read_still(ready, ready.picture, face, self.landmarks, self.judge, notes)
 
     def _classify(self, clip: Given, watch: Callable[[float], None] | None) -> ClipResult:
         """Read the emotion of a clip that sounds or moves."""

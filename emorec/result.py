@@ -244,7 +244,7 @@ class ClipResult(Judged):
             MediaError: When the clip is there no longer.
         """
         table = self.voice
-        if not len(table):
+        if self.heard is None or not len(table):
             return table.assign(pitch_hz=np.zeros(0, np.float32))
         is_elsewhere = storage.is_address(self.named)
         clip = storage.local_copy(self.named) if is_elsewhere else nullcontext(self.path)

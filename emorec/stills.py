@@ -15,6 +15,7 @@ from emorec.faces.still import SMALLEST_PX, find_faces
 from emorec.faces.track import FaceTrackRecorder
 from emorec.faces.upright import Sighting
 from emorec.media.inputs import Given
+from emorec.media.pictures import Picture
 from emorec.result import ClipResult, Person
 from emorec.streams.face import FACE_WINDOW_S, FaceUsed, predict_faces
 from emorec.streams.judge import ANYBODY, Judge
@@ -30,6 +31,7 @@ _PICTURES_KEPT, _PICTURE_PX = 8, 112
 
 def read_still(
     given: Given,
+    picture: Picture,
     network: Network,
     landmarks: LandmarkPredictor,
     judge: Judge,
@@ -38,13 +40,14 @@ def read_still(
     """Read every face of a picture; the verdict is that of the largest.
 
     Args:
-        given: The picture.
+        given: What was given.
+        picture: The picture that it is.
         network: The face network.
         landmarks: Finds the landmarks.
         judge: Judges the largest face.
         notes: What a reader of every result should know.
     """
-    grey = given.picture.grey
+    grey = picture.grey
     faces = find_faces(grey)
     if not faces:
         reason = "there is no face in this picture that can be read"
@@ -62,7 +65,7 @@ def read_still(
     ]
     # Of the person whom the judge may know, it is not said which of them it is.
     anybodys = Judge(judge.fusion, ANYBODY)
-    shape, scales = grey.shape, {grey.shape: given.picture.reduced_by}
+    shape, scales = grey.shape, {grey.shape: picture.reduced_by}
     people = []
     for number, (face, found) in enumerate(zip(faces, findings, strict=True), 1):
         track, record = FaceTrackRecorder(), FaceRecorder(scales)
@@ -88,7 +91,7 @@ def read_still(
 
 
 def _crop(face: Sighting, network: Network) -> np.ndarray:
-    return crop_face(face.frame, face.upright_box, network.input_shape[0])
+    return crop_face(face.frame, face.upright_box, network.input_shape[0] or 0)
 
 
 def _used(face: Sighting, person: Person) -> FaceUsed:

@@ -56,7 +56,7 @@ def test_every_face_has_a_verdict_and_the_largest_is_the_pictures(recognizer, gr
     assert "<img src" in result._repr_html_()
 
 
-@pytest.mark.parametrize("suffix", [".jpg", ".webp", ".tif", ".bmp", ""])
+@pytest.mark.parametrize("suffix", [".jpg", ".webp", ".tif", ".gif", ""])
 def test_all_forms_of_picture_are_read(recognizer, faces, tmp_path, suffix):
     path = tmp_path / f"a{suffix}"
     Image.fromarray(faces[0]).save(path, format=None if suffix else "PNG")
@@ -110,7 +110,7 @@ def test_a_picture_without_a_face_and_one_whose_face_is_not_asked_for(recognizer
 
 def test_what_moves_is_a_clip(faces, tmp_path):
     images = [Image.fromarray(face) for face in faces]
-    for suffix in ("webp", "png"):
+    for suffix in ("webp", "png", "gif"):
         path = tmp_path / f"a.{suffix}"
         images[0].save(path, save_all=True, append_images=images[1:], duration=200)
         assert not is_picture(path)

@@ -22,6 +22,7 @@ from emorec.cli import (
     features,
     live,
 )
+from emorec.cli.completion import SHELLS, PrintCompletion
 from emorec.errors import OutputError
 
 __all__ = ["main"]
@@ -68,6 +69,12 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"emorec {__version__}")
+    parser.add_argument(
+        "--print-completion",
+        action=PrintCompletion,
+        choices=SHELLS,
+        help="print what a shell needs to complete command lines",
+    )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     for command in (classify, features, annotate, live, calibrate, evaluate, data, app, example):
         command.add_to(commands)

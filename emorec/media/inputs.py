@@ -54,7 +54,7 @@ class Given:
 
 
 @contextlib.contextmanager
-def given(source: object) -> Iterator[Given]:
+def given(source: Any) -> Iterator[Given]:
     """Make ready for reading what was given as a clip, for as long as it is read.
 
     Args:

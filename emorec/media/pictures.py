@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 __all__ = ["SUFFIXES", "Picture", "is_picture", "is_pillow", "picture_of", "read_picture"]
 
-SUFFIXES = frozenset((".bmp", ".jpe", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"))
-"""What a picture in a folder ends in."""
+SUFFIXES = frozenset((".bmp", ".gif", ".jpe", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"))
+"""What a picture in a folder ends in, also one that moves."""
 
-_FORMATS = ("BMP", "JPEG", "PNG", "TIFF", "WEBP")
+_FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
 _FILMS = (".mjpeg", ".mjpg", ".mjpe")  # that begin as a picture does
 _HEAD_BYTES = 16
 _REDUCED_PX = 1920  # longer side of what is looked at: small faces in large pictures stay
@@ -56,7 +56,7 @@ def is_picture(path: str | Path) -> bool:
     if head[:3] == b"\xff\xd8\xff":
         return path.suffix.lower() not in _FILMS
     is_one = head[:8] == b"\x89PNG\r\n\x1a\n" or (head[:4] == b"RIFF" and head[8:12] == b"WEBP")
-    is_one = is_one or head[:4] in (b"II*\0", b"MM\0*")
+    is_one = is_one or head[:4] in (b"II*\0", b"MM\0*", b"GIF8")
     is_one = is_one or (head[:2] == b"BM" and path.suffix.lower() == ".bmp")
     return is_one and not _is_animated(path)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -18,6 +19,7 @@ __all__ = ["Recording", "RecordingReader"]
 
 _MOST_CHANNELS = 32
 _BLOCK_S = 0.5
+_HIGHEST_FRAME_RATE_HZ = 10_000
 _LOUDEST = 8.0  # of sound as floating point; 1 is full scale
 
 
@@ -190,16 +192,15 @@ def _checked_frames(name: str, frames: np.ndarray) -> np.ndarray:
     return frames
 
 
-def _checked_times(
-    name: str, count: int, times_s: object, frame_rate_hz: float | None
-) -> np.ndarray:
+def _checked_times(name: str, count: int, times_s: Any, frame_rate_hz: Any) -> np.ndarray:
     if (times_s is None) == (frame_rate_hz is None):
         reason = (
             "when the frames are is said twice" if frame_rate_hz else "nothing says when they are"
         )
         raise _wrong(name, reason, "give times_s or frame_rate_hz")
     if frame_rate_hz is not None:
-        if not (np.isscalar(frame_rate_hz) and 0 < frame_rate_hz <= 10_000):
+        is_number = isinstance(frame_rate_hz, int | float | np.number)
+        if not is_number or not 0 < frame_rate_hz <= _HIGHEST_FRAME_RATE_HZ:
             raise _wrong(name, f"the frame rate is {frame_rate_hz}", "give frames a second, as 25")
         return np.arange(count) / float(frame_rate_hz)
     times = _array(name, "times_s", times_s)
@@ -213,7 +214,7 @@ def _checked_times(
     return times
 
 
-def _checked_rate(name: str, sample_rate_hz: object) -> int:
+def _checked_rate(name: str, sample_rate_hz: Any) -> int:
     least_hz, most_hz = SAMPLE_RATES_HZ
     if sample_rate_hz is None:
         raise _wrong(name, "the sound has no rate", "give sample_rate_hz, as 16000 or 48000")

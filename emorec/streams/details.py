@@ -45,6 +45,9 @@ class SeenFaces:
     record: FaceRecord
     said: Windows
 
+    def __repr__(self) -> str:
+        return f"<SeenFaces: {len(self.record.times_s)}, of which {len(self.said.times_s)} read>"
+
     def table(self, person: int | None = None) -> pd.DataFrame:
         """Return a row for each face; see `faces_table`."""
         import pandas as pd
@@ -96,6 +99,9 @@ class HeardWindows:
     ends_s: np.ndarray
     speech_shares: np.ndarray
     loudness: np.ndarray
+
+    def __repr__(self) -> str:
+        return f"<HeardWindows: {len(self.starts_s)}>"
 
     def table(self, posteriors: np.ndarray) -> pd.DataFrame:
         """Return a row for each window.

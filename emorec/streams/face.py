@@ -48,6 +48,9 @@ class FaceUsed:
     emotion: str
     confidence: float
 
+    def __repr__(self) -> str:
+        return f"<FaceUsed at {self.time_s:.1f} s: {self.emotion} {self.confidence:.0%}>"
+
 
 @dataclass(frozen=True)
 class _Batch:
