@@ -9,7 +9,7 @@ from emorec.errors import MissingPartError, require
 
 __all__ = ["SHELLS", "PrintCompletion"]
 
-SHELLS = ("bash", "zsh", "tcsh")
+SHELLS = ("bash", "zsh")
 
 
 class PrintCompletion(argparse.Action):
