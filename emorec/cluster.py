@@ -126,7 +126,7 @@ def classify_many(
         client.register_plugin(Models(origin, expected))
     except EmorecError as error:
         raise ClusterError(error.what, error.reason, error.remedy) from error
-    work = _Work(client, origin, known.purpose)
+    work = _Work(client, origin, replace(known.purpose, everybody=False))
     try:
         for clip in clips:
             while not work.has_room():

@@ -9,7 +9,9 @@ from emorec import MediaError
 from emorec.avatar.actor import make_actor
 from emorec.avatar.expression import EXPRESSIONS, Pose
 from emorec.avatar.face import draw_face
+from emorec.cli import common, main
 from emorec.media.pictures import is_picture, picture_of
+from emorec.report.figure import plot_clip
 from emorec.stills import NOTE
 
 SIZE = (640, 360)
@@ -115,3 +117,14 @@ def test_what_moves_is_a_clip(faces, tmp_path):
         images[0].save(path, save_all=True, append_images=images[1:], duration=200)
         assert not is_picture(path)
     assert not is_picture(tmp_path) and not is_picture(tmp_path / "absent.jpg")
+
+
+def test_a_picture_is_drawn_without_a_course_and_no_film_is_made_of_it(
+    recognizer, group, tmp_path, monkeypatch, capfd
+):
+    figure = plot_clip(recognizer.classify(group))
+    assert len(figure.axes) == 2 + 4  # faces; three streams and all together
+    assert not any(" s" in axes.get_xlabel() for axes in figure.axes)
+    monkeypatch.setattr(common, "load_recognizer", lambda _: recognizer)
+    assert main(["annotate", str(group), "-o", str(tmp_path / "a.mp4")]) == 1
+    assert "a single picture, and no film" in capfd.readouterr().out
