@@ -54,10 +54,10 @@ class FeatureWriter:
     """
 
     def __init__(self, path: Path, clips: Iterable[Path] = (), *, overwrite: bool = False):
-        self._folder = None if path.suffix.lower() in FORMATS else path
+        is_file, self._has_rows = path.suffix.lower() in FORMATS, False
         if path.suffix.lower() == ".parquet":
             require("cluster", "pyarrow")
-        if self._folder is None:
+        if is_file:
             if not overwrite:
                 refuse_earlier(list(feature_files(path).values()))
             self._pair: _Pair | None = _Pair(feature_files(path))
@@ -75,9 +75,10 @@ class FeatureWriter:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Finish the files; where an error came before the first clip, leave what was there."""
         if self._pair is not None:
-            self._pair.close()
+            self._pair.close(is_kept=kind is None or self._has_rows)
 
     def add(self, result: ClipResult) -> str:
         """Write the rows of a clip.
@@ -88,7 +89,7 @@ class FeatureWriter:
         Raises:
             OutputError: When they cannot be written.
         """
-        problem = ""
+        problem, self._has_rows = "", True
         try:
             voice = result.voice_with_pitch()
         except MediaError as error:
@@ -124,12 +125,13 @@ class _Pair:
             except OSError as error:
                 raise OutputError.because_of(self._files[table], error) from error
 
-    def close(self) -> None:
-        """Give both files their names."""
+    def close(self, *, is_kept: bool = True) -> None:
+        """Give both files their names, or remove them."""
         for table, part in self._parts.items():
             try:
                 self._sinks[table].close()
-                put_in_place(part, self._files[table])
+                if is_kept:
+                    put_in_place(part, self._files[table])
             except OSError as error:
                 raise OutputError.because_of(self._files[table], error) from error
             finally:

@@ -69,3 +69,13 @@ def test_outputs_that_cannot_be_are_refused_at_once(output, words, sound, tmp_pa
     assert main(["features", str(sound), "-o", str(tmp_path / output)]) == 2
     assert words in capfd.readouterr().err
     assert list(tmp_path.glob("*")) == []
+
+
+def test_what_was_there_stays_where_no_clip_was_read(sound, tmp_path, capfd):
+    earlier = tmp_path / "a_faces.csv"
+    earlier.write_text("earlier")
+    command = ["features", str(sound), "-o", str(tmp_path / "a.csv"), "--overwrite"]
+    assert main([*command, "--models", str(tmp_path)]) == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["a_faces.csv"]
+    assert earlier.read_text() == "earlier"
+    assert "there is no such file" in capfd.readouterr().err
