@@ -62,9 +62,6 @@ def run(options: argparse.Namespace) -> int:
         if not options.overwrite:
             refuse_earlier([out])
         result = common.load_recognizer(options).classify(options.path)
-        if result.emotion and not result.duration_s:
-            remedy = "emorec classify reads it, and --plots draws what it finds"
-            raise MediaError(options.path, "it is a single picture, and no film", remedy)
         if result.emotion:
             with common.progress_bar() as progress:
                 task = progress.add_task("Drawing", total=100)
