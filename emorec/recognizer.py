@@ -83,7 +83,7 @@ class Recognizer:
         return self.judge.speaker
 
     def __repr__(self) -> str:
-        streams = ", ".join(self.networks)
+        streams = ", ".join(self.purpose.streams)
         whose = "" if self.speaker is ANYBODY else ", calibrated on a person"
         return f"<Recognizer: {streams}{whose}>"
 
