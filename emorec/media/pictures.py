@@ -78,6 +78,7 @@ def read_picture(path: Path) -> Picture:
         raise MediaError(path, "it has too many pixels", "make it smaller") from error
     except Exception as error:  # decoders raise whatever they stumble on
         said = str(error).splitlines()[0] if str(error) else type(error).__name__
+        said = "its end is missing" if "truncated" in said else said
         raise MediaError(path, f"this picture is damaged ({said})", _DAMAGED) from error
 
 

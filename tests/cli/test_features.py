@@ -2,22 +2,9 @@
 
 import pandas as pd
 import pytest
-from helpers import made_voice, write_clip
 
-from emorec.cli import common, main
+from emorec.cli import main
 from emorec.emotions import COMMON7
-
-
-@pytest.fixture
-def ready(recognizer, monkeypatch):
-    """The command loads the small networks."""
-    monkeypatch.setattr(common, "load_recognizer", lambda _: recognizer)
-
-
-@pytest.fixture(scope="module")
-def sound(tmp_path_factory):
-    path = tmp_path_factory.mktemp("sound") / "a=b.wav"
-    return write_clip(path, None, made_voice(3.5), audio_codec="pcm_s16le")
 
 
 def test_both_tables_of_all_clips(ready, example, sound, tmp_path, capfd):
@@ -57,7 +44,7 @@ def test_a_folder_gets_two_files_a_clip_and_a_broken_clip_is_a_line(ready, sound
     broken.write_bytes(b"nothing")
     out = tmp_path / "tables"
     assert main(["features", str(sound), str(broken), "-o", str(out), "--quiet"]) == 1
-    assert sorted(p.name for p in out.iterdir()) == ["a=b_faces.csv", "a=b_voice.csv"]
+    assert sorted(p.name for p in out.iterdir()) == ["a_faces.csv", "a_voice.csv"]
     assert "broken.mp4: it is a text" in capfd.readouterr().err
 
 

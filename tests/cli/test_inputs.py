@@ -6,22 +6,9 @@ import json
 import sys
 
 import pytest
-from helpers import made_voice, write_clip
 from PIL import Image
 
-from emorec.cli import common, main
-
-
-@pytest.fixture
-def ready(recognizer, monkeypatch):
-    """The command loads the small networks."""
-    monkeypatch.setattr(common, "load_recognizer", lambda _: recognizer)
-
-
-@pytest.fixture(scope="module")
-def sound(tmp_path_factory):
-    path = tmp_path_factory.mktemp("sound") / "a.wav"
-    return write_clip(path, None, made_voice(1.0), audio_codec="pcm_s16le")
+from emorec.cli import main
 
 
 @pytest.fixture
