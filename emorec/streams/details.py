@@ -55,8 +55,7 @@ class SeenFaces:
         record = self.record
         count, points = len(record.times_s), record.points
         posteriors = np.full((count, len(COMMON7)), np.nan, np.float32)
-        places = {time_s: i for i, time_s in enumerate(record.times_s.tolist())}
-        posteriors[[places[time_s] for time_s in self.said.times_s.tolist()]] = self.said.posteriors
+        posteriors[record.rows_at(self.said.times_s)] = self.said.posteriors
         values = [record.boxes, head_pose(points, record.sizes), posteriors]
         values.append(points.reshape(count, len(_POINT_NAMES)))
         table = pd.DataFrame(np.concatenate(values, axis=1), columns=list(FACE_COLUMNS[2:]))

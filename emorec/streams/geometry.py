@@ -9,6 +9,7 @@ import numpy as np
 
 from emorec.engines import Network
 from emorec.faces.landmarks import LandmarkPredictor
+from emorec.faces.record import FaceRecorder
 from emorec.faces.upright import Sighting
 from emorec.features.geometry import (
     FEATURES,
@@ -74,6 +75,7 @@ class GeometryStream:
     Args:
         network: The geometry network; see `emorec.features.geometry` for what it reads.
         predictor: Finds the landmarks.
+        record: Is told of them.
     """
 
     @staticmethod
@@ -81,23 +83,22 @@ class GeometryStream:
         """Tell whether a network with this input can serve."""
         return network.input_shape == (WINDOW_FRAMES, FEATURES)
 
-    def __init__(self, network: Network, predictor: LandmarkPredictor):
-        self._network, self._predictor = network, predictor
+    def __init__(
+        self, network: Network, predictor: LandmarkPredictor, record: FaceRecorder | None = None
+    ):
+        self._network, self._predictor, self._record = network, predictor, record
         self._trust = _Trust(network)
         self._track_s: list[float] = []
         self._track: list[np.ndarray] = []
         self._times_s: list[np.ndarray] = []
         self._posteriors: list[np.ndarray] = []
 
-    def add(self, time_s: float, sighting: Sighting) -> np.ndarray:
+    def add(self, time_s: float, sighting: Sighting) -> None:
         """Take a frame with a face; about `FRAME_RATE_HZ` a second are enough.
 
         Args:
             time_s: Its time.
             sighting: The face in it.
-
-        Returns:
-            (68, 2) float32: its landmarks, as `LandmarkPredictor.follow` gives them.
         """
         if self._track_s and not 0 <= time_s - self._track_s[-1] <= LONGEST_GAP_S:
             self.restart()
@@ -105,9 +106,10 @@ class GeometryStream:
         points = self._predictor.follow(sighting)
         self._track.append(points)
         self._trust.see(points)
+        if self._record is not None:
+            self._record.add_points(time_s, sighting.unlevelled(points))
         if time_s - self._track_s[0] >= _TRACK_CHUNK_S:
             self._predict()
-        return points
 
     def restart(self) -> None:
         """Begin a new track, which no window of the old one reaches into."""

@@ -106,7 +106,7 @@ class _Member:
         self._record = record
         self._landmarks = _Remembered(landmarks)
         self._face = FaceStream(networks["face"], beside)
-        self._geometry = GeometryStream(networks["geometry"], self._landmarks)
+        self._geometry = GeometryStream(networks["geometry"], self._landmarks, record)
         self._track = FaceTrackRecorder()
         self._mouth = Mouth()
         self._is_picture = True
@@ -129,8 +129,7 @@ class _Member:
         self._geometry.add(face.time_s, face.sighting)
         points = self._landmarks.points_of(face.sighting)
         self._mouth.add(face.time_s, face.sighting.frame, points)
-        in_picture = face.sighting.in_picture(points)
-        self._record.add(face.time_s, face.shape, face.sighting.box, in_picture)
+        self._record.add(face.time_s, face.shape, face.sighting.box)
         self._is_picture = face.is_picture
 
     def finish(self) -> Seen:

@@ -58,12 +58,14 @@ class PictureStream:
         self.end_s, self.track = 0.0, FaceTrackRecorder()
         self._frame_s = 1 / (frame_rate_hz or FALLBACK_FRAME_RATE_HZ)
         self._scales: dict[tuple[int, ...], float] = {}
-        self._begin_streams = lambda: (
-            FaceStream(networks["face"], beside),
-            GeometryStream(networks["geometry"], landmarks),
-            FaceRecorder(self._scales),
-        )
-        self._face, self._geometry, self.record = self._begin_streams()
+
+        def begin() -> tuple[FaceStream, GeometryStream, FaceRecorder]:
+            record = FaceRecorder(self._scales)
+            geometry = GeometryStream(networks["geometry"], landmarks, record)
+            return FaceStream(networks["face"], beside), geometry, record
+
+        self._begin_streams = begin
+        self._face, self._geometry, self.record = begin()
         self._follower = FaceFollower(networks["face"].input_shape[0])
         self._pace = Pace(FRAME_RATE_HZ)
         self._has_face = False
@@ -113,8 +115,8 @@ class PictureStream:
             if sighting is not None:
                 self._has_face = True
                 self._face.add(seen.time_s, sighting)
-                points = sighting.unlevelled(self._geometry.add(seen.time_s, sighting))
-                self.record.add(seen.time_s, seen.shape, box, points)
+                self._geometry.add(seen.time_s, sighting)
+                self.record.add(seen.time_s, seen.shape, sighting.box)
 
 
 class LivePicture:

@@ -61,11 +61,13 @@ def test_a_clip_without_face_or_voice_has_empty_tables_of_the_same_columns():
 
 def test_a_reduced_frame_is_told_in_pixels_of_the_picture():
     recorder = FaceRecorder({(72, 128): 10.0})
-    recorder.add(0.5, (72, 128), np.array([10, 20, 30, 30]), np.full((68, 2), 25.25, np.float32))
-    recorder.add(0.6, (30, 40), np.array([1, 2, 3, 3]), np.full((68, 2), 5, np.float32))
+    recorder.add(0.5, (72, 128), np.array([10, 20, 30, 30]))
+    recorder.add(0.6, (30, 40), np.array([1, 2, 3, 3]))
+    recorder.add_points(0.5, np.full((68, 2), 25.25, np.float32))
     record = recorder.finish()
     assert record.boxes.tolist() == [[100, 200, 300, 300], [1, 2, 3, 3]]
     assert record.points[0, 0].tolist() == [252.5, 252.5]
+    assert np.isnan(record.points[1]).all()
     assert record.sizes.tolist() == [[1280, 720], [40, 30]]
 
 
