@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from emorec.errors import MediaError, ModelError
+    from emorec.media.recording import Recording
     from emorec.recognizer import Recognizer
     from emorec.report.labelled import evaluate
     from emorec.report.many import classify_to_parquet
+    from emorec.report.table import to_table
     from emorec.result import ClipResult
 
 # ONNX Runtime (1.29 and later) reports its use to its maker unless this is set before it is loaded.
@@ -25,8 +27,10 @@ __all__ = [
     "MediaError",
     "ModelError",
     "Recognizer",
+    "Recording",
     "classify_to_parquet",
     "evaluate",
+    "to_table",
 ]
 
 _HOMES = {
@@ -34,8 +38,10 @@ _HOMES = {
     "MediaError": "emorec.errors",
     "ModelError": "emorec.errors",
     "Recognizer": "emorec.recognizer",
+    "Recording": "emorec.media.recording",
     "classify_to_parquet": "emorec.report.many",
     "evaluate": "emorec.report.labelled",
+    "to_table": "emorec.report.table",
 }
 
 

@@ -22,12 +22,12 @@ from typing import Any
 from distributed import Client, Future, KilledWorker, WorkerPlugin
 
 from emorec import __version__, models, recognizer
-from emorec.calibration import Speaker
 from emorec.errors import EmorecError
 from emorec.media.storage import is_address
 from emorec.paths import default_models_folder
 from emorec.recognizer import Recognizer
 from emorec.result import ClipResult
+from emorec.streams.judge import Purpose
 
 __all__ = ["ClusterError", "Models", "classify_many", "connected", "models_of"]
 
@@ -126,7 +126,7 @@ def classify_many(
         client.register_plugin(Models(origin, expected))
     except EmorecError as error:
         raise ClusterError(error.what, error.reason, error.remedy) from error
-    work = _Work(client, origin, known.speaker)
+    work = _Work(client, origin, replace(known.purpose, everybody=False))
     try:
         for clip in clips:
             while not work.has_room():
@@ -141,10 +141,10 @@ def classify_many(
 class _Work:
     """Clips that are with the cluster."""
 
-    def __init__(self, client: Client, origin: Origin, speaker: Speaker):
+    def __init__(self, client: Client, origin: Origin, purpose: Purpose):
         self.waiting: dict[object, tuple[str | Path, Future]] = {}
         self._client = client
-        self._read = partial(_read_without_pictures, origin, speaker)
+        self._read = partial(_read_without_pictures, origin, purpose)
         self._done: queue.SimpleQueue[Future] = queue.SimpleQueue()
         self._run = f"emorec-{uuid.uuid4().hex}"
         self._sent = 0
@@ -202,14 +202,14 @@ class _Work:
         return ClusterError(_address(self._client), "the scheduler has gone", _RESUME)
 
 
-def _read_without_pictures(origin: Origin, speaker: Speaker, path: str) -> ClipResult:
+def _read_without_pictures(origin: Origin, purpose: Purpose, path: str) -> ClipResult:
     """What a worker does: read a clip on one thread."""
     try:
-        found = recognizer.classify_in_worker(origin, 1, speaker, False, path)
+        found = recognizer.classify_in_worker(origin, 1, purpose, path)
     except Exception as error:  # not every error can be sent, and one that cannot stops the client
         reason = f"a worker failed over it, {type(error).__name__}: {error}"
         return ClipResult.failed(path, reason, "read it alone; if that fails too, report it")
-    return replace(found, faces_used=[], face_track=None)
+    return replace(found, faces_used=[], face_track=None, seen=None, heard=None)
 
 
 def _lost(clip: str | Path, error: KilledWorker) -> ClipResult:

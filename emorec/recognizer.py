@@ -10,32 +10,33 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from emorec import models, people, workers
+from emorec import models, people, stills, workers
 from emorec.calibration import Speaker, get_to_know
 from emorec.engines import Network
-from emorec.errors import CalibrationError, EmorecError, MediaError, ModelError
+from emorec.errors import CalibrationError, MediaError, ModelError
 from emorec.faces.landmarks import LandmarkPredictor
 from emorec.features.geometry import FRAME_RATE_HZ
 from emorec.fusion import LogLinearFusion
-from emorec.media import storage
-from emorec.media.find import check_name
 from emorec.media.grey import FrameBatch
+from emorec.media.inputs import Given, given, name_of, sendable
 from emorec.media.opening import limit_threads
 from emorec.media.pacing import read_ahead
-from emorec.media.reader import SYNTHETIC_COMMENT, ClipReader
+from emorec.media.reader import SYNTHETIC_COMMENT
 from emorec.paths import default_models_folder
 from emorec.result import ClipResult, Person
-from emorec.streams.everybody import Everybody, Told
-from emorec.streams.judge import Judge
+from emorec.streams.everybody import Everybody
+from emorec.streams.judge import ANY_PURPOSE, ANYBODY, Judge, Purpose
 from emorec.streams.picture import PictureStream
 from emorec.streams.voice import VoiceStream
+from emorec.streams.windows import STREAMS
 
 __all__ = ["Recognizer", "classify_in_worker", "loaded_in_worker"]
 
-ANYBODY = Speaker()
+_NOTHING = "there is neither a voice nor a face in it"
 
 _FRAMES_PER_BATCH = 4
 _PIECES_AHEAD = 3
@@ -49,15 +50,15 @@ class Recognizer:
         fusion: Joins what the streams say.
         landmarks: Finds the landmarks that the geometry stream follows.
         origin: What `load` was told, for worker processes.
-        speaker: Whose clips are judged, see `calibrate`; by default anybody's.
+        purpose: Whose clips are judged, and by what.
         notes: What a reader of every result should know.
-        reads_everybody: See `for_everybody`.
 
     Attributes:
         networks: Stream name -> its network.
         landmarks: The landmark predictor.
         judge: Joins what the streams say.
         origin: What `load` was told.
+        purpose: Whose clips are judged, and by what.
     """
 
     def __init__(
@@ -66,14 +67,13 @@ class Recognizer:
         fusion: LogLinearFusion,
         landmarks: LandmarkPredictor,
         origin: tuple[str, str, str],
-        speaker: Speaker = ANYBODY,
+        purpose: Purpose = ANY_PURPOSE,
         notes: Sequence[str] = (),
-        reads_everybody: bool = False,
     ):
         self.networks = networks
         self._notes = list(notes)
-        self.judge = Judge(fusion, speaker)
-        self._reads_everybody = reads_everybody
+        self.judge = Judge(fusion, purpose.speaker)
+        self.purpose = purpose
         self.origin = origin
         self.landmarks = landmarks
 
@@ -83,7 +83,7 @@ class Recognizer:
         return self.judge.speaker
 
     def __repr__(self) -> str:
-        streams = ", ".join(self.networks)
+        streams = ", ".join(self.purpose.streams)
         whose = "" if self.speaker is ANYBODY else ", calibrated on a person"
         return f"<Recognizer: {streams}{whose}>"
 
@@ -137,7 +137,7 @@ class Recognizer:
         Example:
             >>> Recognizer.load().calibrate(["a.mp4", "b.mp4"])  # doctest: +SKIP
         """
-        plain = self._changed(ANYBODY)
+        plain = self._changed(speaker=ANYBODY, everybody=False)
         return self.calibrated_on([plain.classify(path) for path in paths])
 
     def calibrated_on(self, results: Sequence[ClipResult]) -> Recognizer:
@@ -159,7 +159,7 @@ class Recognizer:
             reason = f"there is neither a voice nor a face in any of {len(results)} clips"
             remedy = "calibrate on clips in which the person speaks or is seen from the front"
             raise CalibrationError("calibration", reason, remedy)
-        return self._changed(speaker)
+        return self._changed(speaker=speaker)
 
     @cached_property
     def fingerprints(self) -> dict[str, str]:
@@ -206,7 +206,7 @@ class Recognizer:
         """
         profile = people.load(name)
         profile.check_models(self.fingerprints)
-        return self._changed(profile.known())
+        return self._changed(speaker=profile.known())
 
     def for_everybody(self) -> Recognizer:
         """Return a recogniser that reads everybody in a clip, too; this one stays as it is.
@@ -217,30 +217,52 @@ class Recognizer:
         Example:
             >>> Recognizer.load().for_everybody().classify("talk.mp4").people  # doctest: +SKIP
         """
-        return self._changed(reads_everybody=True)
+        return self._changed(everybody=True)
 
-    def classify(
-        self, path: str | Path, watch: Callable[[float], None] | None = None
-    ) -> ClipResult:
-        """Read the emotion of one clip.
+    def for_streams(self, *streams: str) -> Recognizer:
+        """Return a recogniser that judges by some of the streams; this one stays as it is.
 
         Args:
-            path: The clip, or its address (see `emorec.media.storage`), of which a copy is read.
+            streams: Of "voice", "face" and "geometry".
+
+        Raises:
+            ValueError: When there is none, or one is unknown.
+        """
+        if not streams or not set(streams) <= set(STREAMS):
+            raise ValueError(f"no streams are {streams}: choose from {', '.join(STREAMS)}")
+        return self._changed(streams=tuple(s for s in STREAMS if s in streams))
+
+    def classify(self, clip: object, watch: Callable[[float], None] | None = None) -> ClipResult:
+        """Read the emotion of one clip, or of every face of a picture.
+
+        Args:
+            clip: What `emorec.media.inputs.given` takes: a path, an address, bytes, a file opened
+                for bytes, an `emorec.Recording`, an image of Pillow.
             watch: Called with the seconds read so far, after every piece; what it raises ends the
                 work.
 
         Raises:
-            MediaError: When the file cannot be read as a clip.
+            MediaError: When it cannot be read as a clip.
         """
-        if storage.is_address(path):
-            return self._classify_elsewhere(str(path), watch)
-        check_name(path)
+        with given(clip) as ready:
+            if ready.picture is None:
+                return self._classify(ready, watch)
+            if "face" not in self.purpose.streams:
+                raise MediaError(
+                    name_of(clip), "in a picture only the face is read", "read it, too"
+                )
+            notes, face = (*self._notes, *self.speaker.notes), self.networks["face"]
+            return stills.read_still(ready, ready.picture, face, self.landmarks, self.judge, notes)
+
+    def _classify(self, clip: Given, watch: Callable[[float], None] | None) -> ClipResult:
+        """Read the emotion of a clip that sounds or moves."""
+        streams = self.purpose.streams
+        hears, sees = "voice" in streams, streams != ("voice",)
         voice = VoiceStream(self.networks["voice"])
-        reader = ClipReader(
-            path,
+        reader = clip.reader(
             sample_rate_hz=voice.sample_rate_hz,
             frames_per_batch=_FRAMES_PER_BATCH,
-            pictures_per_s=np.inf if self._reads_everybody else FRAME_RATE_HZ,
+            pictures_per_s=np.inf if self.purpose.everybody else FRAME_RATE_HZ,
         )
         # A thread of this clip's own: clips that are read at once do not wait for each other.
         with ThreadPoolExecutor(1, "predicting faces") as beside:
@@ -248,61 +270,59 @@ class Recognizer:
                 self.networks, self.landmarks, beside, reader.info.frame_rate_hz
             )
             everybody = None
-            if self._reads_everybody:
+            if self.purpose.everybody:
                 parts = self.networks, self.landmarks, beside
                 everybody = Everybody(*parts, voice.sample_rate_hz)
             for piece in read_ahead(reader, _PIECES_AHEAD):
                 if everybody is not None:
                     everybody.add(piece)
                 if isinstance(piece, FrameBatch):
-                    picture.add(piece)
-                else:
+                    if sees:
+                        picture.add(piece)
+                elif hears:
                     voice.add(piece)
                 if watch is not None:
                     watch(max(voice.end_s, picture.end_s))
             seen, faces_used = picture.finish()
             said = {"voice": voice.finish(), **seen}
+            said = {stream: said[stream] for stream in streams}
             told = everybody.finish(said, voice.loudness) if everybody else []
         origin = [SYNTHETIC_COMMENT] if reader.info.is_synthetic else []
         lasting = (*self._notes, *self.speaker.notes)
-        notes = [*origin, *lasting, *reader.notes, *voice.notes, *picture.notes]
+        notes = [*origin, *lasting, *reader.notes]
+        notes += voice.notes if hears else []
+        notes += picture.notes_for(streams) if sees else []
         notes += everybody.notes if everybody else []
+        # Of whom this recogniser knows, it is not said which of them it is.
+        anybodys = Judge(self.judge.fusion, ANYBODY)
         duration_s = max(voice.end_s, reader.picture_end_s)
         if not any(said.values()):
             return ClipResult(
-                Path(path),
+                clip.path,
                 "no verdict",
                 notes=notes,
-                reason="there is neither a voice nor a face in it",
+                reason=_NOTHING if streams == STREAMS else f"{', '.join(streams)}: not in it",
                 remedy="use a clip in which a person speaks or is seen from the front",
                 duration_s=duration_s,
+                named=clip.named,
             )
         return ClipResult(
-            Path(path),
+            clip.path,
             "ok",
             **self.judge.of_clip(said, duration_s),
             notes=notes,
             faces_used=faces_used,
             face_track=picture.track.finish(),
             duration_s=duration_s,
-            people=tuple(self._person(i, one, duration_s) for i, one in enumerate(told, 1)),
+            people=tuple(Person.of(i, one, anybodys, duration_s) for i, one in enumerate(told, 1)),
+            named=clip.named,
+            seen=self.judge.of_faces(picture.record.finish(), picture.looked_at),
+            heard=voice.heard,
         )
-
-    def _classify_elsewhere(
-        self, address: str, watch: Callable[[float], None] | None
-    ) -> ClipResult:
-        """Read the emotion of a clip at an address."""
-        try:
-            with storage.local_copy(address) as copy:
-                return replace(self.classify(copy, watch), path=Path(address), named=address)
-        except EmorecError as error:
-            if isinstance(error, ModelError):
-                raise
-            raise MediaError(address, error.reason, error.remedy) from error
 
     def classify_many(
         self,
-        paths: Iterable[str | Path],
+        paths: Iterable[object],
         n_jobs: int = 1,
         watch: Callable[[float], None] | None = None,
     ) -> Iterator[ClipResult]:
@@ -312,7 +332,7 @@ class Recognizer:
         a process is ended, by the system for instance when memory runs out.
 
         Args:
-            paths: The clips.
+            paths: The clips, each as `classify` takes it.
             n_jobs: Number of processes, -1 for one a core.
             watch: As for `classify`; not called where other processes read.
 
@@ -328,18 +348,16 @@ class Recognizer:
 
         n_jobs = effective_n_jobs(n_jobs)
         threads = workers.threads_each(n_jobs)
-        work = partial(
-            classify_in_worker, self.origin, threads, self.speaker, self._reads_everybody
-        )
-        # As text, for a path loses a stroke of an address.
-        yield from workers.in_order(work, map(str, paths), n_jobs, _lost)
+        work = partial(classify_in_worker, self.origin, threads, self.purpose)
+        yield from workers.in_order(work, map(sendable, paths), n_jobs, _lost)
 
     def classify_safely(
-        self, path: str | Path, watch: Callable[[float], None] | None = None
+        self, clip: object, watch: Callable[[float], None] | None = None
     ) -> ClipResult:
         """Read the emotion of one clip; where that fails, the result says why."""
+        path = name_of(clip)
         try:
-            return self.classify(path, watch)
+            return self.classify(clip, watch)
         except MediaError as error:
             return ClipResult.failed(path, error.reason, error.remedy)
         except ModelError as error:
@@ -363,28 +381,10 @@ class Recognizer:
         classes = {stream: network.spec.classes for stream, network in self.networks.items()}
         return self.judge.of_moment(posteriors, classes)
 
-    def _changed(
-        self, speaker: Speaker | None = None, reads_everybody: bool | None = None
-    ) -> Recognizer:
+    def _changed(self, **changes: Any) -> Recognizer:
         """Return a recogniser with the same networks for another purpose."""
         parts = self.networks, self.judge.fusion, self.landmarks, self.origin
-        if reads_everybody is None:
-            reads_everybody = self._reads_everybody
-        return Recognizer(*parts, speaker or self.speaker, self._notes, reads_everybody)
-
-    def _person(self, number: int, told: Told, duration_s: float) -> Person:
-        """What is told of one of several people."""
-        seen = told.seen
-        return Person(
-            number,
-            seen.track,
-            told.speech_share,
-            # Of whom this recogniser knows, it is not said which of them it is.
-            **Judge(self.judge.fusion, ANYBODY).of_clip(told.findings, duration_s),
-            is_picture=seen.mouth is None,
-            notes=seen.notes,
-            duration_s=duration_s,
-        )
+        return Recognizer(*parts, replace(self.purpose, **changes), self._notes)
 
 
 @lru_cache(maxsize=1)
@@ -398,25 +398,24 @@ def loaded_in_worker(origin: tuple[str | None, str, str], threads: int) -> Recog
 
 
 def classify_in_worker(
-    origin: tuple[str | None, str, str], threads: int, speaker: Speaker, everybody: bool, path: str
+    origin: tuple[str | None, str, str], threads: int, purpose: Purpose, clip: object
 ) -> ClipResult:
     """Read a clip in a process that serves others; what is sent and comes back is small.
 
     Args:
         origin: What `load` is told.
         threads: How many a decoder may have.
-        speaker: Whose clip is judged.
-        everybody: Whether all faces are read.
-        path: The clip, or its address.
+        purpose: Whose clip is judged, and by what.
+        clip: The clip, as `Recognizer.classify` takes it.
     """
     loaded = loaded_in_worker(origin, threads)
-    return loaded._changed(speaker, everybody).classify_safely(path)
+    return loaded._changed(**vars(purpose)).classify_safely(clip)
 
 
-def _lost(path: str, how: str) -> ClipResult:
+def _lost(clip: object, how: str) -> ClipResult:
     """The result of a clip over which a worker died."""
     return ClipResult.failed(
-        path,
+        name_of(clip),
         f"the process that read it was ended ({how}), as a system does that runs out of memory",
         "read it alone, with --jobs 1; if that fails too, report it",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -12,12 +13,20 @@ import numpy as np
 from emorec.confidence import word_for
 from emorec.emotions import COMMON7
 from emorec.faces.track import LONGEST_REACH_S, FaceTrack
+from emorec.features.pitch import SAMPLE_RATE_HZ as PITCH_RATE_HZ
+from emorec.features.pitch import track_pitch
+from emorec.media import storage
+from emorec.media.reader import sound_blocks
+from emorec.streams.details import VOICE_COLUMNS, HeardWindows, SeenFaces, faces_table
 from emorec.streams.face import FaceUsed
 from emorec.streams.segments import segments
 from emorec.streams.windows import STREAMS, Span, Windows
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from emorec.streams.everybody import Told
+    from emorec.streams.judge import Judge
 
 __all__ = ["ClipResult", "Judged", "Person"]
 
@@ -104,6 +113,7 @@ class Person(Judged):
         is_picture: Whether the face never moved, as a poster's.
         notes: What a reader should know, in plain words.
         duration_s: Length of the clip.
+        seen: Every face of this person that was looked at.
     """
 
     number: int
@@ -114,6 +124,22 @@ class Person(Judged):
     is_picture: bool = False
     notes: list[str] = field(default_factory=list)
     duration_s: float = 0.0
+    seen: SeenFaces | None = None
+
+    @classmethod
+    def of(cls, number: int, told: Told, judge: Judge, duration_s: float) -> Person:
+        """Tell of one of several people what was seen and heard of them."""
+        seen = told.seen
+        return cls(
+            number,
+            seen.track,
+            told.speech_share,
+            **judge.of_clip(told.findings, duration_s),
+            is_picture=seen.mouth is None,
+            notes=seen.notes,
+            duration_s=duration_s,
+            seen=judge.of_faces(seen.record, seen.looked_at),
+        )
 
     @property
     def seen_s(self) -> float:
@@ -144,7 +170,9 @@ class ClipResult(Judged):
         face_track: Where the followed face was over time, None without a verdict.
         duration_s: Length of what was decoded.
         people: Everybody in it, where that was asked for; see `Recognizer.for_everybody`.
-        named: What was named, where that is no path but an address; else "".
+        named: What it was called, where that is no path (an address, bytes); else "".
+        seen: Every face that was looked at; `faces` is the table of them.
+        heard: Every window of sound that was read; `voice` is the table of them.
     """
 
     path: Path
@@ -159,6 +187,8 @@ class ClipResult(Judged):
     duration_s: float = 0.0
     people: tuple[Person, ...] = ()
     named: str = ""
+    seen: SeenFaces | None = None
+    heard: HeardWindows | None = None
 
     @classmethod
     def failed(cls, path: str | Path, reason: str, remedy: str) -> ClipResult:
@@ -179,9 +209,55 @@ class ClipResult(Judged):
 
         return truth_of(self.path)
 
+    @property
+    def faces(self) -> pd.DataFrame:
+        """One row for each face that was looked at, about 15 a second.
+
+        Of everybody, where that was asked for; else of the main face, whose `person` is empty.
+        The columns are told by `streams.details.faces_table`. Head poses are computed here, in
+        a third of a millisecond each.
+        """
+        seen: list[tuple[int | None, SeenFaces]]
+        seen = [(person.number, person.seen) for person in self.people if person.seen]
+        if not seen and self.seen:
+            seen = [(None, self.seen)]
+        return faces_table(seen)
+
+    @property
+    def voice(self) -> pd.DataFrame:
+        """One row for each window of sound in which somebody speaks; see `HeardWindows.table`.
+
+        `voice_with_pitch` has the pitch, too.
+        """
+        import pandas as pd
+
+        if self.heard is None or "voice" not in self.windows:
+            return pd.DataFrame(columns=list(VOICE_COLUMNS))
+        return self.heard.table(self.windows["voice"].posteriors)
+
+    def voice_with_pitch(self) -> pd.DataFrame:
+        """Return `voice` with a column `pitch_hz`: the median over a window, NaN without a voice.
+
+        The sound is not kept: it is read again from where the clip lies.
+
+        Raises:
+            MediaError: When the clip is there no longer.
+        """
+        table = self.voice
+        if self.heard is None or not len(table):
+            return table.assign(pitch_hz=np.zeros(0, np.float32))
+        is_elsewhere = storage.is_address(self.named)
+        clip = storage.local_copy(self.named) if is_elsewhere else nullcontext(self.path)
+        with clip as path:
+            track = track_pitch(sound_blocks(path, PITCH_RATE_HZ))
+        pitch_hz = track.medians(self.heard.starts_s, self.heard.ends_s)
+        table.insert(VOICE_COLUMNS.index("loudness_db") + 1, "pitch_hz", pitch_hz)
+        return table
+
     def __repr__(self) -> str:
         found = f"{self.emotion} {self.confidence:.0%}" if self.emotion else self.reason
-        return f"<ClipResult {str(self.path)!r}: {self.status}, {found}>"
+        people = f", {len(self.people)} people" if len(self.people) > 1 else ""
+        return f"<ClipResult {self.name!r}: {self.status}, {found}{people}>"
 
     def _repr_html_(self) -> str:
         """What Jupyter shows: a player, bars, the timeline and notes."""

@@ -95,6 +95,10 @@ def _media(result: ClipResult, embed_at_most_bytes: int) -> str:
     source = _source(result.path, embed_at_most_bytes)
     if source is None:
         return f"<div class='media'><span class='soft'>the file is gone</span>{faces}</div>"
+    if source.startswith("data:image/") or (mimetypes.guess_type(result.path)[0] or "").startswith(
+        "image/"
+    ):
+        return f"<div class='media'><img src=\"{source}\" alt='the picture'>{faces}</div>"
     element = "audio" if "no picture" in result.notes else "video"
     return (
         f"<div class='media'><{element} controls preload='metadata' src=\"{source}\"></{element}>"

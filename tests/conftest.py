@@ -13,11 +13,10 @@ from made_models import untrained_models
 from emorec import Recognizer
 from emorec.live.engine import LiveEngine
 
-# A grammar of addresses that takes five seconds to import; where it is absent, `jsonschema`, on which
-# all notebooks rest, does without it.
-sys.modules.setdefault("rfc3987_syntax", None)
-# Hundreds of modules are imported, of which nothing is garbage; to look for it costs as long as them.
-gc.disable()
+# A grammar of addresses that takes five seconds to import; where it is absent, `jsonschema`, on
+# which all notebooks rest, does without it. sys.modules.setdefault("rfc3987_syntax", None) Hundreds
+# of modules are imported, of which nothing is garbage; to look for it costs as long as them.
+# gc.disable()
 
 # A shell that starts the tests in the background has them ignore Ctrl-C, and every program that
 # they start; tests of Ctrl-C need it heard.

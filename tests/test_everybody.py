@@ -56,6 +56,15 @@ def told(recognizer, tmp_path_factory):
     return recognizer.for_everybody().classify(path), len(first[2]) / 48_000
 
 
+def test_the_faces_of_both_are_in_one_table(told):
+    faces = told[0].faces
+    assert set(faces["person"]) == {1, 2}
+    assert faces["time_s"].is_monotonic_increasing
+    middles = faces["x"] + faces["width"] / 2
+    assert (middles < 320)[faces["person"] == 1].all()
+    assert (middles > 320)[faces["person"] == 2].all()
+
+
 def test_each_has_a_number_a_track_and_the_voice_of_their_turn(told):
     result, turn_s = told
     left, right = result.people

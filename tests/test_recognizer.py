@@ -270,3 +270,10 @@ def test_it_says_what_it_is(recognizer):
 
     assert repr(recognizer) == "<Recognizer: voice, face, geometry>"
     assert {"Recognizer", "evaluate"} <= set(dir(emorec))
+
+
+def test_all_that_a_result_holds_has_a_short_repr(recognizer, result):
+    held = [recognizer, result, *result.windows.values(), *result.faces_used]
+    held += [result.face_track, result.seen, result.heard, emorec.to_table([result]).shape]
+    assert all(len(repr(one)) < 150 and "\n" not in repr(one) for one in held)
+    assert repr(result.windows["fused"]).endswith("windows of 0.5 s>")

@@ -19,8 +19,10 @@ from emorec.cli import (
     data,
     evaluate,
     example,
+    features,
     live,
 )
+from emorec.cli.completion import SHELLS, PrintCompletion
 from emorec.errors import OutputError
 
 __all__ = ["main"]
@@ -67,7 +69,13 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"emorec {__version__}")
+    parser.add_argument(
+        "--print-completion",
+        action=PrintCompletion,
+        choices=SHELLS,
+        help="print what a shell needs to complete command lines",
+    )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    for command in (classify, annotate, live, calibrate, evaluate, data, app, example):
+    for command in (classify, features, annotate, live, calibrate, evaluate, data, app, example):
         command.add_to(commands)
     return parser

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import shlex
 
-from emorec.cli import classify, common
+from emorec.cli import common, reading
 from emorec.errors import EmorecError, printable
 
 EXAMPLES = """examples:
@@ -79,7 +79,7 @@ def _learn(options: argparse.Namespace) -> int:
     if not options.overwrite:
         people.refuse_known(name)
     plain = common.load_recognizer(options)
-    personal, failed = classify.calibrated(plain, options.clips, options.jobs)
+    personal, failed = reading.calibrated(plain, options.clips, options.jobs)
     path = personal.keep_person(name, overwrite=options.overwrite)
     streams = ", ".join(personal.speaker.biases)
     print(

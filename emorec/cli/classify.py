@@ -3,32 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from emorec.cli import common
-from emorec.errors import (
-    CalibrationError,
-    EmorecError,
-    MediaError,
-    OutputError,
-    printable,
-    require,
-)
+from emorec.cli import common, reading
+from emorec.errors import EmorecError, MediaError, OutputError, printable
 
 if TYPE_CHECKING:
-    from emorec.cli.progress import BatchProgress
     from emorec.recognizer import Recognizer
     from emorec.report.earlier import Earlier
     from emorec.report.parquet import ParquetWriter
     from emorec.report.people_writer import PeopleWriter
     from emorec.report.table import ResultWriter
-    from emorec.result import ClipResult
-
-    Reader = Callable[[Sequence[str | Path], Callable[[float], None]], Iterator[ClipResult]]
 
 EXAMPLES = """examples:
   emorec classify clip.mp4
@@ -42,6 +30,10 @@ EXAMPLES = """examples:
   emorec classify recordings/ --csv results.csv --resume       goes on where it was ended
   emorec classify s3://bucket/clips --parquet results/         for very many clips
   emorec classify /data/clips --parquet results/ --scheduler tcp://HOST:8786    on a cluster
+  emorec classify photo.jpg                          every face in a picture
+  emorec classify photos/ --pictures --people-csv faces.csv
+  emorec classify talk.mp4 --streams voice,face      without the third
+  curl -L https://example.org/clip.mp4 | emorec classify -     where its owner allows that
   emorec classify clip.mp4 --json - --quiet | jq .clips[0].probabilities.fused
   emorec classify -- -a-name-that-begins-with-a-dash.mp4
 
@@ -74,7 +66,7 @@ def add_to(commands) -> None:
         nargs="+",
         type=common.name,
         metavar="PATH",
-        help="a clip, a folder of clips, or a quoted pattern",
+        help="a clip or picture, a folder of clips, a quoted pattern, or - (a pipe)",
     )
     add(
         "--csv",
@@ -86,7 +78,18 @@ def add_to(commands) -> None:
     add("--timeline", type=common.path, metavar="FOLDER", help="write one CSV over time per clip")
     add("--plots", type=common.path, metavar="FOLDER", help="write one picture per clip")
     add("--subtitles", type=common.path, metavar="FOLDER", help="write one WebVTT file per clip")
+    add(
+        "--textgrid", type=common.path, metavar="FOLDER", help="write one TextGrid (Praat) per clip"
+    )
+    add("--elan", type=common.path, metavar="FOLDER", help="write one ELAN file per clip")
     add("--people", action="store_true", help="read every face, too: a row for each person")
+    add("--pictures", action="store_true", help="read the pictures in folders, too")
+    add(
+        "--streams",
+        type=reading.streams,
+        metavar="NAMES",
+        help="judge by some alone: voice, face, geometry, with commas between",
+    )
     add(
         "--people-csv",
         type=common.output,
@@ -114,23 +117,17 @@ def add_to(commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Classify the clips; see ``emorec classify --help``."""
-    from emorec.media.find import find_clips
-
     _check_usage(options)
     try:
-        found = find_clips(options.paths)
-        people = _people_writer(found, options)
-        clips, writer, are_old_ok = _opened(found, options)
-        # Loading costs most of the start, and a run without a single clip needs no model.
-        is_work = any(not isinstance(clip, MediaError) for clip in clips)
-        recognizer = common.load_recognizer(options) if is_work else None
-        if recognizer and options.calibrate:
-            person = [options.calibrate]
-            recognizer, _ = calibrated(recognizer, person, options.jobs, options.quiet)
-        if recognizer and (options.people or options.people_csv):
-            recognizer = recognizer.for_everybody()
-        with _readers(recognizer, options) as read:
-            status = _classify(read, clips, writer, people, options)
+        with reading.piped(options) as called:
+            found = reading.find(options.paths, options.pictures, options.quiet)
+            people = _people_writer(found, options)
+            clips, writer, are_old_ok = _opened(found, options)
+            # Loading costs most of the start, and a run without a single clip needs no model.
+            is_work = any(not isinstance(clip, MediaError) for clip in clips)
+            recognizer = _recognizer(options) if is_work else None
+            with reading.readers(recognizer, options) as read:
+                status = _classify(read, clips, writer, people, options, called)
     except EmorecError as error:
         return common.refuse(error)
     except KeyboardInterrupt:
@@ -139,9 +136,22 @@ def run(options: argparse.Namespace) -> int:
     return status if are_old_ok else status or common.EXIT_NOT_ALL
 
 
+def _recognizer(options: argparse.Namespace) -> Recognizer:
+    """Load what reads the clips as the options want it."""
+    recognizer = common.load_recognizer(options)
+    if options.calibrate:
+        person = [options.calibrate]
+        recognizer, _ = reading.calibrated(recognizer, person, options.jobs, options.quiet)
+    if options.people or options.people_csv:
+        recognizer = recognizer.for_everybody()
+    return recognizer.for_streams(*options.streams) if options.streams else recognizer
+
+
 def _check_usage(options: argparse.Namespace) -> None:
     if options.resume and not (options.csv or options.parquet):
         options.parser.error("--resume goes with --csv or --parquet")
+    if options.resume and "-" in options.paths:
+        options.parser.error("--resume does not go on with what comes through a pipe")
     if options.resume and options.people_csv:
         options.parser.error("--resume does not go on with a file of --people-csv")
     if options.scheduler and (options.people or options.people_csv):
@@ -162,22 +172,21 @@ def _opened(found: list, options: argparse.Namespace) -> tuple[list, ResultWrite
         EmorecError: When an output cannot be written, or would write over what is there; with
             --resume also when models are not there.
     """
-    from emorec.report import earlier, table
+    from emorec.report import distinct, earlier, table
 
-    outputs = (options.csv, options.json, options.timeline, options.plots, options.subtitles)
+    folders = {kind: getattr(options, kind) for kind in table.PER_CLIP if getattr(options, kind)}
+    outputs = options.csv, options.json
     paths = [clip for clip in found if not isinstance(clip, MediaError)]
-    _refuse_to_overwrite(paths, outputs)
+    _refuse_to_overwrite(paths, (*outputs, *folders.values()))
     stamp_of = common.stamps(options).of
-    folders = ((options.timeline, ".csv"), (options.plots, ".png"), (options.subtitles, ".vtt"))
-    there = [file for folder, _ in folders if folder for file in folder.glob("*")]
+    there = [file for folder in folders.values() for file in folder.glob("*")]
     if not (options.overwrite or options.resume):
         own = [
-            folder / f"{table.stem_for(Path(path))}{suffix}"
-            for folder, suffix in folders
-            if folder
+            folder / f"{distinct.stem_for(Path(path))}{table.PER_CLIP[kind].suffix}"
+            for kind, folder in folders.items()
             for path in paths
         ]
-        earlier.refuse_earlier([*outputs[:2], *own], earlier.OVERWRITE_OR_RESUME)
+        earlier.refuse_earlier([*outputs, *own], earlier.OVERWRITE_OR_RESUME)
     old = earlier.Earlier()
     if options.resume and options.csv:
         old = earlier.read_earlier(options.csv, options.json, table.TABLE_COLUMNS)
@@ -187,7 +196,7 @@ def _opened(found: list, options: argparse.Namespace) -> tuple[list, ResultWrite
         todo, old = _left(found, old, parquet, stamp_of, options)
     kept = paths if options.overwrite else [*paths, *there]
     writer = table.ResultWriter(
-        *outputs, earlier=old, kept=kept, parquet=parquet, stamp_of=stamp_of
+        *outputs, folders, earlier=old, kept=kept, parquet=parquet, stamp_of=stamp_of
     )
     kept_statuses = [row["status"] for row in old.rows]
     if parquet is not None:
@@ -245,38 +254,13 @@ def _people_writer(clips: list, options: argparse.Namespace) -> PeopleWriter:
     return PeopleWriter(options.people_csv)
 
 
-@contextlib.contextmanager
-def _readers(recognizer: Recognizer | None, options: argparse.Namespace) -> Iterator[Reader]:
-    """Give what reads clips: this process, some of this machine, or a cluster."""
-    if options.scheduler and recognizer:
-        require("cluster", "distributed")
-        from emorec import cluster
-
-        with cluster.connected(options.scheduler) as client:
-            yield lambda clips, watch: cluster.classify_many(client, recognizer, clips)
-    else:
-        yield lambda clips, watch: _read_here(recognizer, clips, options.jobs, watch)
-
-
-def _read_here(
-    recognizer: Recognizer | None,
-    clips: Sequence[str | Path],
-    n_jobs: int | None,
-    watch: Callable[[float], None],
-) -> Iterator[ClipResult]:
-    from emorec.workers import fitting_jobs
-
-    if recognizer is None:
-        return iter(())
-    return recognizer.classify_many(clips, n_jobs or fitting_jobs(len(clips)), watch)
-
-
 def _classify(
-    read: Reader,
+    read: reading.Reader,
     clips: list,
     writer: ResultWriter,
     people: PeopleWriter,
     options: argparse.Namespace,
+    called: Mapping[Path, str],
 ) -> int:
     """Read the clips, write and print what is found; returns the exit status."""
     from emorec.cli.progress import BatchProgress
@@ -295,7 +279,7 @@ def _classify(
 
     try:
         with writer, people, BatchProgress("Classifying", len(clips), options.quiet) as progress:
-            for result in _results(read, clips, progress):
+            for result in reading.results(read, clips, progress, called):
                 writer.add(result)
                 people.add(result)
                 done += 1
@@ -314,63 +298,9 @@ def _classify(
         return common.refuse(error)
     show()
     if writer.spoiled:
-        common.say(
-            f"{writer.spoiled} timelines, pictures or subtitles could not be written; see the notes"
-        )
+        common.say(f"{writer.spoiled} files of single clips could not be written; see the notes")
         return common.EXIT_WRONG_USAGE
     return common.EXIT_NOT_ALL if without_verdict else common.EXIT_OK
-
-
-def _results(read: Reader, clips: list, progress: BatchProgress) -> Iterator[ClipResult]:
-    """Yield one result for each clip; what is no clip fails without any work."""
-    from emorec.result import ClipResult
-
-    classified = iter(read([c for c in clips if not isinstance(c, MediaError)], progress.watch))
-    for clip in clips:
-        if isinstance(clip, MediaError):
-            result = ClipResult.failed(clip.what, clip.reason, clip.remedy)
-        else:
-            result = next(classified)
-        progress.finished(result)
-        yield result
-
-
-def calibrated(
-    recognizer: Recognizer, names: Sequence[str], n_jobs: int | None, is_quiet: bool = False
-) -> tuple[Recognizer, int]:
-    """Get to know the person of some clips or folders; say which of them cannot be read.
-
-    Returns:
-        What judges this person, and how many clips cannot be read.
-
-    Raises:
-        MediaError: When there is no clip in the only folder.
-        CalibrationError: When no clip can be read, or none has a voice or a face.
-    """
-    from emorec.cli.progress import BatchProgress
-    from emorec.media.find import find_clips
-
-    clips = find_clips(names)
-    if len(clips) == 1 and isinstance(clips[0], MediaError):
-        raise clips[0]
-    with BatchProgress("Calibrating", len(clips), is_quiet) as progress:
-        found = list(
-            _results(
-                lambda some, watch: _read_here(recognizer, some, n_jobs, watch), clips, progress
-            )
-        )
-    readable = [result for result in found if result.status != "failed"]
-    for result in found:
-        if result.status == "failed":
-            path = printable(result.name)
-            common.say(f"not calibrated on {path}: {result.reason}. Remedy: {result.remedy}.")
-    if not readable:
-        what = ", ".join(names)
-        raise CalibrationError(what, "none of its clips can be read", "name other clips")
-    personal = recognizer.calibrated_on(readable)
-    for note in personal.speaker.notes:
-        common.say(note)
-    return personal, len(found) - len(readable)
 
 
 def _refuse_to_overwrite(clips: list[Path], outputs: tuple[Path | None, ...]) -> None:

@@ -158,6 +158,7 @@ def stamps(options: argparse.Namespace) -> Stamps:
     from emorec.media.find import find_clips
     from emorec.paths import default_models_folder
     from emorec.report.stamp import Stamps
+    from emorec.streams.windows import STREAMS
 
     folder = options.models or default_models_folder()
     person = getattr(options, "person", None)
@@ -166,6 +167,8 @@ def stamps(options: argparse.Namespace) -> Stamps:
         lambda: models.fingerprints(folder, options.voice_model),
         people.load(person).known() if person else None,
         [str(clip) for clip in find_clips([of_person])] if of_person else (),
+        # In the order of the streams, as the recogniser has them.
+        [s for s in STREAMS if s in (getattr(options, "streams", None) or STREAMS)],
     )
 
 

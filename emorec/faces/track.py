@@ -30,6 +30,10 @@ class FaceTrack:
     boxes: np.ndarray
     begins_s: np.ndarray = field(default_factory=lambda: np.zeros(0))
 
+    def __repr__(self) -> str:
+        seen = np.isfinite(self.boxes).all(1).sum()
+        return f"<FaceTrack: a face in {seen} of {len(self.times_s)} frames>"
+
     def at(self, time_s: float) -> np.ndarray | None:
         """Return the box (4,) at any time, None where there was no face.
 

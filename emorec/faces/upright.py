@@ -107,6 +107,14 @@ class Sighting:
         cosine, sine = np.cos(turn), np.sin(turn)
         return _moved(points, np.array([[cosine, -sine, 0], [sine, cosine, 0]]))
 
+    def unlevelled(self, points: np.ndarray) -> np.ndarray:
+        """Tell where in the picture points (n, 2) are that `levelled` gave."""
+        if self.first_roll_deg == 0:
+            return points
+        turn = np.radians(self.first_roll_deg)
+        cosine, sine = np.cos(turn), np.sin(turn)
+        return _moved(points, np.array([[cosine, -sine, 0], [sine, cosine, 0]]))
+
 
 def turn_upright(picture: np.ndarray, box: np.ndarray, roll_deg: float | None) -> Upright:
     """Show a face upright, with about half its size around it.

@@ -271,9 +271,19 @@ class SpeechFinder:
         Its last 32 ms do not count, for a resampler may hold a part of them back.
         """
         length_s = len(window.samples) / self._rate_hz
+        enough_s = min(SHORTEST_SPEECH_S, length_s / 3)
+        return bool(self._frames_of(window).sum() >= enough_s * SAMPLE_RATE_HZ / FRAME)
+
+    def share(self, window: SoundWindow) -> float:
+        """Return how much of a window is speech, 0 to 1; see `has_speech`."""
+        frames = self._frames_of(window)
+        return float(frames.mean()) if len(frames) else 0.0
+
+    def _frames_of(self, window: SoundWindow) -> np.ndarray:
+        """Which of a window's frames are speech, (frames,) bool."""
+        length_s = len(window.samples) / self._rate_hz
         begin = window.start_s * SAMPLE_RATE_HZ / FRAME
         end = begin + length_s * SAMPLE_RATE_HZ / FRAME - 1
-        frames = self._is_speech[
+        return self._is_speech[
             max(0, math.ceil(begin) - self._first) : math.floor(end) - self._first
         ]
-        return bool(frames.sum() >= min(SHORTEST_SPEECH_S, length_s / 3) * SAMPLE_RATE_HZ / FRAME)

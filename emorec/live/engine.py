@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from emorec.emotions import COMMON7
 from emorec.streams.picture import LivePicture
 from emorec.streams.voice import NO_SPEECH, SILENT, LiveVoice
 
@@ -50,6 +51,16 @@ class LiveVerdict:
     face_box: tuple[int, int, int] | None = None
     notes: list[str] = field(default_factory=list)
     latency_s: float = float("nan")
+
+    @property
+    def emotion(self) -> str | None:
+        """The likeliest of COMMON7, None where there is neither a voice nor a face."""
+        fused = self.probabilities.get("fused")
+        return None if fused is None else COMMON7[int(fused.argmax())]
+
+    def __repr__(self) -> str:
+        sure = f" {self.probabilities['fused'].max():.0%}" if self.emotion else ""
+        return f"<LiveVerdict at {self.time_s:.1f} s: {self.emotion or 'no verdict'}{sure}>"
 
 
 @dataclass(frozen=True)

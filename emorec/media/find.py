@@ -5,15 +5,16 @@ from __future__ import annotations
 import glob
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from emorec.errors import EmorecError, MediaError
 from emorec.media import storage
+from emorec.media.pictures import SUFFIXES as PICTURES
 from emorec.media.storage import Address
 
-__all__ = ["SUFFIXES", "check_name", "find_clips"]
+__all__ = ["SUFFIXES", "check_name", "count_pictures", "find_clips"]
 
 # fmt: off
 _VIDEO = (
@@ -56,14 +57,16 @@ def check_name(name: str | Path) -> None:
         return
     if text in _STANDARD_INPUT:
         reason = "it stands for the standard input, and a clip is read from a file alone"
-        raise MediaError(text, reason, "write it to a file first, and name that")
+        remedy = "write it to a file first, and name that; emorec classify reads it as -"
+        raise MediaError(text, reason, remedy)
     if text.lower().startswith("file:"):
         reason = "it is an address, and not the name of a file"
         raise MediaError(text, reason, f"name the file: {_path_of(text)}")
     if _ADDRESS.match(text):
         reason = "it is an address, and nothing is fetched from the network"
         remedy = (
-            "save the recording as a file first, where its owner allows that, and name the file"
+            "save the recording as a file first, where its owner allows that, and name the file, "
+            "or pipe it: curl -L ADDRESS | emorec classify -"
         )
         raise MediaError(text, reason, remedy)
 
@@ -80,13 +83,27 @@ def _path_of(address: str) -> str:
     return path[1:] if re.match(r"/[A-Za-z]:", path) else path
 
 
-def find_clips(names: Iterable[str]) -> list[Path | Address | MediaError]:
+def count_pictures(names: Iterable[str]) -> int:
+    """Count the pictures in those names that are folders, which are not taken for clips."""
+    folders = {os.path.realpath(name) for name in names if Path(name).is_dir()}
+    return sum(
+        Path(name).suffix.lower() in PICTURES
+        for folder in folders
+        for _, names_in_it in _walk(folder)
+        for name in names_in_it
+    )
+
+
+def find_clips(
+    names: Iterable[str], suffixes: Set[str] = SUFFIXES
+) -> list[Path | Address | MediaError]:
     """List the clips behind some names, each clip once.
 
     Args:
-        names: Files (taken whatever their name), folders (searched with all that is in them, by
-            `SUFFIXES`, hidden files left out) and patterns with `*`, `?`, `[...]` or `**`; and
-            addresses of such that fsspec knows, as s3://bucket/folder.
+        names: Files (taken whatever their name), folders (searched with all that is in them,
+            hidden files left out) and patterns with `*`, `?`, `[...]` or `**`; and addresses of
+            such that fsspec knows, as s3://bucket/folder.
+        suffixes: What a file in a folder ends in, in small letters.
 
     Returns:
         In the order of the names, sorted within a folder or pattern: a path, an address, or the
@@ -95,7 +112,7 @@ def find_clips(names: Iterable[str]) -> list[Path | Address | MediaError]:
     found: list[Path | Address | MediaError] = []
     seen: set[str] = set()
     for name in names:
-        for clip in _behind(name):
+        for clip in _behind(name, suffixes):
             if not isinstance(clip, MediaError):
                 key = os.path.realpath(clip) if isinstance(clip, Path) else clip
                 if key in seen:
@@ -105,11 +122,11 @@ def find_clips(names: Iterable[str]) -> list[Path | Address | MediaError]:
     return found
 
 
-def _behind(name: str) -> Sequence[Path | Address | MediaError]:
+def _behind(name: str, suffixes: Set[str]) -> Sequence[Path | Address | MediaError]:
     if storage.is_address(name) and not os.path.lexists(name):
         path = storage.local_path(name)
         if path is None:
-            return _at_address(name)
+            return _at_address(name, suffixes)
         name = str(path)
     try:
         check_name(name)
@@ -117,7 +134,7 @@ def _behind(name: str) -> Sequence[Path | Address | MediaError]:
         return [error]
     path = Path(name)
     if path.is_dir():
-        return _in_folder(path)
+        return _in_folder(path, suffixes)
     if os.path.lexists(path) or not glob.has_magic(name):
         return [path]
     # pathlib refuses patterns that begin at the root.
@@ -126,12 +143,12 @@ def _behind(name: str) -> Sequence[Path | Address | MediaError]:
         return [MediaError(name, "no file matches this pattern", "check the name and the folder")]
     # A pattern that matches folders as well as files means the clips, not what is in all folders.
     files: list[Path | MediaError] = [match for match in matches if not match.is_dir()]
-    return files or [clip for match in matches for clip in _in_folder(match)]
+    return files or [clip for match in matches for clip in _in_folder(match, suffixes)]
 
 
-def _at_address(name: str) -> Sequence[Address | MediaError]:
+def _at_address(name: str, suffixes: Set[str]) -> Sequence[Address | MediaError]:
     try:
-        clips = list(storage.find(name, SUFFIXES))
+        clips = list(storage.find(name, suffixes))
     except EmorecError as error:
         return [MediaError(name, error.reason, error.remedy)]
     if clips:
@@ -139,7 +156,7 @@ def _at_address(name: str) -> Sequence[Address | MediaError]:
     return [MediaError(name, "there is no clip at this address", "check the address")]
 
 
-def _in_folder(folder: Path) -> list[Path | MediaError]:
+def _in_folder(folder: Path, suffixes: Set[str]) -> list[Path | MediaError]:
     unreadable: list[Path | MediaError] = []
 
     def note(error: OSError) -> None:
@@ -147,12 +164,19 @@ def _in_folder(folder: Path) -> list[Path | MediaError]:
         unreadable.append(MediaError(error.filename, reason, "give yourself the right to read it"))
 
     clips: list[Path | MediaError] = []
-    for parent, folders, files in os.walk(folder, onerror=note):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        names = sorted(name for name in files if not name.startswith("."))
-        clips += [Path(parent, name) for name in names if Path(name).suffix.lower() in SUFFIXES]
+    for parent, names in _walk(folder, note):
+        clips += [Path(parent, name) for name in names if Path(name).suffix.lower() in suffixes]
     if clips or unreadable:
         return clips + unreadable
     reason = "there is no clip in this folder"
-    remedy = f"put files in it that end in one of: {' '.join(sorted(SUFFIXES))}"
+    remedy = f"put files in it that end in one of: {' '.join(sorted(suffixes))}"
     return [MediaError(folder, reason, remedy)]
+
+
+def _walk(
+    folder: str | Path, note: Callable[[OSError], None] | None = None
+) -> Iterator[tuple[str, list[str]]]:
+    """Each folder in a folder, and the names of the files in it; hidden ones are left out."""
+    for parent, folders, files in os.walk(folder, onerror=note):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield parent, sorted(name for name in files if not name.startswith("."))

@@ -47,10 +47,12 @@ class FrameBatch:
     Attributes:
         times_s: (n,) float64, seconds from the start of the clip.
         frames: (n, height, width) uint8, grey, full range (0 black, 255 white), upright.
+        reduced_by: How many times larger the picture itself is.
     """
 
     times_s: np.ndarray
     frames: np.ndarray
+    reduced_by: float = 1.0
 
 
 class GreyPicture:
@@ -86,6 +88,7 @@ class GreyPicture:
         self._frame_s = 1 / (frame_rate_hz or FALLBACK_FRAME_RATE_HZ)
         self._steps_s: deque[float] = deque(maxlen=_STEPS_LOOKED_AT)
         self._shape: tuple[int, int] | None = None
+        self._reduced_by = 1.0
         self._times_s: list[float] = []
         self._frames: np.ndarray | None = None
         self.begin_s: float | None = None
@@ -112,10 +115,11 @@ class GreyPicture:
 
     def _keep(self, time_s: float, frame: av.VideoFrame, view: View) -> Iterator[FrameBatch]:
         """Put a frame into the batch, and yield what that completes."""
-        shape = self._reduced(*view.size(frame))
+        size = view.size(frame)
+        shape = self._reduced(*size)
         if shape != self._shape:
             yield from self.finish()
-            self._shape = shape
+            self._shape, self._reduced_by = shape, max(size) / max(shape)
         if self._frames is None:
             self._frames = np.empty((self._frames_per_batch, *shape), np.uint8)
         _upright_grey(frame, view, out=self._frames[len(self._times_s)])
@@ -127,7 +131,8 @@ class GreyPicture:
         """Yield what is left."""
         if self._times_s:
             count = len(self._times_s)
-            yield FrameBatch(np.array(self._times_s, np.float64), self._frames[:count])
+            times_s = np.array(self._times_s, np.float64)
+            yield FrameBatch(times_s, self._frames[:count], self._reduced_by)
         self._times_s, self._frames = [], None
 
     def _look_for_hole(self, time_s: float) -> None:

@@ -37,6 +37,7 @@ __all__ = [
     "probe",
     "read_frames",
     "read_sound",
+    "sound_blocks",
 ]
 
 SYNTHETIC_COMMENT = "made up: drawn face, computed voice"
@@ -223,11 +224,28 @@ def read_sound(path: str | Path, sample_rate_hz: int) -> np.ndarray:
     Raises:
         MediaError: When the file cannot be read as a clip.
     """
+    blocks = [block.samples for block in sound_blocks(path, sample_rate_hz)]
+    return np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
+
+
+def sound_blocks(path: str | Path, sample_rate_hz: int) -> Iterator[SoundBlock]:
+    """Read a sound track piece by piece; no picture is decoded.
+
+    Args:
+        path: The file.
+        sample_rate_hz: Rate at which the sound is wanted.
+
+    Yields:
+        The sound in order; nothing where the file has none.
+
+    Raises:
+        MediaError: When the file cannot be read as a clip.
+    """
     with Source(path, "audio") as source:
         sound = MonoSound(sample_rate_hz, source.start_s)
-        blocks = [block.samples for frame in source.frames() for block in sound.add(frame)]
-        blocks += [block.samples for block in sound.finish()]
-    return np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
+        for frame in source.frames():
+            yield from sound.add(frame)
+        yield from sound.finish()
 
 
 def read_frames(

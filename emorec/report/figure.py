@@ -45,7 +45,9 @@ def plot_clip(result: ClipResult, *, faces: int = 8) -> Figure:
         raise ValueError(f"{printable(result.path)} has no verdict to draw: {result.reason}")
     shown = result.faces_used[:faces]
     # Rows of the page, in inches; empty ones keep their neighbours apart.
-    rows_in = [1.15, 0.6] * bool(shown) + [2.3, 0.75, 0.75, 0.15, 1.7]
+    rows_in = [1.15, 0.6] * bool(shown) + [2.3]
+    panels_at, lasts = len(rows_in) - 1, result.duration_s > 0
+    rows_in += [0.75, 0.75, 0.15, 1.7] * lasts
     height_in = sum(rows_in) + 2.0
     figure = Figure(figsize=(11, height_in), facecolor="white")
     margins = {
@@ -59,12 +61,15 @@ def plot_clip(result: ClipResult, *, faces: int = 8) -> Figure:
     if shown:
         places = grid[0].subgridspec(1, faces, wspace=0.15)
         for i, face in enumerate(shown[:faces]):
-            _draw_face(figure.add_subplot(places[i]), face)
-    panels = grid[-5].subgridspec(1, len(STREAMS) + 1, wspace=0.18)
+            time = f"{face.time_s:.1f} s  " if lasts else ""
+            _draw_face(figure.add_subplot(places[i]), face, time)
+    panels = grid[panels_at].subgridspec(1, len(STREAMS) + 1, wspace=0.18)
     for i, stream in enumerate((*STREAMS, "fused")):
         axes = figure.add_subplot(panels[i])
         _draw_bars(axes, result, stream)
         axes.tick_params(labelleft=stream == STREAMS[0])
+    if not lasts:
+        return figure
     course = figure.add_subplot(grid[-1])
     _draw_strips(figure.add_subplot(grid[-3], sharex=course), result)
     _draw_course(course, result)
@@ -91,20 +96,20 @@ def _draw_title(figure: Figure, result: ClipResult, name: str) -> None:
     )
     word = result.confidence_word
     figure.text(_RIGHT, 1 - 0.78 * inch, word, size=10, ha="right", color=_SOFT)
-    facts = [f"{result.duration_s:.1f} s"]
+    facts = [f"{result.duration_s:.1f} s"] if result.duration_s else []
     if result.truth:
         facts.append(f"acted: {result.truth}")
     line = _shortened("  ·  ".join(facts + result.notes), _LONGEST_FACTS)
     figure.text(_LEFT, 1 - 0.62 * inch, line, size=10, color=_SOFT, **_AS_IT_IS)
 
 
-def _draw_face(axes: Axes, face: FaceUsed) -> None:
+def _draw_face(axes: Axes, face: FaceUsed, time: str) -> None:
     """Show one of the faces, framed in the colour of what was read from it."""
     axes.imshow(face.picture, cmap="gray", vmin=0, vmax=255, interpolation="lanczos")
     axes.set(xticks=[], yticks=[])
     for spine in axes.spines.values():
         spine.set(color=EMOTION_COLORS[face.emotion], linewidth=3)
-    axes.set_xlabel(f"{face.time_s:.1f} s  {face.emotion}", size=9, color=_SOFT, labelpad=3)
+    axes.set_xlabel(f"{time}{face.emotion}", size=9, color=_SOFT, labelpad=3)
 
 
 def _draw_bars(axes: Axes, result: ClipResult, stream: str) -> None:

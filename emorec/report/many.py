@@ -70,7 +70,11 @@ def classify_to_parquet(
     found = find_clips(map(str, names))
     clips = [clip for clip in found if not isinstance(clip, MediaError)]
     recognizer = recognizer or Recognizer.load()
-    stamp_of = Stamps(lambda: recognizer.fingerprints, recognizer.speaker).of
+    stamp_of = Stamps(
+        lambda: recognizer.fingerprints,
+        recognizer.speaker,
+        streams=recognizer.purpose.streams,
+    ).of
     parquet = ParquetWriter(folder, overwrite=overwrite, resume=resume)
     left = parquet.left_of(clips, stamp_of)
     tally = Tally(kept=len(clips) - len(left))

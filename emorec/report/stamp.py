@@ -11,6 +11,7 @@ from pathlib import Path
 from emorec import __version__
 from emorec.calibration import Speaker
 from emorec.media.storage import facts
+from emorec.streams.windows import STREAMS
 
 __all__ = ["Stamps"]
 
@@ -25,6 +26,7 @@ class Stamps:
             first stamp is asked for.
         speaker: Whose clips are judged.
         calibrated_on: Clips from which that person is to be learned.
+        streams: By which they are judged.
     """
 
     def __init__(
@@ -32,7 +34,9 @@ class Stamps:
         fingerprints: Callable[[], Mapping[str, str]],
         speaker: Speaker | None = None,
         calibrated_on: Sequence[str | Path] = (),
+        streams: Sequence[str] = STREAMS,
     ):
+        self._streams = tuple(streams)
         self._fingerprints = fingerprints
         self._speaker = speaker or Speaker()
         self._calibrated_on = calibrated_on
@@ -42,7 +46,9 @@ class Stamps:
         """What all clips share."""
         biases = {stream: bias.tolist() for stream, bias in self._speaker.biases.items()}
         learned = sorted((str(clip), facts(clip)) for clip in self._calibrated_on)
-        return _digest([__version__, dict(self._fingerprints()), biases, learned])
+        content = [__version__, dict(self._fingerprints()), biases, learned]
+        # What is read by all streams keeps the stamp that it had before one could choose.
+        return _digest([*content, sorted(self._streams)] if self._streams != STREAMS else content)
 
     def of(self, clip: str | Path) -> str:
         """Return a clip's stamp: 16 hexadecimal digits.

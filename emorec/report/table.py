@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import csv
 import io
-import tempfile
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -15,7 +15,9 @@ from emorec import __version__
 from emorec.emotions import COMMON7
 from emorec.errors import OutputError, printable
 from emorec.files import check_writable, identity, open_through, write_atomically, write_json
+from emorec.report.annotations import check_installed, write_elan, write_textgrid
 from emorec.report.cells import cell
+from emorec.report.distinct import DistinctNames, check_folder
 from emorec.report.earlier import Earlier
 from emorec.report.figure import plot_clip
 from emorec.report.people_table import (
@@ -35,23 +37,25 @@ if TYPE_CHECKING:
     from emorec.report.parquet import ParquetWriter
 
 __all__ = [
+    "JSON_VERSION",
+    "PER_CLIP",
     "TABLE_COLUMNS",
     "TIMELINE_COLUMNS",
     "ResultWriter",
     "begun_csv",
-    "results_table",
     "short",
-    "stem_for",
     "table_row",
     "timeline_row",
+    "to_table",
     "write_plot",
     "write_timeline",
 ]
 
+JSON_VERSION = 1
+"""Of the form of the JSON file, which `result.schema.json` beside this module describes."""
+
 TIMELINE_COLUMNS = ("time_s", "stream", *COMMON7)
 """Head of every timeline."""
-
-_LONGEST_STEM_BYTES = 200
 
 
 def table_row(result: ClipResult) -> dict:
@@ -77,7 +81,7 @@ TABLE_COLUMNS = (*table_row(ClipResult(Path(), "")), "stamp")
 """Head of the CSV file of results; the stamp tells what a row was read with, see `report.stamp`."""
 
 
-def results_table(results: Iterable[ClipResult]) -> pd.DataFrame:
+def to_table(results: Iterable[ClipResult]) -> pd.DataFrame:
     """Join results into one table: `table_row` for each clip, and the truth where it is known."""
     import pandas as pd
 
@@ -104,16 +108,14 @@ class ResultWriter:
     Args:
         csv_path: Gets one row per clip, flushed at once.
         json_path: Gets all probabilities, when the work ends or is interrupted.
-        timeline_folder: Gets one CSV over time per clip.
-        plot_folder: Gets one picture per clip.
-        subtitle_folder: Gets one WebVTT file of stretches per clip.
+        folders: Name in `PER_CLIP` -> folder that gets one such file per clip.
         earlier: Results of an earlier run, which come first in both files.
-        kept: Files over which no timeline, picture or subtitle is written.
+        kept: Files over which none of these is written.
         parquet: Gets one row per clip and its timeline, in parts.
         stamp_of: Tells of a clip what it is read with.
 
     Attributes:
-        spoiled: How many timelines, pictures and subtitles could not be written.
+        spoiled: How many of these files could not be written.
 
     Raises:
         OutputError: At once, when one of them cannot be written.
@@ -123,9 +125,7 @@ class ResultWriter:
         self,
         csv_path: Path | None = None,
         json_path: Path | None = None,
-        timeline_folder: Path | None = None,
-        plot_folder: Path | None = None,
-        subtitle_folder: Path | None = None,
+        folders: Mapping[str, Path | None] | None = None,
         earlier: Earlier | None = None,
         kept: Iterable[Path | str] = (),
         parquet: ParquetWriter | None = None,
@@ -136,8 +136,10 @@ class ResultWriter:
         self._csv_path, self._json_path = csv_path, json_path
         self._clips = list(earlier.entries or [])
         self._parquet, self._stamp_of = parquet, stamp_of
-        for folder in (timeline_folder, plot_folder, subtitle_folder):
-            _check_folder(folder)
+        folders = {kind: folder for kind, folder in (folders or {}).items() if folder}
+        for kind, folder in folders.items():
+            PER_CLIP[kind].check()
+            check_folder(folder)
         for path in (json_path, csv_path):
             check_writable(path)
         self._csv = None
@@ -145,9 +147,7 @@ class ResultWriter:
             with _as_output_errors(csv_path):
                 self._csv = begun_csv(csv_path, TABLE_COLUMNS, earlier.rows)
         spared = {identity(path) for path in (*kept, csv_path, json_path) if path is not None}
-        self._timelines = _DistinctNames(timeline_folder, spared)
-        self._plots = _DistinctNames(plot_folder, spared)
-        self._subtitles = _DistinctNames(subtitle_folder, spared)
+        self._folders = {kind: DistinctNames(at, spared) for kind, at in folders.items()}
 
     def __enter__(self) -> ResultWriter:
         return self
@@ -167,7 +167,8 @@ class ResultWriter:
             problems.append(OutputError.because_of(self._csv_path, error))
         try:
             if self._json_path is not None:
-                content = {"emorec": __version__, "classes": COMMON7, "clips": self._clips}
+                content = {"version": JSON_VERSION, "emorec": __version__}
+                content |= {"classes": COMMON7, "clips": self._clips}
                 write_json(self._json_path, content)
         except OSError as error:
             problems.append(OutputError.because_of(self._json_path, error))
@@ -177,20 +178,15 @@ class ResultWriter:
     def add(self, result: ClipResult) -> None:
         """Write what is asked for of one clip.
 
-        A timeline or picture that cannot be written becomes a note on the clip.
+        A file for the clip alone that cannot be written becomes a note on it.
 
         Raises:
             OutputError: When its row can no longer be written, for instance on a full disk.
         """
-        if self._timelines.folder is not None and result.windows:
-            path = self._timelines.path_for(result.path, ".csv")
-            self._try("timeline", result, lambda: write_timeline(result, path))
-        if self._plots.folder is not None and result.emotion:
-            picture = self._plots.path_for(result.path, ".png")
-            self._try("picture", result, lambda: write_plot(result, picture))
-        if self._subtitles.folder is not None and result.segments:
-            cues = self._subtitles.path_for(result.path, ".vtt")
-            self._try("subtitle", result, lambda: write_subtitles(result.segments, cues))
+        for kind, names in self._folders.items():
+            file = PER_CLIP[kind]
+            if file.is_there(result):
+                self._try(file, result, names.path_for(result.path, file.suffix))
         if self._json_path is not None:
             self._clips.append(_json_entry(result))
         row = {**table_row(result), "stamp": ""}
@@ -203,12 +199,12 @@ class ResultWriter:
                 csv.writer(self._csv).writerow(map(short, row.values()))
                 self._csv.flush()
 
-    def _try(self, what: str, result: ClipResult, write: Callable[[], None]) -> None:
+    def _try(self, file: PerClip, result: ClipResult, path: Path) -> None:
         try:
-            write()
+            file.write(result, path)
         except Exception as error:  # one odd clip must not end the work on a thousand others
             reason = getattr(error, "strerror", None) or getattr(error, "reason", None) or error
-            result.notes.append(f"its {what} is not written: {reason}")
+            result.notes.append(f"its {file.what} is not written: {reason}")
             self.spoiled += 1
 
 
@@ -264,6 +260,37 @@ def _write_timeline(result: ClipResult, path: Path) -> None:
                     rows.writerow(timeline_row(time_s, stream, posterior))
 
 
+@dataclass(frozen=True)
+class PerClip:
+    """A kind of file that each clip with a verdict may have for itself.
+
+    Attributes:
+        what: What it is called.
+        suffix: How its name ends.
+        write: Writes it.
+        check: Makes sure that it can be made, or raises MissingPartError.
+        is_there: Whether there is anything to write; nothing lasts in a single picture.
+    """
+
+    what: str
+    suffix: str
+    write: Callable[[ClipResult, Path], None]
+    check: Callable[[], None] = lambda: None
+    is_there: Callable[[ClipResult], object] = lambda result: result.segments
+
+
+PER_CLIP = {
+    "timeline": PerClip("timeline", ".csv", write_timeline),
+    "plots": PerClip("picture", ".png", write_plot, is_there=lambda result: result.emotion),
+    "subtitles": PerClip(
+        "subtitle", ".vtt", lambda result, path: write_subtitles(result.segments, path)
+    ),
+    "textgrid": PerClip("TextGrid", ".TextGrid", write_textgrid, check_installed),
+    "elan": PerClip("ELAN file", ".eaf", write_elan, check_installed),
+}
+"""Kinds of files for a clip alone, by the option that asks for them."""
+
+
 def timeline_row(time_s: float, stream: str, posterior: np.ndarray) -> list[str]:
     """Return a row of a timeline below `TIMELINE_COLUMNS`."""
     return [f"{time_s:.3f}", stream, *(f"{probability:.4f}" for probability in posterior)]
@@ -293,49 +320,3 @@ def _json_entry(result: ClipResult) -> dict:
     if result.people:
         entry["people"] = [person_entry(person) for person in result.people]
     return entry
-
-
-def _check_folder(folder: Path | None) -> None:
-    """Make a folder for results and try whether a file can be written there."""
-    if folder is None:
-        return
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        reason = f"no file can be written there ({error.strerror})"
-        raise OutputError(folder, reason, "name a folder in which you may write") from error
-
-
-def stem_for(clip: Path) -> str:
-    """Return what a clip's file in a folder of results is called, without its ending."""
-    stem = printable(clip.stem).replace("\\", "_")
-    return stem.encode()[:_LONGEST_STEM_BYTES].decode(errors="ignore")
-
-
-class _DistinctNames:
-    """Gives each clip's file a name of its own, even where two clips are called the same.
-
-    Args:
-        folder: Where the files go, None where none are asked for.
-        kept: `emorec.files.identity` of files that are not to be written over.
-    """
-
-    def __init__(self, folder: Path | None, kept: Set[object]):
-        self.folder = folder
-        self._kept = kept
-        self._taken: set[str] = set()
-
-    def path_for(self, clip: Path, suffix: str) -> Path:
-        name = stem = stem_for(clip)
-        count = 1
-        # Some file systems do not tell capitals from small letters.
-        while name.casefold() in self._taken or self._is_kept(name + suffix):
-            count += 1
-            name = f"{stem}-{count}"
-        self._taken.add(name.casefold())
-        return self.folder / f"{name}{suffix}"
-
-    def _is_kept(self, name: str) -> bool:
-        return identity(self.folder / name) in self._kept

@@ -53,7 +53,10 @@ class Line:
         told = course(result.segments)
         notes = [told, *result.notes] if told else result.notes
         line = cls._of(row, notes, result.reason, result.remedy)
-        return replace(line, people=tuple(map(cls._of_person, result.people)))
+        if result.duration_s:
+            return replace(line, people=tuple(map(cls._of_person, result.people)))
+        faces = result.people if len(result.people) > 1 else ()
+        return replace(line, people=tuple(map(cls._of_face, faces)))
 
     @classmethod
     def of_row(cls, row: Mapping[str, str]) -> Line:
@@ -74,6 +77,13 @@ class Line:
         if not person.emotion:
             return cls(row["file"], [row["status"]], [seen, *person.notes], True)
         return cls._of(row, [seen, course(person.segments), *person.notes], "", "")
+
+    @classmethod
+    def _of_face(cls, person: Person) -> Line:
+        """Make the line of a face in a picture: where it is stands in the place of its notes."""
+        row = {"file": f"  face {person.number}", **verdict_columns(person)}
+        x, y, width, _ = person.seen.record.boxes[0]
+        return cls._of(row, [f"at {x:.0f}, {y:.0f}, {width:.0f} pixels wide"], "", "")
 
     @classmethod
     def _of(cls, row: Mapping, notes: list[str], reason: str, remedy: str) -> Line:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import av
 
-from emorec.errors import OutputError
+from emorec.errors import MediaError, OutputError
 from emorec.files import check_writable, fitting_name
 from emorec.media.colour import ColourPicture, ColourSpace, Planes
 from emorec.media.pacing import FALLBACK_FRAME_RATE_HZ, read_ahead
@@ -133,6 +133,9 @@ def write_annotated(
     """
     if result.emotion is None:
         raise ValueError(f"{result.path} has no verdict to draw: {result.reason}")
+    if not result.duration_s:
+        remedy = "emorec classify reads it, and --plots draws what it finds"
+        raise MediaError(result.name, "it is a single picture, and no film", remedy)
     out = output_path(result.path, out, side)
     reader = CopyReader(result.path)
     draw = _draw_over_picture if reader.video is not None else _draw_without_picture

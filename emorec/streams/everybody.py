@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 
@@ -72,13 +72,15 @@ class Everybody:
         """Return the people in the order in which they were first seen.
 
         Args:
-            said: What the clip's streams say; face and geometry count where there is one person.
+            said: What those of the clip's streams say that are asked for; face and geometry count
+                where there is one person.
             loudness: (windows,) what each window of the voice weighs.
         """
-        people, voice = self._people.finish(), said["voice"]
+        people, voice = self._people.finish(), said.get("voice")
         if len(people) == 1:
             same = {s: found for s, found in said.items() if found and s != "voice"}
             people = [replace(people[0], findings=same or people[0].findings, notes=[])]
+        people = [replace(one, findings=_some(one.findings, said)) for one in people]
         self.notes = self._people.notes
         if voice is None:
             return [Told(seen, seen.findings, 0.0) for seen in people]
@@ -95,3 +97,7 @@ class Everybody:
             findings = {"voice": heard, **seen.findings} if heard else seen.findings
             told.append(Told(seen, findings, float(share)))
         return told
+
+
+def _some(findings: Mapping[str, Findings], streams: Iterable[str]) -> dict[str, Findings]:
+    return {stream: findings[stream] for stream in streams if stream in findings}

@@ -48,6 +48,9 @@ class FaceUsed:
     emotion: str
     confidence: float
 
+    def __repr__(self) -> str:
+        return f"<FaceUsed at {self.time_s:.1f} s: {self.emotion} {self.confidence:.0%}>"
+
 
 @dataclass(frozen=True)
 class _Batch:
@@ -65,6 +68,9 @@ class FaceStream:
         network: The face network; see `emorec.networks.face`.
         beside: Where the network runs. The engines let go of Python's lock while they compute, so
             that the next frames are searched meanwhile; one batch at a time is there.
+
+    Attributes:
+        looked_at: What was found of each face, its moment alone; None before `finish`.
     """
 
     @staticmethod
@@ -82,6 +88,7 @@ class FaceStream:
         self._times_s: list[float] = []
         self._posteriors: list[np.ndarray] = []
         self._pictures: list[FaceUsed] = []
+        self.looked_at: Findings | None = None
 
     def add(self, time_s: float, sighting: Sighting) -> None:
         """Take a frame with a face; about `FACES_PER_S` of them are looked at.
@@ -109,12 +116,10 @@ class FaceStream:
         kept = np.unique(windows)
         pooled = [posteriors[windows == window].mean(0) for window in kept]
         classes = self._network.spec.classes
+        of_all = pool_faces(posteriors, classes)
+        self.looked_at = Findings(classes, times_s, posteriors, of_all, 0.0)
         findings = Findings(
-            classes,
-            (kept + 0.5) * FACE_WINDOW_S,
-            np.stack(pooled),
-            pool_faces(posteriors, classes),
-            FACE_WINDOW_S,
+            classes, (kept + 0.5) * FACE_WINDOW_S, np.stack(pooled), of_all, FACE_WINDOW_S
         )
         return findings, self._pictures
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from emorec.engines import Network
 from emorec.faces.landmarks import LandmarkPredictor
+from emorec.faces.record import FaceRecorder
 from emorec.faces.upright import Sighting
 from emorec.features.geometry import (
     FEATURES,
@@ -76,6 +77,7 @@ class GeometryStream:
     Args:
         network: The geometry network; see `emorec.features.geometry` for what it reads.
         predictor: Finds the landmarks.
+        record: Is told of them.
     """
 
     @staticmethod
@@ -83,12 +85,14 @@ class GeometryStream:
         """Tell whether a network with this input can serve."""
         return network.input_shape == (WINDOW_FRAMES, FEATURES)
 
-    def __init__(self, network: Network, predictor: LandmarkPredictor):
-        self._network, self._predictor = network, predictor
+    def __init__(
+        self, network: Network, predictor: LandmarkPredictor, record: FaceRecorder | None = None
+    ):
+        self._network, self._predictor, self._record = network, predictor, record
         self._trust = _Trust(network)
         self._track_s: list[float] = []
         self._track: list[np.ndarray] = []
-        self._waiting: list[Sighting] = []  # for their landmarks: those of the last times
+        self._waiting: list[tuple[float, Sighting]] = []  # for their landmarks
         self._times_s: list[np.ndarray] = []
         self._posteriors: list[np.ndarray] = []
 
@@ -102,7 +106,7 @@ class GeometryStream:
         if self._track_s and not 0 <= time_s - self._track_s[-1] <= LONGEST_GAP_S:
             self.restart()
         self._track_s.append(time_s)
-        self._waiting.append(sighting)
+        self._waiting.append((time_s, sighting))
         if len(self._waiting) == LANDMARKS_PER_BATCH:
             self._find_landmarks()
         if time_s - self._track_s[0] >= _TRACK_CHUNK_S:
@@ -138,11 +142,13 @@ class GeometryStream:
         """Find the landmarks of the faces that wait for it."""
         if not self._waiting:
             return
-        points = self._predictor.follow_many(self._waiting)
-        self._waiting = []
-        self._track += points
-        for found in points:
-            self._trust.see(found)
+        waiting, self._waiting = self._waiting, []
+        found = self._predictor.follow_many([sighting for _, sighting in waiting])
+        for (time_s, sighting), points in zip(waiting, found, strict=True):
+            self._track.append(points)
+            self._trust.see(points)
+            if self._record is not None:
+                self._record.add_points(time_s, sighting.unlevelled(points))
 
     def _predict(self) -> None:
         """Read the windows of the track so far, and keep only what the next one needs."""

@@ -3,17 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from emorec.calibration import Speaker, without_bias
 from emorec.emotions import COMMON7, fold
+from emorec.faces.record import FaceRecord
 from emorec.fusion import LogLinearFusion
-from emorec.streams.windows import TIMELINE_HOP_S, Findings, Windows, grid, on_grid
+from emorec.streams.details import SeenFaces
+from emorec.streams.windows import STREAMS, TIMELINE_HOP_S, Findings, Windows, grid, on_grid
 
-__all__ = ["Judge"]
+__all__ = ["ANYBODY", "ANY_PURPOSE", "Judge", "Purpose"]
+
+
+ANYBODY = Speaker()
+
+
+@dataclass(frozen=True)
+class Purpose:
+    """Whose clips are judged, and by what.
+
+    Attributes:
+        speaker: Whose, see `Recognizer.calibrate`; by default anybody's.
+        everybody: See `Recognizer.for_everybody`.
+        streams: See `Recognizer.for_streams`.
+    """
+
+    speaker: Speaker = ANYBODY
+    everybody: bool = False
+    streams: tuple[str, ...] = STREAMS
+
+
+ANY_PURPOSE = Purpose()
+"""Anybody's clips, by all streams, the main face alone."""
 
 
 class Judge:
@@ -59,6 +83,19 @@ class Judge:
         """
         personal = {s: self._personal(s, p, classes[s]) for s, p in posteriors.items()}
         return self._joined(personal) if personal else {}
+
+    def of_faces(self, record: FaceRecord, looked_at: Findings | None) -> SeenFaces:
+        """Return the faces of a clip with what the face network said of each.
+
+        Args:
+            record: The faces.
+            looked_at: What was said of those that the network looked at.
+        """
+        if looked_at is None:
+            return SeenFaces(record, Windows(np.zeros(0), np.zeros((0, len(COMMON7))), 0.0))
+        said = self._personal("face", looked_at.posteriors, looked_at.classes)
+        said = fold(said, self.fusion.classes, COMMON7).astype(np.float32)
+        return SeenFaces(record, Windows(looked_at.times_s, said, 0.0))
 
     def _personal_findings(self, stream: str, findings: Findings) -> Findings:
         """Apply `_personal` to all that a stream found."""

@@ -13,6 +13,7 @@ from emorec.engines import Network
 from emorec.faces.crowd import MOST_FOLLOWED, Crowd, Face
 from emorec.faces.landmarks import LandmarkPredictor
 from emorec.faces.mouth import Mouth, MouthTrack
+from emorec.faces.record import FaceRecord, FaceRecorder
 from emorec.faces.track import FaceTrack, FaceTrackRecorder
 from emorec.faces.upright import Sighting
 from emorec.features.geometry import FRAME_RATE_HZ
@@ -35,12 +36,16 @@ class Seen:
     Attributes:
         mouth: How the mouth moves; None for a face that never moved, as a poster's.
         track: Where it was.
+        record: Every face that the streams looked at.
+        looked_at: What the face network said of each that it looked at.
         findings: "face" and "geometry" -> what they say; only what there is.
         notes: What a reader should know.
     """
 
     mouth: MouthTrack | None
     track: FaceTrack
+    record: FaceRecord
+    looked_at: Findings | None
     findings: dict[str, Findings]
     notes: list[str]
 
@@ -57,12 +62,14 @@ class PeopleStream:
     def __init__(
         self, networks: Mapping[str, Network], landmarks: LandmarkPredictor, beside: Executor
     ):
-        self._begin = lambda: _Member(networks, landmarks, beside)
+        self._scales: dict[tuple[int, ...], float] = {}
+        self._begin = lambda: _Member(networks, landmarks, beside, FaceRecorder(self._scales))
         self._crowd, self._pace = Crowd(landmarks), Pace(MOUTH_RATE_HZ)
         self._members: dict[int, _Member] = {}
 
     def add(self, batch: FrameBatch) -> None:
         """Take the next frames."""
+        self._scales[batch.frames.shape[1:]] = batch.reduced_by
         for time_s, frame in zip(batch.times_s.tolist(), batch.frames, strict=True):
             if self._pace.is_due(time_s):
                 self._read(self._crowd.take(time_s, frame))
@@ -92,11 +99,16 @@ class _Member:
     """One of the people: their streams, and what is kept of each frame."""
 
     def __init__(
-        self, networks: Mapping[str, Network], landmarks: LandmarkPredictor, beside: Executor
+        self,
+        networks: Mapping[str, Network],
+        landmarks: LandmarkPredictor,
+        beside: Executor,
+        record: FaceRecorder,
     ):
+        self._record = record
         self._landmarks = _Remembered(landmarks)
         self._face = FaceStream(networks["face"], beside)
-        self._geometry = GeometryStream(networks["geometry"], self._landmarks)
+        self._geometry = GeometryStream(networks["geometry"], self._landmarks, record)
         self._pace = Pace(FRAME_RATE_HZ)  # of the geometry; mouths are looked at more often
         self._track = FaceTrackRecorder()
         self._mouth = Mouth()
@@ -121,6 +133,7 @@ class _Member:
             self._geometry.add(face.time_s, face.sighting)
         points = self._landmarks.points_of(face.sighting)
         self._mouth.add(face.time_s, face.sighting.frame, points)
+        self._record.add(face.time_s, face.shape, face.sighting.box)
         self._is_picture = face.is_picture
 
     def finish(self) -> Seen:
@@ -128,6 +141,8 @@ class _Member:
         return Seen(
             None if self._is_picture else self._mouth.finish(),
             self._track.finish(),
+            self._record.finish(),
+            self._face.looked_at,
             {stream: findings for stream, findings in found.items() if findings},
             self._geometry.notes,
         )

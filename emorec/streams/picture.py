@@ -6,7 +6,7 @@ looks more often, for the moment alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 
 import cv2
@@ -15,6 +15,7 @@ import numpy as np
 from emorec.engines import Network
 from emorec.faces.follower import FaceFollower, Seen
 from emorec.faces.landmarks import LandmarkPredictor
+from emorec.faces.record import FaceRecorder
 from emorec.faces.track import FaceTrackRecorder
 from emorec.faces.upright import Sighting
 from emorec.features.geometry import FRAME_RATE_HZ, LONGEST_GAP_S
@@ -44,6 +45,7 @@ class PictureStream:
     Attributes:
         end_s: Time at which the picture ended so far.
         track: Where the face was.
+        record: Every face that the streams looked at.
     """
 
     def __init__(
@@ -55,17 +57,22 @@ class PictureStream:
     ):
         self.end_s, self.track = 0.0, FaceTrackRecorder()
         self._frame_s = 1 / (frame_rate_hz or FALLBACK_FRAME_RATE_HZ)
-        self._begin_streams = lambda: (
-            FaceStream(networks["face"], beside),
-            GeometryStream(networks["geometry"], landmarks),
-        )
-        self._face, self._geometry = self._begin_streams()
+        self._scales: dict[tuple[int, ...], float] = {}
+
+        def begin() -> tuple[FaceStream, GeometryStream, FaceRecorder]:
+            record = FaceRecorder(self._scales)
+            geometry = GeometryStream(networks["geometry"], landmarks, record)
+            return FaceStream(networks["face"], beside), geometry, record
+
+        self._begin_streams = begin
+        self._face, self._geometry, self.record = begin()
         self._follower = FaceFollower(networks["face"].input_shape[0])
         self._pace = Pace(FRAME_RATE_HZ)
         self._has_face = False
 
     def add(self, batch: FrameBatch) -> None:
         """Take the next frames."""
+        self._scales[batch.frames.shape[1:]] = batch.reduced_by
         for time_s, frame in zip(batch.times_s.tolist(), batch.frames, strict=True):
             self.end_s = time_s + self._frame_s
             if self._pace.is_due(time_s):
@@ -78,6 +85,11 @@ class PictureStream:
         return {"face": face, "geometry": self._geometry.finish()}, faces_used
 
     @property
+    def looked_at(self) -> Findings | None:
+        """What the face network said of each face that it looked at; after `finish`."""
+        return self._face.looked_at
+
+    @property
     def notes(self) -> list[str]:
         """What a reader of the result should know."""
         if not self.end_s:
@@ -86,19 +98,25 @@ class PictureStream:
             return self._follower.lack
         return [*self._follower.notes, *self._geometry.notes]
 
+    def notes_for(self, streams: Sequence[str]) -> list[str]:
+        """What a reader should know who asked for some streams alone."""
+        left_out = [] if "geometry" in streams else self._geometry.notes
+        return [note for note in self.notes if note not in left_out]
+
     def _read(self, frames: Iterable[Seen]) -> None:
         for seen in frames:
             sighting = seen.sighting
             box = None if sighting is None else sighting.box
             self.track.add(seen.time_s, box, seen.shape, is_anew=seen.is_anew)
             if seen.was_picture:
-                self._face, self._geometry = self._begin_streams()
+                self._face, self._geometry, self.record = self._begin_streams()
             elif seen.is_anew:
                 self._geometry.restart()
             if sighting is not None:
                 self._has_face = True
                 self._face.add(seen.time_s, sighting)
                 self._geometry.add(seen.time_s, sighting)
+                self.record.add(seen.time_s, seen.shape, sighting.box)
 
 
 class LivePicture:

@@ -25,6 +25,7 @@ from emorec.features.voice import (
 )
 from emorec.media.sound import Resampler, SoundBlock
 from emorec.posteriors import Pooled, log_mean
+from emorec.streams.details import HeardWindows
 from emorec.streams.voice_inputs import input_of
 from emorec.streams.windows import Findings
 
@@ -81,6 +82,7 @@ class VoiceStream:
         self._pending: list[np.ndarray] = []
         self._times_s: list[float] = []
         self._loudness: list[float] = []
+        self._heard_in: list[tuple[float, float, float]] = []  # start, end, share of speech
         self._posteriors: list[np.ndarray] = []
         self._distances: list[np.ndarray] = []
 
@@ -93,6 +95,12 @@ class VoiceStream:
     def loudness(self) -> np.ndarray:
         """(windows,) float64: what each window weighs in the clip's verdict."""
         return np.array(self._loudness)
+
+    @property
+    def heard(self) -> HeardWindows:
+        """Where the windows lie that were read, and what was heard in them."""
+        starts_s, ends_s, shares = np.array(self._heard_in).reshape(-1, 3).T
+        return HeardWindows(starts_s, ends_s, shares, self.loudness)
 
     def _begin(self, start_s: float | None) -> None:
         """Begin at a time; None: at the first block's."""
@@ -162,7 +170,10 @@ class VoiceStream:
             end_s = window.start_s + window.samples.size / self.sample_rate_hz
             self._read_s += end_s - max(window.start_s, self._read_to_s)
             self._read_to_s = end_s
-            self._times_s.append((self._start_s or 0.0) + (window.start_s + end_s) / 2)
+            start_s = self._start_s or 0.0
+            self._times_s.append(start_s + (window.start_s + end_s) / 2)
+            share = self._speech.share(window)
+            self._heard_in.append((start_s + window.start_s, start_s + end_s, share))
             self._loudness.append(loudness(window.samples))
             self._pending.append(self._input.make(window.samples))
             if len(self._pending) == self._input.windows_per_batch:

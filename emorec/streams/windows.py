@@ -72,6 +72,9 @@ class Windows:
     posteriors: np.ndarray
     window_s: float
 
+    def __repr__(self) -> str:
+        return f"<{len(self.times_s)} windows of {self.window_s:g} s>"
+
 
 @dataclass(frozen=True)
 class Span:

@@ -10,7 +10,17 @@ from emorec.errors import MissingPartError
 from emorec.paths import REPOSITORY
 
 READS_CLIPS = ("numpy", "cv2", "av", "dlib", "onnxruntime", "pandas", "rich")
-COMMANDS = ("classify", "annotate", "live", "calibrate", "evaluate", "data", "app", "try")
+COMMANDS = (
+    "classify",
+    "annotate",
+    "live",
+    "calibrate",
+    "evaluate",
+    "data",
+    "app",
+    "try",
+    "features",
+)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -29,6 +39,28 @@ def test_every_command_has_examples_and_exit_codes(command, capfd):
 def test_without_a_command_it_shows_the_help(capfd):
     assert main([]) == 0
     assert "emorec classify clip.mp4" in capfd.readouterr().out
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh"])
+def test_a_shell_completes_commands_options_and_files(shell, capfd):
+    pytest.importorskip("shtab")
+    with pytest.raises(SystemExit) as stopped:
+        main(["--print-completion", shell])
+    script = capfd.readouterr().out
+    assert stopped.value.code == 0
+    assert all(word in script for word in (*COMMANDS, "--subtitles", "print-completion"))
+    assert "compgen_files" in script or "_files" in script
+
+
+def test_completion_without_its_package_says_what_to_install(monkeypatch, capfd):
+    import importlib.util
+
+    real = importlib.util.find_spec
+    monkeypatch.setattr("importlib.util.find_spec", lambda n: None if n == "shtab" else real(n))
+    with pytest.raises(SystemExit) as stopped:
+        main(["--print-completion", "bash"])
+    assert stopped.value.code == 2
+    assert "pip install 'emorec[completion]'" in capfd.readouterr().err
 
 
 def test_help_imports_nothing_that_reads_clips():

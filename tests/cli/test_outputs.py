@@ -346,7 +346,7 @@ def test_an_output_of_one_clip_that_fails_is_a_note_on_it(folder, run, tmp_path,
     table_file, plots = tmp_path / "r.csv", tmp_path / "plots"
     code, printed, said = run(folder, "--csv", table_file, "--plots", plots)
     assert code == 2
-    assert "1 timelines, pictures or subtitles could not be written" in said
+    assert "1 files of single clips could not be written" in said
     assert "picture" in printed
     first, second = rows_of(table_file)
     assert first["emotion"] and second["emotion"]

@@ -357,3 +357,14 @@ def test_what_follows_a_jump_in_time_is_recorded_too(tmp_path):
             recorder.add(LiveVerdict(time_s, {"fused": np.full(7, 1 / 7, np.float32)}))
     rows = path.read_text().splitlines()[1:]
     assert [float(row.split(",")[0]) for row in rows] == [1.0, 1e9, 2.0]
+
+
+def test_a_verdict_says_the_emotion_and_shows_itself_shortly():
+    said = np.full(7, 0.1, np.float32)
+    said[COMMON7.index("sad")] = 0.4
+    verdict = LiveVerdict(1.25, {"fused": said})
+    assert (verdict.emotion, repr(verdict)) == ("sad", "<LiveVerdict at 1.2 s: sad 40%>")
+    assert (LiveVerdict(0.0, {}).emotion, repr(LiveVerdict(0.0, {}))[-12:]) == (
+        None,
+        " no verdict>",
+    )

@@ -181,9 +181,10 @@ def test_a_stamp_tells_persons_and_clips_apart(tmp_path):
     clip = tmp_path / "a.wav"
     known = Speaker({"voice": np.array([0.1, -0.1])})
     stamps = [Stamps(dict), Stamps(dict, known), Stamps(dict, None, [tmp_path / "b.wav"])]
+    stamps.append(Stamps(dict, streams=["voice"]))
     clip.write_bytes(b"1")
     before = [of.of(clip) for of in stamps]
-    assert len(set(before)) == 3 and before == [of.of(clip) for of in stamps]
+    assert len(set(before)) == 4 and before == [of.of(clip) for of in stamps]
     clip.write_bytes(b"12")
     assert not set(before) & {of.of(clip) for of in stamps}
 

@@ -15,7 +15,7 @@ from emorec.style import EMOTION_COLORS
 
 def test_the_table_sets_verdict_and_truth_side_by_side():
     failed = ClipResult.failed("b.mp4", "the file is empty", "copy it again")
-    table = table_report.results_table([made_result(ALL), failed])
+    table = table_report.to_table([made_result(ALL), failed])
     first, second = table.to_dict("records")
     assert (first["truth"], first["emotion"], first["voice"]) == ("happy", "happy", "sad")
     assert first["confidence"] == pytest.approx(0.7)
@@ -27,7 +27,7 @@ def test_the_table_sets_verdict_and_truth_side_by_side():
 
 
 def test_no_result_gives_an_empty_table():
-    assert len(table_report.results_table([])) == 0
+    assert len(table_report.to_table([])) == 0
 
 
 def test_a_missing_stream_is_absent_from_probabilities_and_timeline():
