@@ -46,7 +46,7 @@ class FaceRecord:
 
     @property
     def points(self) -> np.ndarray:
-        """(n, 68, 2) float32: x and y in pixels of the upright picture; NaN where there are none."""
+        """(n, 68, 2) float32: x and y in pixels of the upright picture; NaN where none are."""
         rows = self.rows_at(self.points_s)
         points = np.full((len(self.times_s), 2 * _LANDMARKS), np.nan, np.float32)
         points[rows] = self.landmarks / np.float32(_PARTS)
