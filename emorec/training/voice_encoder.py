@@ -28,7 +28,8 @@ from emorec.paths import COMPARISONS, MODELS
 from emorec.streams.voice_inputs import whisper_log_mel_spec
 from emorec.training.familiarity import Familiarity, fit_familiarity
 from emorec.training.heard import LOADERS, Heard, hear
-from emorec.training.masked_heads import LinearHead, fit_logistic
+from emorec.training.linear_head import LinearHead
+from emorec.training.masked_heads import fit_logistic
 from emorec.training.quantize import save_quantized
 
 FOLDER = MODELS / "voice_encoder"
