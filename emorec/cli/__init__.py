@@ -20,6 +20,7 @@ from emorec.cli import (
     evaluate,
     example,
     live,
+    train,
 )
 from emorec.errors import OutputError
 
@@ -68,6 +69,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"emorec {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    for command in (classify, annotate, live, calibrate, evaluate, data, app, example):
+    for command in (classify, annotate, live, calibrate, evaluate, train, data, app, example):
         command.add_to(commands)
     return parser

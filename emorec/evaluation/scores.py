@@ -151,7 +151,11 @@ def intervals(
 
 
 def gains(
-    new: pd.DataFrame, old: pd.DataFrame, unit: str = "speaker", resamples: int = 1000, seed: int = 0
+    new: pd.DataFrame,
+    old: pd.DataFrame,
+    unit: str = "speaker",
+    resamples: int = 1000,
+    seed: int = 0,
 ) -> dict[str, list[float]]:
     """Return by how much each score is higher, and the 95 % interval of that: value, low, high.
 
