@@ -182,7 +182,7 @@ def labelled_clips(
     kept = tuple(label for label, _ in pairs)
     by_speaker = len({label.speaker for label in kept}) > 1
     apart = [label.speaker if by_speaker else str(label.path) for label in kept]
-    width = max((r.voice.shape[1] for _, r in pairs if len(r.voice)), default=0)
+    width = max((r.voice.shape[1] for _, r in pairs if len(r.voice)), default=1)
     nothing = np.full(width, np.nan, np.float32)
     voices = [_mean_voice(r) if len(r.voice) else nothing for _, r in pairs]
     silent = np.full(len(COMMON7), np.nan)

@@ -191,7 +191,7 @@ def _own_head(
     for train, test in group.sides():
         if len(set(truth[train & seen.there])) < 2:
             return None
-        for number, head in enumerate(heads_of(teacher.of(train))):
+        for number, head in enumerate(heads_of(teacher.of(train), STRENGTHS)):
             said[number, test] = seen.posteriors(head)[test]
             group.watch()
     losses = np.array([log_loss(truth, calibration.apply(one)) for one in said])

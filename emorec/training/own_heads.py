@@ -57,7 +57,7 @@ def log_loss(truth: np.ndarray, posteriors: np.ndarray) -> np.ndarray:
     return -floored_log(posteriors)[np.arange(len(truth)), truth]
 
 
-def heads_of(teacher: Teacher, strengths: Sequence[float] = STRENGTHS) -> Iterator[LinearHead]:
+def heads_of(teacher: Teacher, strengths: Sequence[float]) -> Iterator[LinearHead]:
     """Yield a head for each strength, each fit starting from the one before.
 
     Each emotion counts alike, but no clip more than four times as much as the mean.

@@ -130,6 +130,19 @@ def ship(folder: Path, network: keras.Model, far: float) -> None:
     )
 
 
+def ship_without(corpus: str, heard: Heard, folder: Path) -> None:
+    """Write the network that would ship without a corpus.
+
+    Args:
+        corpus: To leave out.
+        heard: All corpora.
+        folder: The model's folder.
+    """
+    others = heard.of((heard.table["corpus"] != corpus).to_numpy())
+    encoder = build_encoder(encoder_weights())
+    ship(folder, with_head(encoder, fit_head(others), fit_familiarity(others)), far_limit())
+
+
 def far_limit(left_out: Path = EVIDENCE) -> float:
     """Return the distance that 99 % of clips of left-out corpora stay within."""
     return json.loads((left_out / "distances.json").read_text(encoding="utf-8"))["far"]
