@@ -81,7 +81,7 @@ def run(options: argparse.Namespace) -> int:
 
     try:
         labels = read_labels(options.labels)
-        require("train", "keras", "onnx", "scipy")
+        require("train", "h5py", "onnx", "scipy")
     except EmorecError as error:
         return common.refuse(error)
     from emorec.training.own_data import train, work_folder

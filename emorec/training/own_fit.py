@@ -97,7 +97,8 @@ def fit_own(
 
     A head is new where folds within find one that says of other people's clips (of other clips,
     where there is one person) what is right with more confidence than the one that ships, by more
-    than a standard error; likewise the fusion. Else what ships stays.
+    than a standard error; likewise the fusion, but with a new head it is always fitted anew. Else
+    what ships stays.
 
     Args:
         clips: All clips.
@@ -117,7 +118,7 @@ def fit_own(
             strengths[stream], heads[stream], learned[stream] = found
     rows = {stream: said[chosen] for stream, said in learned.items()}
     before = {stream: said[chosen] for stream, said in raw.items()}
-    fusion = _own_fusion(group, before, rows)
+    fusion = _own_fusion(group, before, rows, bool(strengths))
     has_own = fusion is not None
     return Own(Models(heads, fusion if has_own else shipped.fusion), strengths, has_own)
 
@@ -204,7 +205,10 @@ def _own_head(
 
 
 def _own_fusion(
-    group: _Group, before: Mapping[str, np.ndarray], learned: Mapping[str, np.ndarray]
+    group: _Group,
+    before: Mapping[str, np.ndarray],
+    learned: Mapping[str, np.ndarray],
+    is_needed: bool,
 ) -> LogLinearFusion | None:
     """Return a new fusion; None where the one that ships stays.
 
@@ -212,18 +216,26 @@ def _own_fusion(
         group: The clips.
         before: Stream -> what its shipped network says of the chosen clips.
         learned: The same of the networks that are to be joined, for people they did not meet.
+        is_needed: Whether heads are new: the weights that ship were fitted for others, and the new
+            ones are held to them all the more, the fewer clips there are.
     """
+    fusion, truth = group.shipped.fusion, group.clips.truth[group.chosen]
+    if not is_needed and not _gains(group, learned):
+        return None
+    return fit_own_fusion(fusion, before, learned, truth)
+
+
+def _gains(group: _Group, learned: Mapping[str, np.ndarray]) -> bool:
+    """Whether a fusion that is fitted on other people's clips is better than the one that ships."""
     fusion, truth = group.shipped.fusion, group.clips.truth[group.chosen]
     loss = np.full(len(group.chosen), np.nan)
     for train, test in group.sides():
         rows, judged = train[group.chosen], test[group.chosen]
-        fitted = fit_own_fusion(fusion, _of(before, rows), _of(learned, rows), truth[rows])
+        fitted = fit_own_fusion(fusion, _of(learned, rows), _of(learned, rows), truth[rows])
         loss[test] = log_loss(truth[judged], judge(fitted, _of(learned, judged))["fused"])
     old = np.full(len(group.chosen), np.nan)
     old[group.chosen] = log_loss(truth, judge(fusion, learned)["fused"])
-    if not group.is_better(loss, old):
-        return None
-    return fit_own_fusion(fusion, before, learned, truth)
+    return group.is_better(loss, old)
 
 
 def _of(posteriors: Mapping[str, np.ndarray], rows: np.ndarray) -> dict[str, np.ndarray]:

@@ -22,7 +22,7 @@ from emorec.training.own_clips import Rows
 
 __all__ = ["STRENGTHS", "Teacher", "heads_of", "log_loss"]
 
-STRENGTHS = (0.3, 0.1, 0.03, 0.01, 0.003, 0.001)
+STRENGTHS = (0.1, 0.03, 0.01, 0.003, 0.001, 0.0003, 0.0001)
 """How strongly the difference is held, as a share of the number of features, strongest first."""
 
 _MOST_STEPS = 60

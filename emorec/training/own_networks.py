@@ -6,8 +6,10 @@ is, to the bit, so that what is trained on its features needs neither the networ
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +23,8 @@ from emorec.files import write_atomically, write_json
 from emorec.training.linear_head import LinearHead
 
 __all__ = ["ObservedNetwork", "read_head", "write_with_head"]
+
+_KERAS_WEIGHTS = "model.weights.h5"
 
 _EVIDENCE = ("MODEL_CARD.md", "metrics.json", "history.csv", "work", "predictions*.csv")
 """What tells of the old head, beside the network itself."""
@@ -178,18 +182,35 @@ def _set(graph: onnx.GraphProto, name: str, values: np.ndarray) -> None:
 
 
 def _write_keras(source: Path, target: Path, old: LinearHead, head: LinearHead) -> None:
-    """Write the same network for Keras: the layer that holds the old head gets the new one."""
-    import keras
+    """Write the same network for Keras: what holds the old head gets the new one.
 
-    # Its layers are in no Keras: a file may name them once they are registered.
-    from emorec.networks import whisper_encoder  # noqa: F401
+    The file is an archive with all weights in one HDF5 file, which is changed without Keras: that
+    takes seconds to be loaded.
+    """
+    import h5py
 
-    network = keras.saving.load_model(source, compile=False)
-    for layer in network.layers:
-        weights = layer.get_weights()
-        is_head = len(weights) == 2 and weights[0].shape == old.kernel.shape
-        if is_head and np.allclose(weights[0], old.kernel, atol=1e-3):
-            layer.set_weights([head.kernel, head.bias])
-            write_atomically(target, network.save)
-            return
-    raise ModelError(source, "it is not the same network as model.onnx")
+    with zipfile.ZipFile(source) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    weights = io.BytesIO(parts[_KERAS_WEIGHTS])
+    with h5py.File(weights, "r+") as file:
+        layers: list[h5py.Group] = []
+
+        def look(_: str, group: object) -> None:
+            if isinstance(group, h5py.Group) and {"0", "1"} == set(group):
+                kernel = group["0"]
+                if kernel.shape == old.kernel.shape and np.allclose(kernel, old.kernel, atol=1e-3):
+                    layers.append(group)
+
+        file.visititems(look)
+        if len(layers) != 1:
+            raise ModelError(source, "it is not the same network as model.onnx")
+        for name, values in (("0", head.kernel), ("1", head.bias)):
+            layers[0][name][...] = values.astype(layers[0][name].dtype)
+    parts[_KERAS_WEIGHTS] = weights.getvalue()
+
+    def write(name: str) -> None:
+        with zipfile.ZipFile(name, "w") as archive:
+            for part, content in parts.items():
+                archive.writestr(part, content)
+
+    write_atomically(target, write)
