@@ -81,7 +81,7 @@ def write_labels(corpus: str, folder: Path) -> Path:
         if not (clips / name).exists():
             (clips / name).symlink_to(Path(path).resolve())
     labels = table.assign(path=[f"clips/{name}" for name in names])
-    file = folder / "labels.csv"
+    file = folder / f"{corpus}.csv"
     labels[["path", "emotion", "speaker"]].to_csv(file, index=False)
     return file
 

@@ -190,8 +190,13 @@ def _start(base: Path) -> tuple[Models, dict[str, tuple[str, ...]]]:
     if fusion.classes != COMMON7:
         reason = "it joins other emotions than the seven"
         raise ModelError(fusion_file, reason, "name the models that come with emorec")
+    classes = {stream: networks[stream].spec.classes for stream in _HEADS}
+    for stream, names in classes.items():
+        if not set(COMMON7) <= set(names):
+            reason = "it does not tell all seven emotions apart"
+            raise ModelError(folders[stream], reason, "name the models that come with emorec")
     heads = {stream: read_head(folders[stream]) for stream in _HEADS}
-    return Models(heads, fusion), {stream: networks[stream].spec.classes for stream in _HEADS}
+    return Models(heads, fusion), classes
 
 
 def _readings(labels: Labels, base: Path, work: Path, n_jobs: int, stage: Stage) -> list:

@@ -13,7 +13,7 @@ from emorec.emotions import COMMON7
 from emorec.engines import read_model_spec
 from emorec.errors import printable
 from emorec.evaluation.evidence import Measurement, write_evidence
-from emorec.evaluation.model_card import CardText, write_card
+from emorec.evaluation.model_card import CardText, render_card, write_card
 from emorec.files import write_atomically
 from emorec.models import MODEL_FOLDERS
 from emorec.style import TITLES
@@ -86,24 +86,36 @@ def write_models(
         "has_own_fusion": own.has_own_fusion,
         "warnings": list(story.warnings),
     }
-    main = replace(_measurement(comparison, "fused"), facts=facts)
-    parts = {"shipped": _measurement(comparison, "fused", shipped=True)}
+    main = replace(_measurement(comparison, "fused", story.labels), facts=facts)
+    parts = {"shipped": _measurement(comparison, "fused", story.labels, shipped=True)}
     for stream in comparison.streams[1:]:
-        parts[stream] = _measurement(comparison, stream)
-        parts[f"{stream}_shipped"] = _measurement(comparison, stream, shipped=True)
-    write_evidence(folder, main, stream="fusion", command=story.command, parts=parts)
-    write_card(folder, _card(own, comparison, story))
+        parts[stream] = _measurement(comparison, stream, story.labels)
+        old = _measurement(comparison, stream, story.labels, shipped=True)
+        parts[f"{stream}_shipped"] = old
+    metrics = write_evidence(folder, main, stream="fusion", command=story.command, parts=parts)
+    # Of the parts it tells what changed, and not all once more.
+    card = render_card(
+        _card(own, comparison, story), {n: metrics[n] for n in metrics if n not in parts}
+    )
+    write_atomically(
+        folder / "MODEL_CARD.md", lambda name: Path(name).write_text(card, encoding="utf-8")
+    )
 
 
 def _copy(source: Path, target: Path) -> None:
     shutil.copytree(source, target, ignore=shutil.ignore_patterns("work"))
 
 
-def _measurement(comparison: Comparison, stream: str, *, shipped: bool = False) -> Measurement:
-    how = "by the models that were there before" if shipped else comparison.protocol
-    protocol = f"{TITLES[stream]}: {how}"
+def _measurement(
+    comparison: Comparison, stream: str, labels: str, *, shipped: bool = False
+) -> Measurement:
+    how = "judged by the models that were there before" if shipped else comparison.protocol
+    when = "before a training" if shipped else "trained"
     return Measurement(
-        comparison.predictions(stream, shipped=shipped), protocol, unit=comparison.unit
+        comparison.predictions(stream, shipped=shipped),
+        f"{labels}, {stream}; {how}",
+        f"{TITLES[stream]}, {when} on {labels}",
+        comparison.unit,
     )
 
 
@@ -117,7 +129,7 @@ def _write_stream(
         known = float(np.percentile(distances[np.isfinite(distances)], _FAMILIAR))
         far = max(read_model_spec(shipped).far, known)
     write_with_head(shipped, folder, own.models.heads[stream], far)
-    measurement = _measurement(comparison, stream)
+    measurement = _measurement(comparison, stream, story.labels)
     write_evidence(folder, measurement, stream=stream, command=story.command)
     what = (
         f"The {stream} network that came with emorec, its last layer trained anew on your clips; "
@@ -136,7 +148,7 @@ def _write_stream(
 def _write_fusion(folder: Path, own: Own, comparison: Comparison, story: Story) -> None:
     folder.mkdir()
     write_atomically(folder / "fusion.json", own.models.fusion.to_json)
-    measurement = _measurement(comparison, "fused")
+    measurement = _measurement(comparison, "fused", story.labels)
     write_evidence(folder, measurement, stream="fusion", command=story.command)
     fitted = "fitted on your clips" if own.has_own_fusion else "as it came with emorec"
     text = CardText(
@@ -168,6 +180,8 @@ def _card(own: Own, comparison: Comparison, story: Story) -> CardText:
         "All else is copied. A new head or fusion is held to the one that was there, and taken "
         "only where folds within the clips say that it is better by more than a standard error."
     )
+    if story.warnings:
+        what += "\n\n**Mind:**\n\n" + "\n".join(f"- {warning}" for warning in story.warnings)
     more = [
         ("Beside what was there before", _gains_table(comparison)),
         ("Use", "```sh\nemorec classify CLIP --models THIS_FOLDER\n```"),
@@ -175,7 +189,6 @@ def _card(own: Own, comparison: Comparison, story: Story) -> CardText:
     if comparison.by_speaker:
         more.insert(1, ("By speaker", _speakers_table(comparison)))
     limits = [
-        *story.warnings,
         "A probability is a statement about how such clips are labelled, not about what a person "
         "feels. It is not fit for decisions about people.",
     ]

@@ -15,6 +15,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
+from joblib import effective_n_jobs
 
 from emorec import models, workers
 from emorec.emotions import COMMON7, fold
@@ -95,7 +96,7 @@ def read_clips(
         paths: The clips.
         folder: The models that read them.
         kept: Where readings are kept, a file for each clip.
-        n_jobs: Number of processes.
+        n_jobs: Number of processes, -1 for one a core.
 
     Yields:
         What was read, in the order of the paths, each as soon as it is there.
@@ -106,7 +107,7 @@ def read_clips(
     stamps = Stamps(lambda: models.fingerprints(folder, ""))
     files = [kept / f"{_name(path, stamps.of(path))}.npz" for path in paths]
     todo = [path for path, file in zip(paths, files, strict=True) if not file.exists()]
-    found = _read(todo, folder, n_jobs)
+    found = _read(todo, folder, effective_n_jobs(n_jobs))
     with contextlib.closing(found):
         for path, file in zip(paths, files, strict=True):
             earlier = _kept(file) if file.exists() else None

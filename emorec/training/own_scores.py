@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from emorec.corpora.registry import corpora, truth_of
+from emorec.corpora.corpus import Corpus
+from emorec.corpora.registry import corpora
 from emorec.emotions import COMMON7
 from emorec.errors import printable
 from emorec.evaluation import scores as evaluation
@@ -165,13 +167,19 @@ def warnings_of(labels: Labels, clips: LabelledClips, own: Own) -> list[str]:
     return [*found, *labels.notes]
 
 
+def _is_of(corpus: Corpus, path: Path) -> bool:
+    """Whether a name is a corpus's: one that can be no other's, or one in the corpus's folder."""
+    is_told = corpus.is_name_telling or corpus.folder in path.parts
+    return is_told and corpus.facts_of(path) is not None
+
+
 def _of_corpora(clips: LabelledClips) -> list[str]:
     """What is to be said of clips that bear the names of known corpora."""
     of_speaker: dict[str, set[str]] = {}
     known = 0
     for label in clips.labels:
-        known += truth_of(label.path) is not None
-        names = {c.name for c in corpora() if c.is_name_telling and c.facts_of(label.path)}
+        names = {corpus.name for corpus in corpora() if _is_of(corpus, Path(label.path))}
+        known += bool(names)
         of_speaker.setdefault(label.speaker, set()).update(names)
     found = []
     twice = sorted(name for name, of in of_speaker.items() if name and len(of) > 1)
