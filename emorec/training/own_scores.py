@@ -178,7 +178,9 @@ def _of_corpora(clips: LabelledClips) -> list[str]:
     of_speaker: dict[str, set[str]] = {}
     known = 0
     for label in clips.labels:
-        names = {corpus.name for corpus in corpora() if _is_of(corpus, Path(label.path))}
+        # RAVDESS's sound and its video are one corpus, with one cast.
+        parts = [corpus for corpus in corpora() if _is_of(corpus, Path(label.path))]
+        names = {corpus.name.partition(" ")[0] for corpus in parts}
         known += bool(names)
         of_speaker.setdefault(label.speaker, set()).update(names)
     found = []

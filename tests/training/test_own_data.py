@@ -175,19 +175,30 @@ def test_clips_in_which_nobody_is_heard_or_seen_are_said(models, tmp_path):
         train(labels_of_table(rows), tmp_path / "own", models)
 
 
-def test_without_speakers_and_with_names_of_corpora_it_is_warned(trained):
-    clips = trained.comparison.clips
-    names = ["03-01-03-01-01-01-01.wav", "03-01-04-01-01-01-01.wav"]
-    rows = [{"path": name, "emotion": "sad"} for name in names]
-    named = labelled_clips(
-        labels_of_table(rows).rows,
-        [own_reading.Reading(np.array(1.0), np.ones((1, 4), np.float32), *[np.ones(1)] * 3)] * 2,
-        {"voice": COMMON7, "face": COMMON7},
-    )
-    said = " / ".join(own_data.warnings_of(labels_of_table(rows), named, trained.own))
+def warned(rows, own):
+    """Warnings of rows that are not read, as if each had a voice."""
+    labels = labels_of_table(rows)
+    heard = own_reading.Reading(np.array(1.0), np.ones((1, 4), np.float32), *[np.ones(1)] * 3)
+    classes = {"voice": COMMON7, "face": COMMON7}
+    clips = labelled_clips(labels.rows, [heard] * len(rows), classes)
+    return " / ".join(own_data.warnings_of(labels, clips, own))
+
+
+def test_without_speakers_it_is_warned(trained):
+    said = warned([{"path": f"{i}.wav", "emotion": "sad"} for i in range(3)], trained.own)
     assert "no speaker is named: folds are by clip" in said
-    assert "clips named as a corpus names its own (2)" in said and "fewer than 10 clips" in said
-    assert clips.by_speaker and not named.by_speaker
+    assert "fewer than 10 clips of sad (3)" in said and "corpus" not in said
+
+
+def test_names_of_corpora_are_warned_of(trained):
+    names = ("03-01-03-01-01-01-07.wav", "my/SAVEE/DC_a01.wav", "dis-f1-b1.wav", "dis-f2-b1.wav")
+    rows = [
+        {"path": name, "emotion": "sad", "speaker": speaker}
+        for name, speaker in zip(names, ("1", "1", "f1", "f2"), strict=True)
+    ]
+    said = warned(rows, trained.own)
+    assert "clips named as a corpus names its own (4)" in said
+    assert "two corpora count as one person: 1 (RAVDESS and SAVEE); if they are two" in said
 
 
 def test_of_some_seconds_what_lies_in_them_counts(example, reading):
