@@ -22,7 +22,8 @@ from emorec.training.own_heads import log_loss
 
 __all__ = ["FEW_CLIPS", "FEW_SPEAKERS", "STREAMS", "Comparison", "warnings_of"]
 
-STREAMS = ("fused", "voice", "face", "geometry")
+STREAMS = ("fused", "voice", "face")
+"""What is told of: the geometry is not trained."""
 FEW_SPEAKERS, FEW_CLIPS = 5, 10
 """Fewer speakers, or clips of an emotion, are warned of."""
 
@@ -60,8 +61,9 @@ class Comparison:
 
     @cached_property
     def streams(self) -> list[str]:
-        """All together, and the streams that say something."""
-        return [s for s in STREAMS if np.isfinite(self.judged.own[s]).all(1).any()]
+        """All together, and where there are several the streams that say something."""
+        said = [s for s in STREAMS if np.isfinite(self.judged.own[s]).all(1).any()]
+        return said if len(said) > 2 else said[:1]
 
     @cached_property
     def gains(self) -> dict[str, dict[str, list[float]]]:
