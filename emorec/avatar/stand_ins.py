@@ -204,7 +204,7 @@ def videos(quick: bool) -> tuple[dict[str, pd.DataFrame], Source]:
 
 
 def labelled_clips(folder: Path, quick: bool) -> tuple[pd.DataFrame, Source]:
-    """Return clips as somebody may have labelled them: half of JavaSED, or made-up voices.
+    """Return clips as somebody may have labelled them: a quarter of JavaSED, or made-up voices.
 
     Args:
         folder: Where the clips are put.
@@ -224,8 +224,8 @@ def labelled_clips(folder: Path, quick: bool) -> tuple[pd.DataFrame, Source]:
         table = synthetic_sounds(folder / "clips", actors, takes)
         source = Source("made-up voices", False, quick)
     else:
-        half = table[table["sentence"].isin(("01", "02"))].reset_index(drop=True)
-        table = javased.as_filmed(half, folder / "clips")
+        some = table[table["sentence"] == "01"].reset_index(drop=True)
+        table = javased.as_filmed(some, folder / "clips")
     paths = [Path(path).relative_to(folder).as_posix() for path in table["path"]]
     return table.assign(path=paths)[["path", "emotion", "speaker"]], source
 

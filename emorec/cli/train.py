@@ -193,6 +193,6 @@ def _speakers(trained: Trained):
     for title in ("clips", "right %, before", "now"):
         table.add_column(title, justify="right", no_wrap=True)
     for one in trained.comparison.by_speaker:
-        shares = (f"{100 * one[key]:.0f}" for key in ("shipped", "own"))
+        shares = (f"{100 * float(str(one[key])):.0f}" for key in ("shipped", "own"))
         table.add_row(Text(str(one["speaker"])), str(one["clips"]), *shares)
     return table

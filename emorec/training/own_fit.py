@@ -19,6 +19,7 @@ from emorec.training.linear_head import LinearHead
 from emorec.training.own_clips import LabelledClips
 from emorec.training.own_fusion import fit_own_fusion
 from emorec.training.own_heads import STRENGTHS, Teacher, heads_of, log_loss
+from emorec.training.temperature import at_temperature, fit_temperature
 
 __all__ = ["FOLDS", "Models", "Own", "fit_own", "fold_numbers", "judge", "out_of_fold"]
 
@@ -95,10 +96,10 @@ def fit_own(
 ) -> Own:
     """Fit heads and fusion on some of the clips.
 
-    A head is new where folds within find one that says of other people's clips (of other clips,
-    where there is one person) what is right with more confidence than the one that ships, by more
-    than a standard error; likewise the fusion, but with a new head it is always fitted anew. Else
-    what ships stays.
+    A head is new where folds within find one that tells other people's clips (other clips, where
+    there is one person) apart better than the one that ships: its loss, at its best temperature, is
+    less by more than a standard error, and no fewer of its verdicts are right. So is the fusion;
+    with a new head it is always fitted anew. Else what ships stays.
 
     Args:
         clips: All clips.
@@ -195,13 +196,29 @@ def _own_head(
         for number, head in enumerate(heads_of(teacher.of(train), STRENGTHS)):
             said[number, test] = seen.posteriors(head)[test]
             group.watch()
-    losses = np.array([log_loss(truth, calibration.apply(one)) for one in said])
-    best = int(np.nanmean(losses, axis=1).argmin())
-    if not group.is_better(losses[best], log_loss(truth, calibration.apply(shipped))):
+    # Each as sure as it should be: what is merely surer is the fusion's to learn, and no new head.
+    candidates = [_at_best(truth, calibration.apply(one), there) for one in said]
+    old = _at_best(truth, calibration.apply(shipped), there)
+    best = int(np.argmin([np.nanmean(loss) for loss in candidates]))
+    is_less_right = _right(truth, said[best], there) < _right(truth, shipped, there)
+    if is_less_right or not group.is_better(candidates[best], old):
         return None
     *_, head = heads_of(teacher.of(group.chosen), STRENGTHS[: best + 1])
     group.watch()
     return STRENGTHS[best], head, said[best]
+
+
+def _at_best(truth: np.ndarray, posteriors: np.ndarray, there: np.ndarray) -> np.ndarray:
+    """Return losses (clips,) at the temperature that fits best; NaN where not `there`."""
+    said = posteriors[there]
+    temperature = fit_temperature(truth[there], said, np.ones(len(said)))
+    losses = np.full(len(truth), np.nan)
+    losses[there] = log_loss(truth[there], at_temperature(said, temperature))
+    return losses
+
+
+def _right(truth: np.ndarray, posteriors: np.ndarray, there: np.ndarray) -> int:
+    return int((posteriors[there].argmax(1) == truth[there]).sum())
 
 
 def _own_fusion(

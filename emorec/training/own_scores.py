@@ -107,11 +107,13 @@ class Comparison:
 
     @cached_property
     def is_gain(self) -> bool:
-        """Whether the new one gives the truth more confidence, over speakers, than what ships."""
+        """Whether the new one gives the truth more confidence, and no fewer verdicts are right."""
         truth, apart = self.clips.truth, self.clips.apart
-        loss = log_loss(truth, self.judged.shipped["fused"])
-        loss -= log_loss(truth, self.judged.own["fused"])
-        return bool(np.mean([loss[apart == name].mean() for name in np.unique(apart)]) > 0)
+        new, old = self.judged.own["fused"], self.judged.shipped["fused"]
+        loss = log_loss(truth, old) - log_loss(truth, new)
+        is_surer = np.mean([loss[apart == name].mean() for name in np.unique(apart)]) > 0
+        right = [(said.argmax(1) == truth).sum() for said in (new, old)]
+        return bool(is_surer and right[0] >= right[1])
 
 
 def _told_apart(names: Sequence[str]) -> list[str]:
