@@ -6,6 +6,7 @@ run gets a small part, enough to see every cell of a notebook run.
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -45,6 +46,7 @@ __all__ = [
     "fer2013_faces",
     "frame_predictions",
     "javased_frames",
+    "labelled_clips",
     "landmark_tracks",
     "sound_table",
     "speech_tables",
@@ -204,6 +206,33 @@ def videos(quick: bool) -> tuple[dict[str, pd.DataFrame], Source]:
     takes = (Take("happy"), Take("sad"))[: 1 if quick else 2]
     drawn = synthetic_videos(tempfile.mkdtemp(), (1, 2), takes)
     return {AVATARS: drawn}, Source(AVATARS, False, quick)
+
+
+def labelled_clips(folder: Path, quick: bool) -> tuple[pd.DataFrame, Source]:
+    """Return clips as somebody may have labelled them: a quarter of JavaSED, or made-up voices.
+
+    Args:
+        folder: Where the clips are put.
+        quick: Whether it is a quick run: made-up voices, for they are read soonest.
+
+    Returns:
+        Table with `path` (from the folder), `emotion`, `speaker`; its source.
+    """
+    table, source = None, Source("JavaSED")
+    if not quick:
+        with contextlib.suppress(CorpusMissingError):
+            table = javased.load_video_table()
+    if table is None:
+        actors, takes = (
+            (_FIRST_EIGHT[:3], _ONE_OF_EACH[2:]) if quick else (_FIRST_EIGHT, _ONE_OF_EACH)
+        )
+        table = synthetic_sounds(folder / "clips", actors, takes)
+        source = Source("made-up voices", False, quick)
+    else:
+        some = table[table["sentence"] == "01"].reset_index(drop=True)
+        table = javased.as_filmed(some, folder / "clips")
+    paths = [Path(path).relative_to(folder).as_posix() for path in table["path"]]
+    return table.assign(path=paths)[["path", "emotion", "speaker"]], source
 
 
 def javased_frames(

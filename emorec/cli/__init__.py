@@ -21,6 +21,7 @@ from emorec.cli import (
     example,
     features,
     live,
+    train,
 )
 from emorec.cli.completion import SHELLS, PrintCompletion
 from emorec.errors import OutputError
@@ -76,6 +77,7 @@ def _parser() -> argparse.ArgumentParser:
         help="print what a shell needs to complete command lines",
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    for command in (classify, features, annotate, live, calibrate, evaluate, data, app, example):
+    own = (calibrate, evaluate, train)
+    for command in (classify, features, annotate, live, *own, data, app, example):
         command.add_to(commands)
     return parser

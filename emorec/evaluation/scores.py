@@ -173,6 +173,39 @@ def _times_drawn(drawn: np.ndarray, units: int) -> np.ndarray:
     return counts.reshape(len(drawn), units).astype(float)
 
 
+def gains(
+    new: pd.DataFrame,
+    old: pd.DataFrame,
+    unit: str = "speaker",
+    resamples: int = 1000,
+    seed: int = 0,
+) -> dict[str, list[float]]:
+    """Return by how much each score is higher, and the 95 % interval of that: value, low, high.
+
+    Args:
+        new: Prediction table.
+        old: Another one of the same clips, row by row: both are resampled together.
+        unit: As for `intervals`.
+        resamples: Number of bootstrap samples.
+        seed: Seed of the resampling.
+
+    Raises:
+        ValueError: If the tables are of other clips.
+    """
+    if new["clip_id"].tolist() != old["clip_id"].tolist():
+        raise ValueError("the two tables are of other clips")
+    both = [_Judged.of(*_codes(table)) for table in (new, old)]
+
+    def differences(rows: np.ndarray | slice) -> dict[str, float]:
+        first, second = (judged.scores(rows) for judged in both)
+        return {name: first[name] - second[name] for name in first}
+
+    drawn = _resampled_rows(new, resamples, seed, unit)
+    bounds = pd.DataFrame([differences(rows) for rows in drawn]).quantile([0.025, 0.975])
+    found = differences(slice(None))
+    return {name: [value, *(float(v) for v in bounds[name])] for name, value in found.items()}
+
+
 def _resampled_rows(
     predictions: pd.DataFrame, resamples: int, seed: int, unit: str
 ) -> Iterator[np.ndarray]:

@@ -29,14 +29,12 @@ from emorec.evaluation import evidence
 from emorec.evaluation.left_out import CORPORA_NAMES
 from emorec.evaluation.scores import prediction_table
 from emorec.files import write_atomically, write_table
-from emorec.networks.whisper_encoder import build_encoder, encoder_weights
 from emorec.paths import COMPARISONS, MODELS
 from emorec.recognizer import Recognizer
-from emorec.training.familiarity import fit_familiarity
 from emorec.training.fusion import load_ravdess
 from emorec.training.fusion_groups import fit_without, load_groups
 from emorec.training.heard import LOADERS, Heard, hear, load_table
-from emorec.training.voice_encoder import far_limit, fit_head, ship, with_head
+from emorec.training.voice_encoder import ship_without
 
 FOLDER = COMPARISONS / "strangers"
 COMMAND = "python -m emorec.experiments.strangers"
@@ -80,19 +78,13 @@ def models_without(corpus: str, heard: Heard, speakers: pd.Series, folder: Path)
             continue
         voice = folder / "voice_encoder"
         if not voice.exists():
-            _ship_voice_without(corpus, heard, voice)
+            ship_without(corpus, heard, voice)
         for source in (MODELS / "face_cnn", MODELS / "geometry", voice):
             unfinished = shutil.ignore_patterns("work")
             shutil.copytree(source, models / source.name, ignore=unfinished, dirs_exist_ok=True)
         (models / "fusion").mkdir(exist_ok=True)
         write_atomically(models / "fusion" / "fusion.json", without.fusion.to_json)
     return parts
-
-
-def _ship_voice_without(corpus: str, heard: Heard, folder: Path) -> None:
-    others = heard.of((heard.table["corpus"] != corpus).to_numpy())
-    network = with_head(build_encoder(encoder_weights()), fit_head(others), fit_familiarity(others))
-    ship(folder, network, far_limit())
 
 
 def clips_of(corpus: str) -> pd.DataFrame:

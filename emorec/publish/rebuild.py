@@ -26,6 +26,7 @@ from emorec.publish.figures import rebuild_plots
 from emorec.publish.held_faces import held_faces_page
 from emorec.publish.model_folders import folders_page
 from emorec.publish.notebook_table import count_in_words, notebook_table, read_notebooks
+from emorec.publish.own_data import own_data_page
 from emorec.publish.strangers import end_to_end, strangers_line, strangers_table
 from emorec.publish.tables import accuracy_table, one_actor_line, reference_split_table
 
@@ -146,6 +147,9 @@ def rebuild_texts(root: Path = REPOSITORY) -> list[Evidence]:
     study = models / "comparisons" / "held_faces"
     if study.is_dir():
         write_region(root / "docs" / "clips.md", held_faces_page(study), marks("held-faces"))
+    own_data = models / "comparisons" / "own_data"
+    if own_data.is_dir():
+        write_region(root / "docs" / "clips.md", own_data_page(own_data), marks("own-data"))
     write_region(root / "docs" / "results.md", results_page(found, models))
     times_ms = methods.read_times(root / "Other" / "model_times.json")
     table = methods.methods_table(found, times_ms)

@@ -7,7 +7,7 @@ import numpy as np
 from emorec.emotions import COMMON7
 from emorec.training.corpus_weights import clip_weights
 from emorec.training.heard import Heard
-from emorec.training.masked_heads import Scaling
+from emorec.training.linear_head import Scaling
 
 COMPONENTS = 64
 

@@ -56,7 +56,7 @@ def fit_log_linear(
                         f"{_LEAST_CLIPS} are needed"
                     )
                 continue
-            exponents = _fit_exponents(
+            exponents = fit_exponents(
                 np.stack([logs[s][rows] for s in streams]), truth[rows], counts[rows]
             )
             if size == 1:
@@ -139,7 +139,7 @@ def fit_for_strangers(
         plain = replace(prior, temperature=1.0)
         fit_on = [group for group in groups if stream not in group.not_for]
         parts = _complete(fit_on, [stream], {stream: plain})
-        exponent = _fit_exponents(*_even(parts))[0]
+        exponent = fit_exponents(*_even(parts))[0]
         calibrations[stream] = replace(prior, temperature=float(1 / exponent))
         usual[stream] = np.mean(
             [mean_log(softmax(logs[0] * exponent)) for logs, _ in parts], axis=0
@@ -152,7 +152,7 @@ def fit_for_strangers(
             known = EXPECTED_WEIGHTS | weights.get(frozenset(streams) - {"face"}, {})
             expected = np.array([known[s] for s in streams])
             parts = _complete(joined, streams, calibrations)
-            found = _fit_exponents(*_even(parts), expected, strength) if parts else expected
+            found = fit_exponents(*_even(parts), expected, strength) if parts else expected
             weights[frozenset(streams)] = dict(zip(streams, found.tolist(), strict=True))
     return LogLinearFusion(tuple(classes), calibrations, weights, usual)
 
@@ -179,7 +179,7 @@ def _even(parts: Sequence[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, .
     return np.concatenate(logs, 1), np.concatenate(truths), np.concatenate(counts)
 
 
-def _fit_exponents(
+def fit_exponents(
     logs: np.ndarray,
     truth: np.ndarray,
     counts: np.ndarray,

@@ -28,7 +28,8 @@ from emorec.paths import COMPARISONS, MODELS
 from emorec.streams.voice_inputs import whisper_log_mel_spec
 from emorec.training.familiarity import Familiarity, fit_familiarity
 from emorec.training.heard import LOADERS, Heard, hear
-from emorec.training.masked_heads import LinearHead, fit_logistic
+from emorec.training.linear_head import LinearHead
+from emorec.training.masked_heads import fit_logistic
 from emorec.training.quantize import save_quantized
 
 FOLDER = MODELS / "voice_encoder"
@@ -127,6 +128,19 @@ def ship(folder: Path, network: keras.Model, far: float) -> None:
         output="voice",
         far=far,
     )
+
+
+def ship_without(corpus: str, heard: Heard, folder: Path) -> None:
+    """Write the network that would ship without a corpus.
+
+    Args:
+        corpus: To leave out.
+        heard: All corpora.
+        folder: The model's folder.
+    """
+    others = heard.of((heard.table["corpus"] != corpus).to_numpy())
+    encoder = build_encoder(encoder_weights())
+    ship(folder, with_head(encoder, fit_head(others), fit_familiarity(others)), far_limit())
 
 
 def far_limit(left_out: Path = EVIDENCE) -> float:
