@@ -61,7 +61,7 @@ test notebooks: export PYTEST_DISABLE_PLUGIN_AUTOLOAD := 1
 test notebooks: export NUMBA_DISABLE_JIT := 1
 
 test: lint $(READY) ## Lint, unit tests, and every notebook in quick mode
-	$(BIN)/python -m pytest -p xdist -n 2 --dist loadfile --durations=10
+	$(BIN)/python -m pytest -p xdist -n 2 --dist loadfile --no-loadscope-reorder --durations=10
 	$(MAKE) notebooks
 
 fuzz: $(READY) ## Read thousands of damaged clips: make fuzz COUNT=5000 SEED=7; twelve minutes for 2,000

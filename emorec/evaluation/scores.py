@@ -77,8 +77,8 @@ def _sums(truth: np.ndarray, posterior: np.ndarray, unit_of: np.ndarray) -> np.n
         unit_of: Number of each clip's unit, (n,).
 
     Returns:
-        (units, classes * classes + 1 + bins): clips by truth and verdict, clips whose truth is among
-        the three best, and the gap between being right and confidence by bin of confidence.
+        (units, classes * classes + 1 + bins): clips by truth and verdict, clips whose truth is
+        among the three best, and the gap between being right and confidence by bin of confidence.
     """
     clips, classes = posterior.shape
     units = unit_of.max() + 1
