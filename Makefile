@@ -71,7 +71,7 @@ lint: $(READY) ## Check style, formatting, imports between wings, and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
-	$(BIN)/mypy
+	$(BIN)/mypy --num-workers 2
 
 notebooks: $(READY) ## Run every notebook in quick mode
 	EMOREC_QUICK=1 $(BIN)/python -m pytest -p xdist -n 2 --dist worksteal --nbmake --nbmake-timeout=300 --durations=0 --ignore=DEMO/Results notebooks DEMO

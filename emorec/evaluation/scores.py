@@ -59,7 +59,7 @@ def expected_calibration_error(truth: np.ndarray, posterior: np.ndarray, bins: i
 
 
 def _gaps(truth: np.ndarray, posterior: np.ndarray, bins: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return each clip's bin of confidence, and by how much it is surer than right, times -1."""
+    """Return each clip's bin of confidence, and its being right (1 or 0) less that confidence."""
     confidence = posterior.max(1)
     bin_of = np.minimum((confidence * bins).astype(int), bins - 1)
     return bin_of, (posterior.argmax(1) == truth) - confidence
