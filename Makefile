@@ -61,7 +61,7 @@ test notebooks: export PYTEST_DISABLE_PLUGIN_AUTOLOAD := 1
 test notebooks: export NUMBA_DISABLE_JIT := 1
 
 test: lint $(READY) ## Lint, unit tests, and every notebook in quick mode
-	$(BIN)/python -m pytest -p xdist -n 2 --dist loadfile --durations=10
+	$(BIN)/python -m pytest -p xdist -n 2 --dist loadfile --no-loadscope-reorder --durations=10
 	$(MAKE) notebooks
 
 fuzz: $(READY) ## Read thousands of damaged clips: make fuzz COUNT=5000 SEED=7; twelve minutes for 2,000
@@ -71,7 +71,7 @@ lint: $(READY) ## Check style, formatting, imports between wings, and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
-	$(BIN)/mypy
+	$(BIN)/mypy --num-workers 2
 
 notebooks: $(READY) ## Run every notebook in quick mode
 	EMOREC_QUICK=1 $(BIN)/python -m pytest -p xdist -n 2 --dist worksteal --nbmake --nbmake-timeout=300 --durations=0 --ignore=DEMO/Results notebooks DEMO

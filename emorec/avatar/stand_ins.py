@@ -61,7 +61,7 @@ _ACTORS = tuple(range(1, 25))
 _FIRST_EIGHT = tuple(range(1, 9))
 _ONE_OF_EACH = tuple(Take(emotion, intensity=1) for emotion in RAVDESS8)
 _QUICK_CLIP_STEP = 7
-_QUICK_FRAME_STEP = 8  # every clip of JavaSED has more
+_QUICK_FRAME_STEP = 12  # every clip of JavaSED has more
 _QUICK_STEPS = {"RAVDESS": 19, "CREMA-D": 43, "SAVEE": 6, "JavaSED": 5}
 _QUICK_JAVASED_STEP = 25  # one clip of each actor, and each of the emotions
 

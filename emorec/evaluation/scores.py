@@ -59,7 +59,7 @@ def expected_calibration_error(truth: np.ndarray, posterior: np.ndarray, bins: i
 
 
 def _gaps(truth: np.ndarray, posterior: np.ndarray, bins: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return each clip's bin of confidence, and by how much it is surer than right, times -1."""
+    """Return each clip's bin of confidence, and its being right (1 or 0) less that confidence."""
     confidence = posterior.max(1)
     bin_of = np.minimum((confidence * bins).astype(int), bins - 1)
     return bin_of, (posterior.argmax(1) == truth) - confidence
@@ -194,28 +194,19 @@ def gains(
     """
     if new["clip_id"].tolist() != old["clip_id"].tolist():
         raise ValueError("the two tables are of other clips")
-    both = [_Judged.of(*_codes(table)) for table in (new, old)]
-
-    def differences(rows: np.ndarray | slice) -> dict[str, float]:
-        first, second = (judged.scores(rows) for judged in both)
-        return {name: first[name] - second[name] for name in first}
-
-    drawn = _resampled_rows(new, resamples, seed, unit)
-    bounds = pd.DataFrame([differences(rows) for rows in drawn]).quantile([0.025, 0.975])
-    found = differences(slice(None))
-    return {name: [value, *(float(v) for v in bounds[name])] for name, value in found.items()}
-
-
-def _resampled_rows(
-    predictions: pd.DataFrame, resamples: int, seed: int, unit: str
-) -> Iterator[np.ndarray]:
-    """Yield the row numbers of each bootstrap sample of whole units."""
-    rows_of = list(predictions.reset_index(drop=True).groupby(unit).indices.values())
-    one_each = len(rows_of) == len(predictions)
-    row_of = np.concatenate(rows_of)
-    for drawn in resampled_units(len(rows_of), resamples, seed):
-        # Thousands of units of one row each are picked at once, for speed.
-        yield row_of[drawn] if one_each else np.concatenate([rows_of[i] for i in drawn])
+    units = new.groupby(unit).ngroup().to_numpy()
+    both = [_codes(table) for table in (new, old)]
+    of_units = [_sums(truth, posterior, units) for truth, posterior in both]
+    drawn = resampled_units(len(of_units[0]), resamples, seed)
+    # The first row is every unit once: the value itself.
+    times = np.vstack([np.ones(len(of_units[0])), _times_drawn(drawn, len(of_units[0]))])
+    classes = both[0][1].shape[1]
+    first, second = (_scores_of(times @ of_unit, classes) for of_unit in of_units)
+    found = {}
+    for name, values in first.items():
+        value, *resampled = values - second[name]
+        found[name] = [float(x) for x in (value, *np.quantile(resampled, [0.025, 0.975]))]
+    return found
 
 
 def fold_predictions(predictions: pd.DataFrame, vocabulary: str) -> pd.DataFrame:
@@ -310,6 +301,18 @@ def auc_interval(
     found = np.array([_auc(truth[rows], posterior[rows]) for rows in drawn])
     found = found[np.isfinite(found)]
     return [float(v) for v in np.quantile(found, [0.025, 0.975])] if len(found) else [np.nan] * 2
+
+
+def _resampled_rows(
+    predictions: pd.DataFrame, resamples: int, seed: int, unit: str
+) -> Iterator[np.ndarray]:
+    """Yield the row numbers of each bootstrap sample of whole units."""
+    rows_of = list(predictions.reset_index(drop=True).groupby(unit).indices.values())
+    one_each = len(rows_of) == len(predictions)
+    row_of = np.concatenate(rows_of)
+    for drawn in resampled_units(len(rows_of), resamples, seed):
+        # Thousands of units of one row each are picked at once, for speed.
+        yield row_of[drawn] if one_each else np.concatenate([rows_of[i] for i in drawn])
 
 
 def _auc(truth: np.ndarray, posterior: np.ndarray) -> float:

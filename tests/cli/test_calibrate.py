@@ -33,7 +33,7 @@ def confidences(file) -> list[float]:
 
 @pytest.fixture(scope="module")
 def expected() -> tuple[float, float]:
-    """The first example's confidence with the person known, and as shipped."""
+    """The first example's confidence: said by who knows the person, and as shipped."""
     shipped = Recognizer.load()
     plain = shipped.classify(EXAMPLES[0]).confidence
     return shipped.calibrate(KNOWN).classify(EXAMPLES[0]).confidence, plain

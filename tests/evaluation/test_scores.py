@@ -130,3 +130,16 @@ def test_intervals_are_bootstrapped_over_speakers():
     low, high = evaluation.intervals(table, unit="clip_id")["accuracy"]
     assert low > 0.45 and high < 0.55
     assert evaluation.intervals(table) == evaluation.intervals(table)
+
+
+def test_an_interval_is_that_of_the_scores_of_the_clips_that_were_drawn():
+    rng = np.random.default_rng(5)
+    truth = rng.choice(CLASSES, 60)
+    speakers = [f"s{number}" for number in rng.integers(0, 7, 60)]
+    table = make_predictions(truth, rng.dirichlet(np.ones(3), 60), speakers)
+    of_speaker = [part for _, part in table.groupby("speaker")]
+    drawn = evaluation.resampled_units(len(of_speaker), resamples=50, seed=3)
+    each = pd.DataFrame([evaluation.scores(pd.concat([of_speaker[i] for i in d])) for d in drawn])
+    found = evaluation.intervals(table, resamples=50, seed=3)
+    for name in each:
+        assert found[name] == pytest.approx(each[name].quantile([0.025, 0.975]).tolist())
