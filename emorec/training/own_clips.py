@@ -86,10 +86,10 @@ class VoiceClips:
 
 @dataclass(frozen=True)
 class FaceClips:
-    """Faces, each with its mirror image; a clip is the half of its faces that is least neutral.
+    """Faces; a clip is the half of its faces that is least neutral.
 
     Attributes:
-        faces: Of each clip float32 (faces, 2, features); none where nobody is seen.
+        faces: Of each clip float32 (faces, features); none where nobody is seen.
         classes: Of the network.
     """
 
@@ -117,13 +117,13 @@ class FaceClips:
                 :, COMMON7.index("neutral")
             ]
             kept = np.argsort(neutral, kind="stable")[: (len(neutral) + 1) // 2]
-            features.append(self.faces[clip][kept].reshape(2 * len(kept), -1))
-            clips.append(np.full(2 * len(kept), clip))
-            weights.append(np.full(2 * len(kept), 0.5 / len(kept)))
+            features.append(self.faces[clip][kept])
+            clips.append(np.full(len(kept), clip))
+            weights.append(np.full(len(kept), 1 / len(kept)))
         return Rows(np.concatenate(features), np.concatenate(clips), np.concatenate(weights))
 
     def _said(self, head: LinearHead, clip: int) -> np.ndarray:
-        return softmax(self.faces[clip] @ head.kernel + head.bias).mean(1)
+        return softmax(self.faces[clip] @ head.kernel + head.bias)
 
 
 @dataclass(frozen=True)

@@ -21,28 +21,23 @@ from emorec import models, workers
 from emorec.emotions import COMMON7, fold
 from emorec.errors import EmorecError
 from emorec.faces.landmarks import LandmarkPredictor
-from emorec.faces.track import FaceTrack
+from emorec.features.geometry import FRAME_RATE_HZ
 from emorec.files import UNREADABLE, write_atomically
 from emorec.media import storage
 from emorec.media.find import check_name
 from emorec.media.grey import FrameBatch
 from emorec.media.opening import limit_threads
-from emorec.media.pacing import Pace
 from emorec.media.reader import ClipReader
-from emorec.posteriors import softmax
 from emorec.report.stamp import Stamps
-from emorec.streams.face import FACES_PER_S, pool_faces
 from emorec.streams.picture import PictureStream
 from emorec.streams.voice import VoiceStream
 from emorec.streams.windows import Findings
-from emorec.training.linear_head import LinearHead
-from emorec.training.own_networks import ObservedNetwork, read_head
+from emorec.training.own_networks import ObservedNetwork
 
 __all__ = ["Reading", "Unread", "read_clips"]
 
-_FORMAT = 1
+_FORMAT = 2
 _FRAMES_PER_BATCH = 8
-_NEAR = 1e-3
 
 
 def _empty() -> np.ndarray:
@@ -59,8 +54,7 @@ class Reading:
         voice_times_s: (windows,), the middle of each.
         loudness: (windows,), what each weighs in the clip's verdict.
         distances: (windows,), how far each lies from what the voice learned from.
-        faces: float32 (faces, 2, features), what the face's head reads of each and of its mirror
-            image.
+        faces: float32 (faces, features), what the face's head reads of each.
         faces_times_s: (faces,).
         geometry: float32 (windows, 7) over COMMON7, what the geometry says, uncalibrated.
         geometry_times_s: (windows,).
@@ -186,7 +180,6 @@ class _Reader:
         self._voice = ObservedNetwork(places["voice"])
         self._face = ObservedNetwork(places["face"])
         self._geometry = models.load_for("geometry", places["geometry"], "onnx")
-        self._face_head = read_head(places["face"])
         self._landmarks = LandmarkPredictor()
 
     def read(self, path: Path) -> Reading:
@@ -199,7 +192,10 @@ class _Reader:
         networks = {"face": self._face, "geometry": self._geometry}
         voice = VoiceStream(self._voice)
         reader = ClipReader(
-            path, sample_rate_hz=voice.sample_rate_hz, frames_per_batch=_FRAMES_PER_BATCH
+            path,
+            sample_rate_hz=voice.sample_rate_hz,
+            frames_per_batch=_FRAMES_PER_BATCH,
+            pictures_per_s=FRAME_RATE_HZ,
         )
         with ThreadPoolExecutor(1, "predicting faces") as beside:
             frame_rate_hz = reader.info.frame_rate_hz
@@ -212,9 +208,9 @@ class _Reader:
             seen, _ = picture.finish()
         heard = voice.finish()
         return Reading(
-            np.array(max(voice.end_s, picture.end_s)),
+            np.array(max(voice.end_s, reader.picture_end_s)),
             **self._of_voice(heard, voice.loudness),
-            **self._of_faces(seen["face"], picture.track.finish()),
+            **self._of_faces(picture.looked_at),
             **_of_geometry(seen["geometry"]),
         )
 
@@ -229,34 +225,17 @@ class _Reader:
             "distances": np.concatenate([distances for _, distances in taken]),
         }
 
-    def _of_faces(self, seen: Findings | None, track: FaceTrack) -> dict[str, np.ndarray]:
+    def _of_faces(self, looked_at: Findings | None) -> dict[str, np.ndarray]:
         """Join the faces that were read with their times.
 
-        Which frames the network was shown follows from where a face was. What was read before a
-        poster gave way to a living face does not count: the start is the one that gives what the
-        stream says.
+        What was read before a poster gave way to a living face does not count: it came first.
         """
         taken = self._face.taken()
-        if seen is None:
+        if looked_at is None:
             return {}
-        # In each batch all faces come first, then their mirror images.
-        batches = [f.reshape(2, len(f) // 2, -1).swapaxes(0, 1) for f, _ in taken]
-        every = np.concatenate(batches)
-        there = np.isfinite(track.boxes).all(1)
-        for start_s in (-np.inf, *track.begins_s.tolist()):
-            pace = Pace(FACES_PER_S)
-            shown = track.times_s[there & (track.times_s >= start_s)]
-            times_s = np.array([time_s for time_s in shown.tolist() if pace.is_due(time_s)])
-            faces = every[len(every) - len(times_s) :] if len(times_s) else every[:0]
-            if 0 < len(faces) == len(times_s):
-                said = pool_faces(_posteriors(self._face_head, faces), seen.classes)
-                if np.abs(said - seen.pooled).max() < _NEAR:
-                    return {"faces": faces, "faces_times_s": times_s}
-        return {}
-
-
-def _posteriors(head: LinearHead, faces: np.ndarray) -> np.ndarray:
-    return softmax(faces @ head.kernel + head.bias).mean(1)
+        times_s = looked_at.times_s
+        every = np.concatenate([features for features, _ in taken])
+        return {"faces": every[len(every) - len(times_s) :], "faces_times_s": times_s}
 
 
 def _of_geometry(seen: Findings | None) -> dict[str, np.ndarray]:

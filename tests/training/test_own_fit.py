@@ -57,7 +57,7 @@ def made_clips(speakers, each, tells=2.0, emotions=EVERY, seed=1):
     looks = rng.normal(size=(7, WIDTH))
     voice = tells * looks[truth] + rng.normal(0, 2, (len(truth), WIDTH))
     faces = [
-        tells * looks[code] + rng.normal(0, 3, (5, 2, WIDTH)) if i % 2 else np.zeros((0, 2, WIDTH))
+        tells * looks[code] + rng.normal(0, 3, (10, WIDTH)) if i % 2 else np.zeros((0, WIDTH))
         for i, code in enumerate(truth)
     ]
     return LabelledClips(
