@@ -34,7 +34,7 @@ def face_frames(count: int, actor: int = 4) -> np.ndarray:
     person, smile = make_actor(actor), EXPRESSIONS["happy"]
     poses = [Pose(speech_open=opening) for opening in (0.0, 8.0)]
     drawn = [draw_face(person, smile, pose, (WIDTH, HEIGHT))[..., ::-1] for pose in poses]
-    return np.stack([drawn[index // 5 % 2] for index in range(count)])
+    return np.stack([drawn[index // 15 % 2] for index in range(count)])
 
 
 def blank_frames(count: int) -> np.ndarray:
@@ -101,7 +101,7 @@ def make_clips(folder: Path) -> Path:
     times_s = np.cumsum(np.where(np.arange(40) % 3, 0.02, 0.08)).tolist()
     write_clip(folder / "variable_rate.mp4", face, voice, frame_times_s=times_s)
     write_clip(folder / "turned.mp4", np.rot90(face, axes=(1, 2)), voice, turn_deg=-90)
-    write_clip(folder / "4k.mp4", resized(face[:6], 3840, 2160), voice)
+    write_clip(folder / "4k.mp4", resized(face[12:18], 3840, 2160), voice)
     write_clip(folder / "odd.mp4", resized(face, 641, 361), voice, pixel_format="yuv444p")
     return folder
 

@@ -114,7 +114,7 @@ def frames_between(first_s: float, last_s: float, frame_rate_hz: float = FRAME_R
     """Return how many even frames there are from one time to another, both included.
 
     >>> frames_between(0.0, 0.2), frames_between(0.0, 0.19)
-    (4, 3)
+    (3, 2)
     """
     return int((last_s - first_s) * frame_rate_hz + 1e-6) + 1
 
