@@ -20,4 +20,6 @@ def _hooked(read):
     return read_or_die
 
 
-Recognizer.classify_safely = _hooked(Recognizer.classify_safely)
+def dask_setup(worker):
+    """Called in a worker that preloads this file; who merely imports it reads clips as ever."""
+    Recognizer.classify_safely = _hooked(Recognizer.classify_safely)
