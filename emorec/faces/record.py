@@ -10,7 +10,7 @@ import numpy as np
 
 __all__ = ["FaceRecord", "FaceRecorder"]
 
-_PARTS = 16  # of a pixel; boxes and most landmarks are whole pixels anyway
+_PARTS = 16  # of a pixel
 _LARGEST = 2**15 - 1
 _LANDMARKS = 68
 

@@ -12,8 +12,7 @@ from emorec.faces.boxes import halved
 __all__ = ["Sighting", "Upright", "turn_upright"]
 
 _REACH = 1.0  # of the box's side, from its centre to each border of the upright picture
-# A larger face is reduced before it is turned; a smaller one is enlarged, since landmarks come in
-# whole pixels.
+# A larger face is reduced before it is turned; a smaller one is enlarged.
 _LARGEST_FACE_PX, _SMALLEST_FACE_PX = 224, 96
 
 
