@@ -57,8 +57,6 @@ test notebooks: export TF_NUM_INTEROP_THREADS ?= 1
 
 # Plug-ins that other packages bring take seconds to import, in each process.
 test notebooks: export PYTEST_DISABLE_PLUGIN_AUTOLOAD := 1
-# librosa's loops, each run once or twice: a fresh environment compiles them for half a minute.
-test notebooks: export NUMBA_DISABLE_JIT := 1
 
 test: lint $(READY) ## Lint, unit tests, and every notebook in quick mode
 	$(BIN)/python -m pytest -p xdist -n 2 --dist loadfile --no-loadscope-reorder --durations=10
