@@ -1,12 +1,11 @@
 """The recogniser: a clip goes in, what voice and face say comes out, over time and as one verdict.
 
-The clip is decoded once, on a thread of its own, while the streams read what was decoded before.
+The streams read it (`emorec.streams.clip`), a judge joins what they say.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
@@ -19,27 +18,19 @@ from emorec.calibration import Speaker, get_to_know
 from emorec.engines import Network
 from emorec.errors import CalibrationError, MediaError, ModelError
 from emorec.faces.landmarks import LandmarkPredictor
-from emorec.features.geometry import FRAME_RATE_HZ
 from emorec.fusion import LogLinearFusion
-from emorec.media.grey import FrameBatch
 from emorec.media.inputs import Given, given, name_of, sendable
 from emorec.media.opening import limit_threads
-from emorec.media.pacing import read_ahead
 from emorec.media.reader import SYNTHETIC_COMMENT
 from emorec.paths import default_models_folder
 from emorec.result import ClipResult, Person
-from emorec.streams.everybody import Everybody
+from emorec.streams.clip import read_clip
 from emorec.streams.judge import ANY_PURPOSE, ANYBODY, Judge, Purpose
-from emorec.streams.picture import PictureStream
-from emorec.streams.voice import VoiceStream
 from emorec.streams.windows import STREAMS
 
 __all__ = ["Recognizer", "classify_in_worker", "loaded_in_worker"]
 
 _NOTHING = "there is neither a voice nor a face in it"
-
-_FRAMES_PER_BATCH = 4
-_PIECES_AHEAD = 3
 
 
 class Recognizer:
@@ -257,67 +248,41 @@ class Recognizer:
     def _classify(self, clip: Given, watch: Callable[[float], None] | None) -> ClipResult:
         """Read the emotion of a clip that sounds or moves."""
         streams = self.purpose.streams
-        hears, sees = "voice" in streams, streams != ("voice",)
-        voice = VoiceStream(self.networks["voice"])
-        reader = clip.reader(
-            sample_rate_hz=voice.sample_rate_hz,
-            frames_per_batch=_FRAMES_PER_BATCH,
-            pictures_per_s=np.inf if self.purpose.everybody else FRAME_RATE_HZ,
+        read = read_clip(
+            clip.reader,
+            self.networks,
+            self.landmarks,
+            streams=streams,
+            reads_everybody=self.purpose.everybody,
+            watch=watch,
         )
-        # A thread of this clip's own: clips that are read at once do not wait for each other.
-        with ThreadPoolExecutor(1, "predicting faces") as beside:
-            picture = PictureStream(
-                self.networks, self.landmarks, beside, reader.info.frame_rate_hz
-            )
-            everybody = None
-            if self.purpose.everybody:
-                parts = self.networks, self.landmarks, beside
-                everybody = Everybody(*parts, voice.sample_rate_hz)
-            for piece in read_ahead(reader, _PIECES_AHEAD):
-                if everybody is not None:
-                    everybody.add(piece)
-                if isinstance(piece, FrameBatch):
-                    if sees:
-                        picture.add(piece)
-                elif hears:
-                    voice.add(piece)
-                if watch is not None:
-                    watch(max(voice.end_s, picture.end_s))
-            seen, faces_used = picture.finish()
-            said = {"voice": voice.finish(), **seen}
-            said = {stream: said[stream] for stream in streams}
-            told = everybody.finish(said, voice.loudness) if everybody else []
-        origin = [SYNTHETIC_COMMENT] if reader.info.is_synthetic else []
-        lasting = (*self._notes, *self.speaker.notes)
-        notes = [*origin, *lasting, *reader.notes]
-        notes += voice.notes if hears else []
-        notes += picture.notes_for(streams) if sees else []
-        notes += everybody.notes if everybody else []
-        # Of whom this recogniser knows, it is not said which of them it is.
-        anybodys = Judge(self.judge.fusion, ANYBODY)
-        duration_s = max(voice.end_s, reader.picture_end_s)
-        if not any(said.values()):
+        origin = [SYNTHETIC_COMMENT] if read.is_synthetic else []
+        notes = [*origin, *self._notes, *self.speaker.notes, *read.notes]
+        if not any(read.said.values()):
             return ClipResult(
                 clip.path,
                 "no verdict",
                 notes=notes,
                 reason=_NOTHING if streams == STREAMS else f"{', '.join(streams)}: not in it",
                 remedy="use a clip in which a person speaks or is seen from the front",
-                duration_s=duration_s,
+                duration_s=read.duration_s,
                 named=clip.named,
             )
+        # Of whom this recogniser knows, it is not said which of them it is.
+        anybodys, seconds = Judge(self.judge.fusion, ANYBODY), read.duration_s
+        people = [Person.of(i, one, anybodys, seconds) for i, one in enumerate(read.people, 1)]
         return ClipResult(
             clip.path,
             "ok",
-            **self.judge.of_clip(said, duration_s),
+            **self.judge.of_clip(read.said, seconds),
             notes=notes,
-            faces_used=faces_used,
-            face_track=picture.track.finish(),
-            duration_s=duration_s,
-            people=tuple(Person.of(i, one, anybodys, duration_s) for i, one in enumerate(told, 1)),
+            faces_used=read.faces_used,
+            face_track=read.picture.track.finish(),
+            duration_s=seconds,
+            people=tuple(people),
             named=clip.named,
-            seen=self.judge.of_faces(picture.record.finish(), picture.looked_at),
-            heard=voice.heard,
+            seen=self.judge.of_faces(read.picture.record.finish(), read.picture.looked_at),
+            heard=read.voice.heard,
         )
 
     def classify_many(

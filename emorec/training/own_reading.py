@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, fields
 from functools import lru_cache, partial
 from pathlib import Path
@@ -21,23 +20,18 @@ from emorec import models, workers
 from emorec.emotions import COMMON7, fold
 from emorec.errors import EmorecError
 from emorec.faces.landmarks import LandmarkPredictor
-from emorec.features.geometry import FRAME_RATE_HZ
 from emorec.files import UNREADABLE, write_atomically
 from emorec.media import storage
 from emorec.media.find import check_name
-from emorec.media.grey import FrameBatch
 from emorec.media.opening import limit_threads
 from emorec.media.reader import ClipReader
 from emorec.report.stamp import Stamps
-from emorec.streams.picture import PictureStream
-from emorec.streams.voice import VoiceStream
 from emorec.streams.windows import Findings
 from emorec.training.own_networks import ObservedNetwork
 
 __all__ = ["Reading", "Unread", "read_clips"]
 
 _FORMAT = 2
-_FRAMES_PER_BATCH = 8
 
 
 def _empty() -> np.ndarray:
@@ -189,29 +183,13 @@ class _Reader:
             MediaError: When the file cannot be read as a clip.
         """
         self._voice.taken(), self._face.taken()
-        networks = {"face": self._face, "geometry": self._geometry}
-        voice = VoiceStream(self._voice)
-        reader = ClipReader(
-            path,
-            sample_rate_hz=voice.sample_rate_hz,
-            frames_per_batch=_FRAMES_PER_BATCH,
-            pictures_per_s=FRAME_RATE_HZ,
-        )
-        with ThreadPoolExecutor(1, "predicting faces") as beside:
-            frame_rate_hz = reader.info.frame_rate_hz
-            picture = PictureStream(networks, self._landmarks, beside, frame_rate_hz)
-            for piece in reader:
-                if isinstance(piece, FrameBatch):
-                    picture.add(piece)
-                else:
-                    voice.add(piece)
-            seen, _ = picture.finish()
-        heard = voice.finish()
+        networks = {"voice": self._voice, "face": self._face, "geometry": self._geometry}
+        read = read_clip(partial(ClipReader, path), networks, self._landmarks)
         return Reading(
-            np.array(max(voice.end_s, reader.picture_end_s)),
-            **self._of_voice(heard, voice.loudness),
-            **self._of_faces(picture.looked_at),
-            **_of_geometry(seen["geometry"]),
+            np.array(read.duration_s),
+            **self._of_voice(read.said["voice"], read.voice.loudness),
+            **self._of_faces(read.picture.looked_at),
+            **_of_geometry(read.said["geometry"]),
         )
 
     def _of_voice(self, heard: Findings | None, loudness: np.ndarray) -> dict[str, np.ndarray]:
