@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from emorec.report.labelled import evaluate
     from emorec.report.many import classify_to_parquet
     from emorec.report.table import to_table
-    from emorec.result import ClipResult
+    from emorec.result.clip import ClipResult
 
 # ONNX Runtime (1.29 and later) reports its use to its maker unless this is set before it is loaded.
 # Nothing that is read here, and nothing about it, is to leave the machine.
@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "ClipResult": "emorec.result",
+    "ClipResult": "emorec.result.clip",
     "MediaError": "emorec.errors",
     "ModelError": "emorec.errors",
     "Recognizer": "emorec.recognizer",

@@ -70,7 +70,7 @@ class LogLinearFusion:
         weights: For each set of streams that can be present together, stream -> weight of its
             calibrated posterior.
         usual: Stream -> (classes,) what it says of people at large, the mean of its calibrated log
-            posteriors; for `emorec.calibration`.
+            posteriors; for `emorec.speaker.calibration`.
     """
 
     classes: tuple[str, ...]

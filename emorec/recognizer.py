@@ -13,8 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from emorec import models, people, stills, workers
-from emorec.calibration import Speaker, get_to_know
+from emorec import models, workers
 from emorec.engines import Network
 from emorec.errors import CalibrationError, MediaError, ModelError
 from emorec.faces.landmarks import LandmarkPredictor
@@ -23,7 +22,10 @@ from emorec.media.inputs import Given, given, name_of, sendable
 from emorec.media.opening import limit_threads
 from emorec.media.reader import SYNTHETIC_COMMENT
 from emorec.paths import default_models_folder
-from emorec.result import ClipResult, Person
+from emorec.result import still
+from emorec.result.clip import ClipResult, Person
+from emorec.speaker import people
+from emorec.speaker.calibration import Speaker, get_to_know
 from emorec.streams.clip import read_clip
 from emorec.streams.judge import ANY_PURPOSE, ANYBODY, Judge, Purpose
 from emorec.streams.windows import STREAMS
@@ -165,7 +167,7 @@ class Recognizer:
         return models.fingerprints(Path(folder), voice_model)
 
     def keep_person(self, name: str, *, overwrite: bool = False) -> Path:
-        """Keep what `calibrate` learned of a person, for later runs; see `emorec.people`.
+        """Keep what `calibrate` learned of a person, for later runs; see `emorec.speaker.people`.
 
         Args:
             name: What the person is called from now on.
@@ -243,7 +245,7 @@ class Recognizer:
                     name_of(clip), "in a picture only the face is read", "read it, too"
                 )
             notes, face = (*self._notes, *self.speaker.notes), self.networks["face"]
-            return stills.read_still(ready, ready.picture, face, self.landmarks, self.judge, notes)
+            return still.read_still(ready, ready.picture, face, self.landmarks, self.judge, notes)
 
     def _classify(self, clip: Given, watch: Callable[[float], None] | None) -> ClipResult:
         """Read the emotion of a clip that sounds or moves."""

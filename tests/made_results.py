@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from emorec.emotions import COMMON7
-from emorec.result import ClipResult
+from emorec.result.clip import ClipResult
 from emorec.streams.face import FaceUsed
 from emorec.streams.windows import Windows
 

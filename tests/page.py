@@ -6,7 +6,7 @@ import numpy as np
 
 from emorec.emotions import COMMON7
 from emorec.errors import MediaError
-from emorec.result import ClipResult
+from emorec.result.clip import ClipResult
 from emorec.streams.windows import Windows
 
 PAGE, OTHER = "a" * 32, "b" * 32

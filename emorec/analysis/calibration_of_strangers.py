@@ -15,12 +15,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from emorec import calibration
 from emorec.emotions import COMMON7
 from emorec.evaluation import scores as evaluation
 from emorec.evaluation.left_out import CORPORA_NAMES, left_out_voice
 from emorec.files import write_table
 from emorec.paths import MODELS
+from emorec.speaker import calibration
 
 FILE = "comparisons/strangers/calibration.csv"
 COMMAND = "python -m emorec.analysis.calibration_of_strangers"

@@ -15,7 +15,6 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from emorec import calibration
 from emorec.avatar.synthetic import synthetic_landmarks
 from emorec.corpora import ravdess
 from emorec.errors import CorpusMissingError
@@ -24,6 +23,7 @@ from emorec.evaluation.splits import RAVDESS_BLOCKS, check_disjoint, is_actor, s
 from emorec.features import voice as voice_features
 from emorec.features.geometry import align
 from emorec.media.reader import read_sound
+from emorec.speaker import calibration
 
 UNLABELLED, NEUTRAL = "any", "neutral"
 """What a new speaker gives: clips of any emotion, unknown which, or neutral ones."""
@@ -211,7 +211,7 @@ def study(
 def shipped_accuracy(
     predictions: pd.DataFrame, count: int, given: str = UNLABELLED, draws: int = 20, seed: int = 0
 ) -> pd.Series:
-    """Score out-of-fold predictions after `emorec.calibration`, as the recogniser does it.
+    """Score out-of-fold predictions after `emorec.speaker.calibration`, as the recogniser does it.
 
     What is usual is learned from the other folds' speakers. Clips that were given are not scored,
     and where neutral ones are given, no neutral clip is.

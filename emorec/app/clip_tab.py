@@ -14,7 +14,7 @@ from emorec.app import result_html as page_html
 from emorec.app.store import LONGEST_S, MOST_CLIPS, Store, Stored, StoreError, too_long
 from emorec.errors import MediaError, OutputError, printable
 from emorec.report.table import ResultWriter, write_timeline
-from emorec.result import ClipResult
+from emorec.result.clip import ClipResult
 
 if TYPE_CHECKING:
     from emorec.recognizer import Recognizer

@@ -15,7 +15,7 @@ import numpy as np
 from emorec.confidence import word_for
 from emorec.emotions import COMMON7
 from emorec.errors import printable
-from emorec.result import ClipResult
+from emorec.result.clip import ClipResult
 from emorec.streams.segments import course
 from emorec.streams.windows import STREAMS, Windows, at_most, courses, spans
 from emorec.style import EMOTION_COLORS, TITLES, Bar, bars_of, readable_on, strength

@@ -54,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
     from emorec.report.earlier import refuse_earlier
     from emorec.report.terminal import print_table
     from emorec.report.video import output_path, write_annotated
-    from emorec.result import ClipResult
+    from emorec.result.clip import ClipResult
 
     try:
         check_name(options.path)

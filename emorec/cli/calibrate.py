@@ -51,7 +51,7 @@ def add_to(commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Learn, list or forget; see ``emorec calibrate --help``."""
-    from emorec import people
+    from emorec.speaker import people
 
     if options.name and (options.list or options.forget):
         options.parser.error("--list and --forget go alone")
@@ -72,7 +72,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _learn(options: argparse.Namespace) -> int:
-    from emorec import people
+    from emorec.speaker import people
 
     # Before clips are read for minutes.
     name = people.check_person(options.name)
@@ -91,8 +91,8 @@ def _learn(options: argparse.Namespace) -> int:
 
 def _list() -> int:
     """Print who is known, one a line; what is no profile is said and skipped."""
-    from emorec import people
     from emorec.paths import people_folder
+    from emorec.speaker import people
 
     found = people.known_people()
     for name, profile in found.items():

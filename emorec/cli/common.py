@@ -154,10 +154,11 @@ def stamps(options: argparse.Namespace) -> Stamps:
     Raises:
         EmorecError: When the person that the options name is not known.
     """
-    from emorec import models, people
+    from emorec import models
     from emorec.media.find import find_clips
     from emorec.paths import default_models_folder
     from emorec.report.stamp import Stamps
+    from emorec.speaker import people
     from emorec.streams.windows import STREAMS
 
     folder = options.models or default_models_folder()

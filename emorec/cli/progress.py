@@ -8,7 +8,7 @@ from collections.abc import Callable
 from types import TracebackType
 
 from emorec.cli import common
-from emorec.result import ClipResult
+from emorec.result.clip import ClipResult
 from emorec.streams.segments import clock
 
 __all__ = ["BatchProgress"]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from emorec.cli.progress import BatchProgress
     from emorec.media.storage import Address
     from emorec.recognizer import Recognizer
-    from emorec.result import ClipResult
+    from emorec.result.clip import ClipResult
 
     Reader = Callable[[Sequence[str | Path], Callable[[float], None]], Iterator[ClipResult]]
 
@@ -85,7 +85,7 @@ def readers(recognizer: Recognizer | None, options: argparse.Namespace) -> Itera
     """Give what reads clips: this process, some of this machine, or a cluster."""
     if options.scheduler and recognizer:
         require("cluster", "distributed")
-        from emorec import cluster
+        from emorec.report import cluster
 
         with cluster.connected(options.scheduler) as client:
             yield lambda clips, watch: cluster.classify_many(client, recognizer, clips)
@@ -118,7 +118,7 @@ def results(
         progress: Is told of each.
         called: What some are called in tables, see `piped`.
     """
-    from emorec.result import ClipResult
+    from emorec.result.clip import ClipResult
 
     classified = iter(read([c for c in clips if not isinstance(c, MediaError)], progress.watch))
     for clip in clips:

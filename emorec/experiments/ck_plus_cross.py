@@ -18,7 +18,6 @@ import keras
 import numpy as np
 import pandas as pd
 
-from emorec.calibration import mean_log, without_bias
 from emorec.corpora import fer2013
 from emorec.corpora.ck_plus import load_six
 from emorec.emotions import BASIC6, COMMON7, FERPLUS8, fold
@@ -27,6 +26,7 @@ from emorec.evaluation.scores import prediction_table, scores
 from emorec.features.face import standardize_faces
 from emorec.files import write_table
 from emorec.paths import COMPARISONS, MODELS
+from emorec.speaker.calibration import mean_log, without_bias
 from emorec.streams.face import predict_faces
 
 HEADS = {"fer": COMMON7, "ferplus": FERPLUS8}

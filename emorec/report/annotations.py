@@ -10,7 +10,7 @@ from pathlib import Path
 
 from emorec.errors import require
 from emorec.files import write_atomically
-from emorec.result import ClipResult
+from emorec.result.clip import ClipResult
 from emorec.streams.windows import STREAMS, Span, spans
 
 __all__ = ["EXTRA", "check_installed", "tiers", "write_elan", "write_textgrid"]

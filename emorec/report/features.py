@@ -11,7 +11,7 @@ from emorec.files import check_writable, part_for, put_in_place
 from emorec.report.cells import cell
 from emorec.report.distinct import DistinctNames, check_folder, stem_for
 from emorec.report.earlier import refuse_earlier
-from emorec.result import ClipResult
+from emorec.result.clip import ClipResult
 from emorec.streams.details import FACE_COLUMNS, VOICE_COLUMNS
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from emorec.emotions import COMMON7
 from emorec.errors import printable
-from emorec.result import ClipResult
+from emorec.result.clip import ClipResult
 from emorec.streams.face import FaceUsed
 from emorec.streams.windows import STREAMS, courses, spans
 from emorec.style import EMOTION_COLORS, TITLES, bars_of, readable_on, strength

@@ -21,7 +21,7 @@ from emorec.streams.windows import STREAMS, Windows
 
 if TYPE_CHECKING:
     from emorec.evaluation.labels import Label, Labels
-    from emorec.result import ClipResult
+    from emorec.result.clip import ClipResult
 
 __all__ = ["COLUMNS", "JUDGED_BY", "Judgement", "JudgementWriter", "judge", "read_judgements"]
 

@@ -19,7 +19,7 @@ from emorec.evaluation.labels import Label, Labels, LabelsError, labels_of_table
 from emorec.files import write_json
 from emorec.recognizer import Recognizer
 from emorec.report.judgement import JUDGED_BY, Judgement, judge
-from emorec.result import ClipResult
+from emorec.result.clip import ClipResult
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -14,7 +14,7 @@ from emorec.recognizer import Recognizer
 from emorec.report.parquet import ParquetWriter
 from emorec.report.stamp import Stamps
 from emorec.report.table import ResultWriter
-from emorec.result import ClipResult
+from emorec.result.clip import ClipResult
 from emorec.workers import fitting_jobs
 
 if TYPE_CHECKING:
@@ -100,6 +100,6 @@ def _read(
     if client is None:
         return recognizer.classify_many(clips, n_jobs or fitting_jobs(len(clips)))
     require("cluster", "distributed")
-    from emorec import cluster
+    from emorec.report import cluster
 
     return cluster.classify_many(client, recognizer, clips)

@@ -8,7 +8,7 @@ from emorec.emotions import COMMON7
 from emorec.media.colour import ColourSpace, Planes
 from emorec.report.lettering import Lettering, line_height, text_width
 from emorec.report.overlay_layout import Layout, Rect
-from emorec.result import ClipResult
+from emorec.result.clip import ClipResult
 from emorec.streams.windows import means_over, posteriors_at
 from emorec.style import EMOTION_COLORS, TITLES, readable_on, strength
 

@@ -21,7 +21,7 @@ from emorec.errors import OTHER_FORM, OutputError, printable, require
 from emorec.media.storage import Folder
 from emorec.report.earlier import place
 from emorec.report.table import TABLE_COLUMNS
-from emorec.result import ClipResult
+from emorec.result.clip import ClipResult
 from emorec.streams.windows import STREAMS
 
 if TYPE_CHECKING:

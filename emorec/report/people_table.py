@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from emorec.emotions import COMMON7
-from emorec.result import ClipResult, Judged, Person
+from emorec.result.clip import ClipResult, Judged, Person
 from emorec.streams.windows import STREAMS
 
 __all__ = [

@@ -10,7 +10,7 @@ from emorec.errors import OutputError
 from emorec.files import check_writable
 from emorec.report.people_table import PEOPLE_COLUMNS, people_rows
 from emorec.report.table import begun_csv, short
-from emorec.result import ClipResult
+from emorec.result.clip import ClipResult
 
 __all__ = ["PeopleWriter"]
 

@@ -9,8 +9,8 @@ from functools import cached_property
 from pathlib import Path
 
 from emorec import __version__
-from emorec.calibration import Speaker
 from emorec.media.storage import facts
+from emorec.speaker.calibration import Speaker
 from emorec.streams.windows import STREAMS
 
 __all__ = ["Stamps"]

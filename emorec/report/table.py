@@ -27,7 +27,7 @@ from emorec.report.people_table import (
     verdict_columns,
 )
 from emorec.report.subtitles import write_subtitles
-from emorec.result import ClipResult
+from emorec.result.clip import ClipResult
 from emorec.streams.windows import STREAMS
 
 if TYPE_CHECKING:

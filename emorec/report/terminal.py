@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from emorec.errors import printable
 from emorec.report.people_table import verdict_columns
-from emorec.result import ClipResult, Person
+from emorec.result.clip import ClipResult, Person
 from emorec.streams.segments import course
 from emorec.streams.windows import STREAMS
 

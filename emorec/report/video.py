@@ -24,7 +24,7 @@ from emorec.media.writer import CONTAINERS, VideoWriter, fits, suffix_for
 from emorec.recognizer import Recognizer
 from emorec.report.overlay import Overlay
 from emorec.report.overlay_layout import SIDES, layout_for
-from emorec.result import ClipResult
+from emorec.result.clip import ClipResult
 
 __all__ = ["annotate", "output_path", "write_annotated"]
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from emorec.calibration import Speaker, without_bias
 from emorec.emotions import COMMON7, fold
 from emorec.faces.record import FaceRecord
 from emorec.fusion import LogLinearFusion
+from emorec.speaker.calibration import Speaker, without_bias
 from emorec.streams.details import SeenFaces
 from emorec.streams.windows import STREAMS, TIMELINE_HOP_S, Findings, Windows, grid, on_grid
 

@@ -10,9 +10,9 @@ from itertools import combinations
 
 import numpy as np
 
-from emorec.calibration import mean_log
 from emorec.fusion import Calibration, LogLinearFusion, Posteriors
 from emorec.posteriors import FLOOR, floored_log, softmax
+from emorec.speaker.calibration import mean_log
 
 _LARGEST_EXPONENT = 10.0
 

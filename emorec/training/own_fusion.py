@@ -8,8 +8,8 @@ from itertools import combinations
 
 import numpy as np
 
-from emorec.calibration import mean_log
 from emorec.fusion import LogLinearFusion
+from emorec.speaker.calibration import mean_log
 from emorec.training.fusion_rules import fit_exponents
 
 __all__ = ["fit_own_fusion"]

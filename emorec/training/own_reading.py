@@ -26,6 +26,7 @@ from emorec.media.find import check_name
 from emorec.media.opening import limit_threads
 from emorec.media.reader import ClipReader
 from emorec.report.stamp import Stamps
+from emorec.streams.clip import read_clip
 from emorec.streams.windows import Findings
 from emorec.training.own_networks import ObservedNetwork
 

@@ -26,7 +26,7 @@ from emorec.evaluation import scores as evaluation
 from emorec.media.reader import read_frames
 from emorec.models import MODEL_FOLDERS
 from emorec.paths import MODELS, REPOSITORY
-from emorec.result import ClipResult
+from emorec.result.clip import ClipResult
 from emorec.streams.windows import Windows
 
 PAGE, OTHER = "a" * 32, "b" * 32

@@ -6,7 +6,7 @@ import pytest
 
 from emorec.cli import progress
 from emorec.cli.progress import BatchProgress
-from emorec.result import ClipResult
+from emorec.result.clip import ClipResult
 
 
 @pytest.fixture(autouse=True)

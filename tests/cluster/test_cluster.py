@@ -20,8 +20,7 @@ from emorec.paths import REPOSITORY
 
 pytest.importorskip("distributed")
 
-from emorec import cluster
-from emorec.report import parquet
+from emorec.report import cluster, parquet
 
 HOOK = Path(__file__).with_name("worker_hook.py")
 

@@ -103,7 +103,7 @@ _UNSURE = [(1, "unsure", True)]
 
 @pytest.mark.parametrize("word", list(WORDS))
 def test_a_result_says_its_word(word):
-    from emorec.result import ClipResult
+    from emorec.result.clip import ClipResult
 
     rest = (1 - CONFIDENT[word]) / 6
     posterior = np.array([CONFIDENT[word], *[rest] * 6], np.float32)

@@ -21,7 +21,7 @@ from emorec.paths import MODELS
 from emorec.report.cells import cell
 from emorec.report.earlier import read_earlier
 from emorec.report.table import TABLE_COLUMNS, ResultWriter
-from emorec.result import ClipResult
+from emorec.result.clip import ClipResult
 
 # The same examples in every run: what is new is found by raising the number.
 settings.register_profile(

@@ -16,7 +16,7 @@ from emorec.report.judgement import Judgement, JudgementWriter, judge, read_judg
 from emorec.report.labelled import Evaluation
 from emorec.report.labelled_page import link_to
 from emorec.report.labelled_text import print_evaluation
-from emorec.result import ClipResult
+from emorec.result.clip import ClipResult
 from emorec.streams.windows import Windows
 
 

@@ -8,7 +8,6 @@ import pytest
 from helpers import made_voice, write_clip
 from made_results import ALL, VOICE_ONLY, made_result
 
-from emorec.calibration import Speaker
 from emorec.cli import main
 from emorec.errors import MissingPartError, OutputError
 from emorec.recognizer import Recognizer
@@ -16,7 +15,8 @@ from emorec.report import parquet
 from emorec.report.parquet import ParquetWriter
 from emorec.report.stamp import Stamps
 from emorec.report.table import ResultWriter, table_row
-from emorec.result import ClipResult
+from emorec.result.clip import ClipResult
+from emorec.speaker.calibration import Speaker
 
 pytest.importorskip("pyarrow")
 

@@ -13,7 +13,7 @@ from made_results import ALL, VOICE_ONLY, made_result, posterior
 from emorec.emotions import COMMON7
 from emorec.faces.track import FaceTrack
 from emorec.report.table import JSON_VERSION, ResultWriter
-from emorec.result import ClipResult, Person
+from emorec.result.clip import ClipResult, Person
 from emorec.streams.windows import STREAMS
 
 jsonschema = pytest.importorskip("jsonschema")

@@ -9,7 +9,7 @@ from made_results import ALL, VOICE_ONLY, made_result
 from emorec.emotions import COMMON7
 from emorec.report import figure as figure_report
 from emorec.report import table as table_report
-from emorec.result import ClipResult
+from emorec.result.clip import ClipResult
 from emorec.style import EMOTION_COLORS
 
 

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from emorec.report import terminal
 from emorec.report.table import ResultWriter
-from emorec.result import ClipResult
+from emorec.result.clip import ClipResult
 from emorec.streams.windows import Windows
 
 FAILED = ClipResult.failed("clips/b.mp4", "the file is empty", "copy it again")

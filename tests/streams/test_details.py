@@ -7,7 +7,7 @@ from helpers import made_voice, write_clip
 from emorec.emotions import COMMON7
 from emorec.faces.record import FaceRecorder
 from emorec.faces.upright import Sighting
-from emorec.result import ClipResult
+from emorec.result.clip import ClipResult
 from emorec.streams.details import FACE_COLUMNS, VOICE_COLUMNS
 
 

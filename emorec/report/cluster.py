@@ -26,7 +26,7 @@ from emorec.errors import EmorecError
 from emorec.media.storage import is_address
 from emorec.paths import default_models_folder
 from emorec.recognizer import Recognizer
-from emorec.result import ClipResult
+from emorec.result.clip import ClipResult
 from emorec.streams.judge import Purpose
 
 __all__ = ["ClusterError", "Models", "classify_many", "connected", "models_of"]

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from emorec import calibration
 from emorec.analysis import speaker_calibration
 from emorec.emotions import RAVDESS8
 from emorec.evaluation.scores import prediction_table
 from emorec.paths import MODELS, REPOSITORY
 from emorec.recognizer import Recognizer
+from emorec.speaker import calibration
 
 EXAMPLES = sorted((REPOSITORY / "DEMO" / "Examples").glob("*.mp4"))
 

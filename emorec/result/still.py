@@ -16,7 +16,7 @@ from emorec.faces.track import FaceTrackRecorder
 from emorec.faces.upright import Sighting
 from emorec.media.inputs import Given
 from emorec.media.pictures import Picture
-from emorec.result import ClipResult, Person
+from emorec.result.clip import ClipResult, Person
 from emorec.streams.face import FACE_WINDOW_S, FaceUsed, predict_faces
 from emorec.streams.judge import ANYBODY, Judge
 from emorec.streams.windows import Findings

@@ -12,7 +12,7 @@ from emorec.avatar.face import draw_face
 from emorec.cli import common, main
 from emorec.media.pictures import is_picture, picture_of
 from emorec.report.figure import plot_clip
-from emorec.stills import NOTE
+from emorec.result.still import NOTE
 
 SIZE = (640, 360)
 

@@ -22,7 +22,7 @@ from emorec.streams.windows import STREAMS, Span, at_most, spans
 from emorec.style import EMOTION_COLORS, TITLES, Bar, bars_of, readable_on, strength
 
 if TYPE_CHECKING:
-    from emorec.result import ClipResult
+    from emorec.result.clip import ClipResult
 
 __all__ = ["EMBED_AT_MOST_BYTES", "render"]
 
@@ -65,7 +65,7 @@ def render(result: ClipResult, embed_at_most_bytes: int = EMBED_AT_MOST_BYTES) -
     Returns:
         One `<div>`; file names and notes are escaped.
 
-    >>> from emorec.result import ClipResult
+    >>> from emorec.result.clip import ClipResult
     >>> "&lt;b&gt;.mp4" in render(ClipResult.failed("<b>.mp4", "the file is empty", "record it"))
     True
     """

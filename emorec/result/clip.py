@@ -261,6 +261,6 @@ class ClipResult(Judged):
 
     def _repr_html_(self) -> str:
         """What Jupyter shows: a player, bars, the timeline and notes."""
-        from emorec.result_html import render
+        from emorec.result.html import render
 
         return render(self)

@@ -1,7 +1,8 @@
 """People who are known: what a few clips told of a person, kept as a small JSON file.
 
-A profile holds what each stream says of the person whatever happens (`emorec.calibration`): seven
-numbers a stream. No picture, no sound and no name of a clip is in it.
+A profile holds what each stream says of the person whatever happens, see
+`emorec.speaker.calibration`: seven numbers a stream. No picture, no sound and no name of a clip is
+in it.
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ from pathlib import Path
 
 import numpy as np
 
-from emorec.calibration import Speaker
 from emorec.errors import EmorecError, OutputError, printable
 from emorec.files import write_json
 from emorec.paths import people_folder
+from emorec.speaker.calibration import Speaker
 
 __all__ = [
     "PersonError",

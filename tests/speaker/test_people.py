@@ -7,14 +7,14 @@ import sys
 import numpy as np
 import pytest
 
-from emorec import people
-from emorec.calibration import Speaker
 from emorec.emotions import COMMON7
 from emorec.errors import CalibrationError
 from emorec.fusion import LogLinearFusion
 from emorec.paths import people_folder
 from emorec.recognizer import Recognizer
-from emorec.result import ClipResult
+from emorec.result.clip import ClipResult
+from emorec.speaker import people
+from emorec.speaker.calibration import Speaker
 
 MODELS = {"voice": "0123", "fusion": "4567"}
 

@@ -14,8 +14,8 @@ from helpers import made_voice, write_clip
 from emorec.emotions import COMMON7
 from emorec.paths import REPOSITORY
 from emorec.publish.demo_notebook import move_links, without_messages
-from emorec.result import ClipResult
-from emorec.result_html import EMBED_AT_MOST_BYTES, render
+from emorec.result.clip import ClipResult
+from emorec.result.html import EMBED_AT_MOST_BYTES, render
 from emorec.streams.windows import Windows
 
 VOID = {"img", "col", "rect", "br"}

@@ -1,0 +1,1 @@
+"""What is known of a person: their baseline, and those that are kept by name."""
