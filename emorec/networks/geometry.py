@@ -196,8 +196,8 @@ def assemble(head: keras.Model, frames: int = WINDOW_FRAMES) -> keras.Model:
         A model from (batch, frames, FEATURES) to posteriors (batch, classes): the members'
         geometric mean, normalised.
     """
-    # A copy, which leaves the optimizer's state behind.
-    members = keras.models.clone_model(head)
+    # A copy, which leaves the optimizer's state behind: four times the weights' size.
+    members = keras.Model.from_config(head.get_config())
     members.set_weights(head.get_weights())
     statistics = build_statistics(frames)
     posteriors = members(statistics.output)

@@ -153,7 +153,9 @@ class _Remembered(LandmarkPredictor):
 
     def __init__(self, landmarks: LandmarkPredictor):
         self._found_by = landmarks
-        self._lately: deque[tuple[Sighting, np.ndarray]] = deque(maxlen=LANDMARKS_PER_BATCH)
+        self._lately: deque[tuple[Sighting, np.ndarray]] = deque(
+            maxlen=2 * LANDMARKS_PER_BATCH  # mouths are looked at more often than the geometry
+        )
 
     def points_of(self, sighting: Sighting) -> np.ndarray:
         """Find the landmarks in pixels of the sighting's own frame."""

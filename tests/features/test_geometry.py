@@ -1,6 +1,7 @@
 """Landmark tracks: resampling, alignment, windows, augmentation, the network."""
 
 import os
+import zipfile
 from pathlib import Path
 
 import keras
@@ -291,6 +292,13 @@ def test_only_the_mean_tells_whose_face_it_is(rng):
     statistics = [statistics_of(w)[0] for w in (windows, other_person)]
     for index, (one, other) in enumerate(zip(*statistics, strict=True)):
         assert np.allclose(one, other, atol=1e-3) == (index > 0)
+
+
+def test_what_ships_holds_weights_and_no_optimizer():
+    with zipfile.ZipFile(SHIPPED / "model.keras") as archive:
+        size = archive.getinfo("model.weights.h5").file_size
+    weights = keras.saving.load_model(SHIPPED / "model.keras").count_params()
+    assert size < 1.2 * 4 * weights
 
 
 def test_a_still_face_gives_a_posterior():
