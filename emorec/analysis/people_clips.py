@@ -20,7 +20,10 @@ from emorec.features.speech import FRAME, SPEECH_PROBABILITY, SpeechDetector
 from emorec.features.speech import SAMPLE_RATE_HZ as SPEECH_RATE_HZ
 from emorec.media.reader import read_frames, read_sound
 
-__all__ = ["SCENES", "Made", "Performer", "Take"]
+__all__ = ["NOBODY_SEEN", "SCENES", "Made", "Performer", "Take"]
+
+NOBODY_SEEN = "nobody seen"
+"""Who speaks where the voice is of somebody who is not in the picture then."""
 
 _SIZE = (360, 320)  # height and width of a person's picture
 _SAMPLES = SAMPLE_RATE_HZ // FRAME_RATE_HZ  # of sound to a frame
@@ -122,7 +125,7 @@ class Made:
         sound: (m,) float32 at 48 kHz.
         boxes: Name -> (n, 4) float64: where about the person's head is in each frame; NaN where
             it cannot be seen.
-        speakers: (n,) who speaks in each frame: a name, "nobody seen", or "" in silence.
+        speakers: (n,) who speaks in each frame: a name, `NOBODY_SEEN`, or "" in silence.
     """
 
     frames: list[np.ndarray] = field(default_factory=list)
@@ -188,7 +191,7 @@ def _turns(performers: Sequence[Performer], muted: bool = False, unseen: int = 0
                 else:
                     parts[person.name].append(person.listening(count))
             sounds.append(take.sound)
-            who = speaker.name if speaker in seen else "nobody seen"
+            who = speaker.name if speaker in seen else NOBODY_SEEN
             speakers.append(np.where(take.speech, who, ""))
     pictures = {name: np.concatenate(frames) for name, frames in parts.items()}
     return _Played(pictures, np.concatenate(sounds), np.concatenate(speakers).astype(object))
@@ -197,7 +200,8 @@ def _turns(performers: Sequence[Performer], muted: bool = False, unseen: int = 0
 def _made(played: _Played, rng: np.random.Generator, draw: Callable) -> Made:
     """Draw each frame: `draw` returns it and, by name, where the heads are."""
     count = len(played.speakers)
-    made = Made(sound=played.sound, speakers=played.speakers)
+    speakers = played.speakers.copy()
+    made = Made(sound=played.sound, speakers=speakers)
     made.boxes = {name: np.full((count, 4), np.nan) for name in played.pictures}
     noise = [rng.normal(0, _NOISE, (360, 1280)).astype(np.int16) for _ in range(4)]
     for i in range(count):
@@ -206,6 +210,8 @@ def _made(played: _Played, rng: np.random.Generator, draw: Callable) -> Made:
         made.frames.append(np.clip(frame + grain, 0, 255).astype(np.uint8))
         for name, box in heads.items():
             made.boxes[name][i] = box
+        if speakers[i] and speakers[i] not in heads:
+            speakers[i] = NOBODY_SEEN
     return made
 
 

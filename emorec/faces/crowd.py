@@ -147,8 +147,13 @@ class Crowd:
             yield from self._follow(*held)
 
     def _begin_anew(self, time_s: float, going_on: list[Followed]) -> None:
-        """Let go of the other faces, after a cut; who they are stays known."""
-        self._followed, self._anew_s = going_on, time_s
+        """Let go of the other faces, after a cut; who they are stays known.
+
+        Where one goes on the shot does: the others are still to be expected where they were.
+        """
+        if not going_on:
+            self._anew_s = time_s
+        self._followed = going_on
         self._looked_s = self._closely_s = -np.inf
         self._in_vain = 0
 

@@ -4,12 +4,15 @@ import contextlib
 import json
 import sys
 
+import numpy as np
+import pandas as pd
 import pytest
 from helpers import made_frames, made_tone, write_clip
 
 from emorec.benchmarks import clip as clip_benchmark
-from emorec.benchmarks import soak
+from emorec.benchmarks import peers, soak
 from emorec.benchmarks.visitor import DEEDS
+from emorec.emotions import COMMON7
 from emorec.media.reader import probe
 
 
@@ -94,3 +97,30 @@ class QuickVisitor:
 
     def _fail(self):
         raise RuntimeError("500")
+
+
+def _faces_of(mood):
+    """What a detector like `fer`'s says of a frame: a small face, and a larger one."""
+    others = dict.fromkeys(COMMON7, 0.0) | {"sad": 1.0}
+    small = {"box": np.array([0, 0, 20, 20]), "emotions": others}
+    return [small, {"box": np.array([30, 0, 40, 40]), "emotions": mood}]
+
+
+def test_a_peers_verdict_is_the_mean_over_the_frames_with_a_face(tmp_path):
+    clip = write_clip(tmp_path / "clip.mp4", made_frames(4))
+    sure, less = ({e: float(e == "happy") * p for e in COMMON7} for p in (1.0, 0.5))
+    said = iter([_faces_of(sure), [], _faces_of(less), []])
+    posterior = peers.mean_over_frames(clip, lambda _: next(said))
+    assert posterior[COMMON7.index("happy")] == 0.75 and posterior.sum() == 0.75
+    assert np.ptp(peers.mean_over_frames(clip, lambda _: [])) == 0
+
+
+def test_both_read_each_clip_in_turn(tmp_path):
+    paths = [str(write_clip(tmp_path / f"{n}.mp4", made_frames(2))) for n in range(2)]
+    clips = pd.DataFrame({"path": paths, "clip_id": ["a", "b"]})
+    turns = []
+    posteriors, seconds = peers.measure(
+        clips, lambda _: turns.append("peer") or [], lambda path: turns.append(path)
+    )
+    assert turns == ["peer", "peer", paths[0], "peer", "peer", paths[1]]
+    assert posteriors.shape == (2, 7) and list(seconds["clip_id"]) == ["a", "b"]

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from faces.scenes import FRAME_S, HEIGHT, WIDTH, beside, head
 
+from emorec.analysis.people_clips import Performer, Take
+from emorec.corpora import javased
 from emorec.faces.crowd import MOST_FOLLOWED, Crowd
 from emorec.faces.landmarks import LandmarkPredictor
 
@@ -59,3 +61,17 @@ def test_nobody_is_seen_where_nobody_is(landmarks):
     noise = np.random.default_rng(0).integers(0, 256, (8, HEIGHT, WIDTH)).astype(np.uint8)
     crowd, faces = followed(landmarks, noise)
     assert not faces and crowd.most_faces <= 1
+
+
+def test_whose_picture_jumps_beside_one_that_goes_on_keeps_the_number(landmarks, emorec_data):
+    """A jump in one half of the picture is no other shot; the place still tells who it is."""
+    folder = emorec_data / "JavaSED"
+    paths = [folder / f"{who}-{take}_01.mp4" for who, take in (("07", "01-03"), ("08", "01-03"))]
+    if not all(path.exists() for path in paths):
+        pytest.skip("EMOREC_DATA holds no JavaSED")
+    jumping, going_on = (Take.read(path, javased.PIXEL_ASPECT) for path in paths)
+    listening = Performer("somebody", [jumping]).listening(20)
+    right = np.concatenate([listening[::2], jumping.frames[:20:2]])
+    _, faces = followed(landmarks, np.concatenate([going_on.frames[:40:2], right], axis=2))
+    assert sorted(faces) == [1, 2]
+    assert [face[-1].time_s for face in faces.values()] == pytest.approx([19 * FRAME_S] * 2)
