@@ -1,8 +1,8 @@
 """Who speaks: the movement of each mouth held against the loudness of the sound.
 
-For each person who is seen, evidence is gathered over about a second: how much more the picture of
-the mouth changes than the rest of the face, how much the lips open and close, and how well that
-goes with the loudness. The likeliest course of speakers over time is that of
+For each person who is seen, evidence is gathered: how much more the picture of the mouth changes
+than the rest of the face and how much the lips open and close, over a second, and how well that
+goes with the loudness, over three. The likeliest course of speakers over time is that of
 a hidden Markov chain (Rabiner 1989): nobody who is seen, or one of them; changes cost.
 """
 
@@ -23,12 +23,12 @@ __all__ = ["NOBODY", "shares_of_windows", "voice_of", "who_speaks"]
 NOBODY = -1
 """Speaks where nobody who is seen does."""
 
-_MOVEMENT_FRAMES, _ALIKE_FRAMES = 15, 21
+_MOVEMENT_FRAMES, _ALIKE_FRAMES = 15, 45
 _LEAST_MOVEMENT = 0.002  # eye distances, below which lips that move more count no more
-_OPENING_WEIGHT, _ALIKE_WEIGHT = 0.5, 0.5
-_THRESHOLD = -1.0  # evidence below which nobody speaks
+_OPENING_WEIGHT, _ALIKE_WEIGHT = 0.6, 0.5
+_THRESHOLD = -1.4  # evidence below which nobody speaks
 _MOST_EVIDENCE = 1.0  # of a frame
-_CHANGE = 6.0  # evidence that a change of speaker costs
+_CHANGE = 4.5  # evidence that a change of speaker costs
 _LOUD_DB, _FLOOR_DB = 25.0, 60.0  # below the loudest: no evidence; no loudness
 _LEAST_SHARE = 0.5  # of a window's sound, for the window to be a person's
 
