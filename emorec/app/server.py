@@ -1,4 +1,4 @@
-"""The web page's server: ``emorec app``.
+"""The server of the web page and of the service: ``emorec app``, ``emorec serve``.
 
 It listens on this machine alone unless told otherwise, keeps what it is sent in a private folder,
 and leaves neither a process nor a file behind when it ends.
@@ -18,9 +18,9 @@ import tempfile
 import threading
 import webbrowser
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from emorec.errors import EmorecError
 
@@ -30,7 +30,10 @@ if TYPE_CHECKING:
     from emorec.app.store import Store
     from emorec.recognizer import Recognizer
 
-__all__ = ["AppError", "make_app", "run"]
+    # From recogniser, models' folder, store and password to an ASGI application.
+    Build = Callable[[Recognizer, Path, Store, str | None], Any]
+
+__all__ = ["AppError", "make_app", "run", "serve"]
 
 LOCAL = "127.0.0.1"
 PASSWORD_VARIABLE = "EMOREC_APP_PASSWORD"
@@ -53,18 +56,33 @@ def run(options: Namespace) -> int:
     Returns:
         The exit status.
     """
+    return serve(options, make_app)
+
+
+def serve(options: Namespace, build: Build) -> int:
+    """Serve an application until Ctrl-C.
+
+    Args:
+        options: As for `run`.
+        build: Puts it together, of a recogniser, the models' folder, a store and a password.
+
+    Returns:
+        The exit status.
+    """
     try:
         password = _password(options)
         listening = _listen(options.host, options.port)
         with listening, contextlib.suppress(KeyboardInterrupt):
-            _serve(options, password, listening)
+            _serve(options, build, password, listening)
     except EmorecError as error:
         print(f"emorec: {error}", file=sys.stderr)
         return 2
     return 0
 
 
-def _serve(options: Namespace, password: str | None, listening: socket.socket) -> None:
+def _serve(
+    options: Namespace, build: Build, password: str | None, listening: socket.socket
+) -> None:
     import cv2
     import uvicorn
 
@@ -82,7 +100,7 @@ def _serve(options: Namespace, password: str | None, listening: socket.socket) -
         _temporary_files_in(store.root),
         _undisturbed_afterwards(),
     ):
-        app = make_app(recognizer, models, store, password)
+        app = build(recognizer, models, store, password)
         config = uvicorn.Config(
             app,
             log_level="warning",
