@@ -10,6 +10,7 @@ from emorec.errors import EmorecError, require
 EXAMPLES = """examples:
   emorec app                                  opens the page in the browser
   emorec app --port 8000 --no-browser
+  emorec app --person anna                    judges everything as anna's; see emorec calibrate
   emorec app --host 0.0.0.0 --password-file password.txt
 
 The page needs: pip install 'emorec[app]'
@@ -47,6 +48,7 @@ def add_to(commands) -> None:
         metavar="S",
         help="how long clips outlive their tab (40)",
     )
+    common.add_person(app)
     common.add_models_folder(app)
     app.set_defaults(run=run)
 
@@ -54,7 +56,7 @@ def add_to(commands) -> None:
 def run(options: argparse.Namespace) -> int:
     """Serve the page until Ctrl-C; see ``emorec app --help``."""
     try:
-        require("app", "gradio", "websockets", "pandas")
+        require("app", "starlette", "jinja2", "uvicorn", "websockets")
     except EmorecError as error:
         return common.refuse(error)
     from emorec.app import server
