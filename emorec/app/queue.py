@@ -256,8 +256,9 @@ class ReadingQueue:
         with self._lock:
             self.check_room(owner, len(works))
             tickets = [Ticket(self, work, owner) for work in works]
-            self._waiting.setdefault(owner, deque()).extend(tickets)
-            self._is_work.notify(len(tickets))
+            if tickets:  # nobody waits with nothing
+                self._waiting.setdefault(owner, deque()).extend(tickets)
+                self._is_work.notify(len(tickets))
         return tickets
 
     def check_room(self, owner: str, pieces: int = 1) -> None:

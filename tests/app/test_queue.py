@@ -86,6 +86,11 @@ def test_beyond_the_bound_nothing_is_taken_and_all_or_none(one_reader, held):
         one_reader.check_room("carla")
 
 
+def test_no_work_at_all_costs_no_reader(one_reader):
+    assert one_reader.submit_all([], "anna") == []
+    assert one_reader.submit(lambda report: 1, "ben").result(_SOON_S) == 1
+
+
 def test_a_free_reader_counts_as_room():
     with ReadingQueue(readers=1, most_waiting=0) as queue:
         assert queue.submit(lambda report: 1, "anna").result(_SOON_S) == 1
