@@ -155,7 +155,9 @@ class ClipDesk:
         (clip,) = self._clips(page, [token])
         if clip not in self._results:
             raise StoreError(_GONE)
-        ticket = self._queue.submit(self._wanted(page, lambda tell: self._draw(page, clip, tell)), page)
+        ticket = self._queue.submit(
+            self._wanted(page, lambda tell: self._draw(page, clip, tell)), page
+        )
         try:
             async for step in _steps(ticket, f"Drawing {clip.name}", 0, 1):
                 yield step

@@ -39,7 +39,7 @@ sys.exit(cli.main(["app", "--port", "0", "--no-browser"]))
 def test_a_tab_closed_while_a_clip_is_read_leaves_nothing(store, desk_of, is_deaf):
     reader = Reader(lambda: close_tab(store) if len(reader.read) == 1 else None, is_deaf)
     shown = read(desk_of(reader), sent(store), sent(store))
-    assert "its page was closed" in shown[-1] and not any("downloads\" aria" in s for s in shown)
+    assert "its page was closed" in shown[-1] and not any('downloads" aria' in s for s in shown)
     store.sweep()
     assert files(store.root) == [] and store.find(PAGE, "x") is None
     assert not (store.root / PAGE).exists()
