@@ -42,7 +42,7 @@ class ModelFacts:
     stream: str
     title: str
     sections: Mapping[str, str]
-    metrics: Mapping
+    metrics: dict
     intervals: Mapping[str, tuple[float, float, float]]
 
     @property

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from emorec.app.queue import CancelledTicket, QueueFull, ReadingQueue, Stage, Ticket, clip_work
 from emorec.app.result_html import Shown, clip_html, render
 from emorec.app.store import MOST_CLIPS, NO_ROOM, Store, Stored, StoreError
-from emorec.errors import MediaError, OutputError, printable
+from emorec.errors import MediaError, OutputError
 from emorec.paths import REPOSITORY
 from emorec.report.table import ResultWriter, write_timeline
 from emorec.result.clip import ClipResult
@@ -36,6 +36,7 @@ _GONE = "These clips are no longer here. Send them again."
 _NONSENSE = "This is no message of this page. Reload it."
 _EXAMPLE_ACTOR, _EXAMPLE_EMOTION = 2, "happy"
 _EXAMPLE = REPOSITORY / "DEMO" / "Examples" / "01-01-03-02-01-01-02.mp4"
+_LINES = "application/x-ndjson"
 Line = dict[str, Any]
 
 
@@ -66,7 +67,7 @@ class ClipDesk:
         ]
 
     async def _asked_to_read(self, request: Request) -> Response:
-        from starlette.responses import JSONResponse
+        from starlette.responses import JSONResponse, StreamingResponse
 
         try:
             message = json.loads(await request.body())
@@ -76,10 +77,13 @@ class ClipDesk:
         is_list = isinstance(tokens, list) and all(isinstance(token, str) for token in tokens)
         if not is_list or not isinstance(everybody, bool):
             return JSONResponse({"problem": _NONSENSE}, 422)
-        return _answer(self.read(request.path_params["page"], tokens, everybody))
+        lines = written(self.read(request.path_params["page"], tokens, everybody))
+        return StreamingResponse(lines, media_type=_LINES)
 
     async def _asked_to_draw(self, request: Request) -> Response:
-        return _answer(self.draw(**request.path_params))
+        from starlette.responses import StreamingResponse
+
+        return StreamingResponse(written(self.draw(**request.path_params)), media_type=_LINES)
 
     async def _asked_for_example(self, request: Request) -> Response:
         from starlette.responses import JSONResponse
@@ -136,7 +140,10 @@ class ClipDesk:
                 result = await ticket.finished()
                 self._results[clip] = result
                 results.append(replace(result, path=Path(clip.name)))
-                yield {"html": clip_html(_shown(page, clip, results[-1], len(clips) > 1))}
+                kind = "audio" if clip.media_type.startswith("audio/") else "video"
+                where = _addresses(page, clip)["shown"]
+                shown = Shown(results[-1], clip.name, clip.token, where, kind, len(clips) > 1)
+                yield {"html": clip_html(shown)}
         finally:
             for ticket in tickets:
                 ticket.cancel()
@@ -253,12 +260,6 @@ async def _steps(ticket: Ticket, what: str, done: int, total: int) -> AsyncItera
             yield {"share": (done + (state.share or 0)) / total, "what": what}
 
 
-def _answer(lines: AsyncIterator[Line]) -> Response:
-    from starlette.responses import StreamingResponse
-
-    return StreamingResponse(written(lines), media_type="application/x-ndjson")
-
-
 async def written(lines: AsyncIterator[Line]) -> AsyncIterator[str]:
     """Yield lines as JSON; what ends them early is said in the last but one."""
     try:
@@ -282,15 +283,7 @@ def _in_words(error: Exception) -> str:
     return NO_ROOM
 
 
-def _shown(page: str, clip: Stored, result: ClipResult, is_row: bool) -> Shown:
-    kind = "audio" if clip.media_type.startswith("audio/") else "video"
-    name = printable(result.path)
-    return Shown(result, name, clip.token, _address("clip", page, clip), kind, is_row)
-
-
 def _addresses(page: str, stored: Stored) -> dict[str, str]:
-    return {"shown": _address("clip", page, stored), "address": _address("download", page, stored)}
-
-
-def _address(kind: str, page: str, stored: Stored) -> str:
-    return f"emorec/{kind}/{page}/{stored.token}"
+    """Where a file is shown, and where it is given to keep."""
+    where = f"{page}/{stored.token}"
+    return {"shown": f"emorec/clip/{where}", "address": f"emorec/download/{where}"}

@@ -21,7 +21,7 @@ _LOOPBACK = {"127.0.0.1", "localhost", "[::1]"}
 _PASSED_ON = re.compile(r"/|/emorec/[\w./-]*")
 _UPLOAD = "/emorec/upload/"
 _FOR_ALL = "/emorec/web/"
-"""Scripts and styles, which every copy of this program holds: the form for the password has them."""
+"""Scripts and styles, which every copy of this program holds; the form for the password, too."""
 
 _HEADERS = {
     # Everything from here, and no script and no style within the document.
@@ -61,7 +61,7 @@ class Guard:
             receive = patient_receive(receive, UPLOAD_S if is_clip else MESSAGE_S)
         if not self._is_from_the_page(scope, headers):
             await _refuse(scope, receive, send, 403, "This address is not served here.")
-        elif not self._may_enter(scope, headers):
+        elif self._login is not None and not self._may_enter(self._login, scope, headers):
             if scope["type"] == "websocket":
                 await _refuse(scope, receive, send, 403, "")
             else:
@@ -75,9 +75,10 @@ class Guard:
         else:
             await self._app(scope, receive, _with_headers(send))
 
-    def _may_enter(self, scope, headers) -> bool:
+    @staticmethod
+    def _may_enter(login: Login, scope, headers) -> bool:
         is_for_all = scope["type"] == "http" and scope["path"].startswith(_FOR_ALL)
-        return self._login is None or is_for_all or self._login.knows(headers)
+        return is_for_all or login.knows(headers)
 
     def _is_from_the_page(self, scope, headers) -> bool:
         host = headers.get("host", b"").decode("latin1")

@@ -96,7 +96,7 @@ def patient_server(config: uvicorn.Config, on_end: Callable[[], None]) -> uvicor
 class _Watch:
     """Looks at a connection now and then, and drops it when nothing moves on it."""
 
-    def __init__(self, protocol, transport: asyncio.Transport):
+    def __init__(self, protocol: Any, transport: asyncio.Transport):
         self._protocol, self._transport = protocol, transport
         self._loop = asyncio.get_running_loop()
         self._heard_s = self._read_s = self._loop.time()

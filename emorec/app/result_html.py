@@ -1,7 +1,7 @@
-"""What the page shows of a clip: words, and where bars, strips and areas lie; the rest is templates.
+"""What the page shows of a clip: words, and where bars, strips and areas lie.
 
-Nothing in it comes from outside, and the templates escape every name. No style stands in the markup,
-for the page's policy allows none: what has a length is drawn as SVG, colours are classes.
+The rest is templates, which escape every name. No style stands in the markup, for the page's policy
+allows none: what has a length is drawn as SVG, colours are classes.
 """
 
 from __future__ import annotations
@@ -44,11 +44,14 @@ def _templates() -> Environment:
     made = Environment(
         loader=FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
-    made.filters["bars"] = bars_of
-    made.filters["percent"] = lambda share: f"{share:.0%}"
-    made.filters["whole"] = lambda percent: "–" if percent is None else f"{percent:.0f}%"
-    made.filters["shares"] = _shares
-    made.filters["verdict"] = _verdict
+    made.filters.update(
+        bars=bars_of,
+        percent=lambda share: f"{share:.0%}",
+        sentence=_sentence,
+        verdict=_verdict,
+        whole=lambda percent: "–" if percent is None else f"{percent:.0f}%",
+        words=words_for,
+    )
     made.globals.update(titles=TITLES, emotions=COMMON7, nothing=np.zeros(len(COMMON7)))
     return made
 
@@ -93,21 +96,6 @@ class Shown:
     address: str = ""
     kind: str = "audio"
     is_row: bool = False
-
-    @property
-    def words(self) -> str:
-        """The verdict in words."""
-        return words_for(self.result)
-
-    @property
-    def reason(self) -> str:
-        """Why there is no verdict."""
-        return _sentence(self.result.reason)
-
-    @property
-    def notes(self) -> list[str]:
-        """What a reader should know, as sentences."""
-        return [_sentence(note) for note in self.result.notes]
 
     @property
     def duration_s(self) -> float:
@@ -175,7 +163,7 @@ class Shown:
                 "number": person.number,
                 "told": person,
                 "words": _of_person(person),
-                "spans": _marks(person_segments(person), self.duration_s),
+                "spans": _marks(_spans(person, "fused", self.duration_s), self.duration_s),
             }
             for person in people
         ]
@@ -211,14 +199,6 @@ def words_for(result: Judged) -> str:
     return f"{sure} {first}, next {second}. {reasons[:1].upper()}{reasons[1:]}.{over_time}"
 
 
-def person_segments(person: Person) -> list[Span]:
-    """Return the stretches of one emotion of one of several people."""
-    from emorec.streams.segments import segments
-
-    fused = person.windows.get("fused")
-    return [] if fused is None else segments(fused, person.duration_s)
-
-
 def _of_person(person: Person) -> str:
     seen = f"seen for {person.seen_s:.0f} s"
     if len(person.track.times_s):
@@ -243,14 +223,6 @@ def _marks(found: Sequence[Span], duration_s: float) -> list[dict]:
             "opacity": f"{strength(span.confidence):.2f}",
         }
         for span in found
-    ]
-
-
-def _shares(posterior: np.ndarray) -> list[dict]:
-    starts = np.concatenate([[0.0], np.cumsum(posterior)])
-    return [
-        {"emotion": name, "start": f"{100 * start:.1f}", "width": f"{100 * share:.1f}"}
-        for name, start, share in zip(COMMON7, starts[:-1], posterior, strict=True)
     ]
 
 

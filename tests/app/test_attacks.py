@@ -9,8 +9,11 @@ import socket
 import threading
 
 import pytest
+import uvicorn
 from helpers import wait_for
 from page import OTHER, PAGE, Reader, files, read, sent, told
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
 
 from emorec.app import live_tab, patience
 from emorec.app.files import file_routes
@@ -141,7 +144,6 @@ def test_a_body_that_stalls_or_trickles_is_broken_off():
 
 
 def test_connections_on_which_nothing_moves_are_dropped(monkeypatch):
-    uvicorn = pytest.importorskip("uvicorn")
     monkeypatch.setattr(patience, "_LOOKED_AT_EVERY_S", 0.02)
     monkeypatch.setattr(patience, "HEAD_S", 0.2)
     monkeypatch.setattr(patience, "UNREAD_S", 0.3)
@@ -188,13 +190,11 @@ class StillEngine:
 
 
 def test_a_silent_live_view_gives_its_slot_back(monkeypatch):
-    starlette = pytest.importorskip("starlette.applications")
-    client = pytest.importorskip("starlette.testclient")
     monkeypatch.setattr("emorec.live.engine.LiveEngine", StillEngine)
     monkeypatch.setattr(live_tab, "_LONGEST_SILENCE_S", 0.05)
     desk = live_tab.LiveDesk(None)
-    app = starlette.Starlette(routes=desk.routes())
-    with client.TestClient(app) as browser, browser.websocket_connect("/emorec/live") as view:
+    app = Starlette(routes=desk.routes())
+    with TestClient(app) as browser, browser.websocket_connect("/emorec/live") as view:
         assert "Neither pictures nor sound" in view.receive_json()["problem"]
         wait_for(lambda: desk._views == 0)
 
@@ -244,10 +244,8 @@ NONSENSE = [
 @pytest.fixture
 def browser(store, desk_of):
     """Asks the tab for clips, through the guard."""
-    starlette = pytest.importorskip("starlette.applications")
-    client = pytest.importorskip("starlette.testclient")
-    app = Guard(starlette.Starlette(routes=desk_of(Reader()).routes()))
-    with client.TestClient(app, "http://127.0.0.1:7860", raise_server_exceptions=False) as asking:
+    app = Guard(Starlette(routes=desk_of(Reader()).routes()))
+    with TestClient(app, "http://127.0.0.1:7860", raise_server_exceptions=False) as asking:
         yield asking
 
 
@@ -284,10 +282,8 @@ def small_disk():
 
 
 def uploaded(store, content):
-    starlette = pytest.importorskip("starlette.applications")
-    client = pytest.importorskip("starlette.testclient")
-    app = starlette.Starlette(routes=file_routes(store, "x"))
-    with client.TestClient(app) as browser:
+    app = Starlette(routes=file_routes(store, "x"))
+    with TestClient(app) as browser:
         return browser.post(f"/emorec/upload/{PAGE}", content=content)
 
 

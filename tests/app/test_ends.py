@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from helpers import made_voice, wait_for, write_clip
 from page import OTHER, PAGE, Reader, close_tab, files, read, sent, told
+from websockets.sync.client import connect
 
 from emorec.app import memory
 from emorec.app import store as store_app
@@ -143,7 +144,6 @@ def test_only_so_many_pages_are_open(store, monkeypatch):
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
 def test_at_any_end_of_the_server_all_is_gone(number, tmp_path, monkeypatch):
     pytest.importorskip("uvicorn")
-    client = pytest.importorskip("websockets.sync.client")
     clip = write_clip(tmp_path / "c.wav", None, made_voice(0.2), audio_codec="pcm_s16le")
     temporary = tmp_path / "temporary"
     temporary.mkdir()
@@ -154,7 +154,7 @@ def test_at_any_end_of_the_server_all_is_gone(number, tmp_path, monkeypatch):
     )  # fmt: skip
     try:
         place = process.stdout.readline().split("http://")[1].split("/")[0]
-        with client.connect(f"ws://{place}/emorec/page/{PAGE}") as page:
+        with connect(f"ws://{place}/emorec/page/{PAGE}") as page:
             page.recv(30)
             asking = http.client.HTTPConnection(place, timeout=60)
             asking.request("POST", f"/emorec/upload/{PAGE}", clip.read_bytes())

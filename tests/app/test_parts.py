@@ -14,6 +14,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from helpers import made_voice, wait_for, write_clip
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
 
 from emorec.app import about_tab
 from emorec.app import store as store_app
@@ -305,7 +307,7 @@ def test_the_timeline_shows_each_window_where_it_was():
     assert timeline.count("<polygon") == 2 * len(COMMON7), "the gap parts the course in two"
     said = json.loads(timeline.split('data-said="')[1].split('"')[0].replace("&#34;", '"'))
     assert said["Voice"][0] == [0.0, 0.5, "sad", 60]
-    assert list(said)[0] == "All together"
+    assert next(iter(said)) == "All together"
     assert "style=" not in shown
 
 
@@ -410,12 +412,10 @@ def test_messages_of_the_live_view():
 
 
 def test_a_live_view_whose_time_jumps_ends_and_gives_its_slot_back(recognizer, example):
-    starlette = pytest.importorskip("starlette.applications")
-    client = pytest.importorskip("starlette.testclient")
     frames = next(read_frames(example, max_side_px=640)).frames
     desk = LiveDesk(recognizer)
-    app = starlette.Starlette(routes=desk.routes())
-    with client.TestClient(app) as browser:
+    app = Starlette(routes=desk.routes())
+    with TestClient(app) as browser:
         with browser.websocket_connect("/emorec/live") as view:
             for number, time_s in enumerate([0.0, 0.1, 0.2, 1e9, 1e9 + 0.1, 0.3, 0.4] * 3):
                 height, width = frames[0].shape
@@ -452,12 +452,10 @@ class TellingEngine:
 
 
 def test_a_live_view_that_is_stopped_is_summed_up(monkeypatch):
-    starlette = pytest.importorskip("starlette.applications")
-    client = pytest.importorskip("starlette.testclient")
     monkeypatch.setattr("emorec.live.engine.LiveEngine", TellingEngine)
     monkeypatch.setattr("emorec.app.live_tab._VERDICT_EVERY_S", 0.01)
-    app = starlette.Starlette(routes=LiveDesk(None).routes())
-    with client.TestClient(app) as browser, browser.websocket_connect("/emorec/live") as view:
+    app = Starlette(routes=LiveDesk(None).routes())
+    with TestClient(app) as browser, browser.websocket_connect("/emorec/live") as view:
         for time_s in (100.0, 100.2, 100.6, 101.1, 104.9):
             view.send_bytes(struct.pack("<B3xHHd", 1, 4, 3, time_s) + bytes(12))
             while (told := view.receive_json())["time_s"] != time_s:

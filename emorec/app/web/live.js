@@ -25,10 +25,6 @@ class Live extends HTMLElement {
     this.onDevices = () => this.fillIn();
   }
 
-  disconnectedCallback() {
-    this.stop("");
-  }
-
   say(text) {
     this.querySelector("[role=status]").textContent = text;
   }
@@ -209,7 +205,6 @@ class Live extends HTMLElement {
     const posterior = told.probabilities[panel.dataset.stream];
     const highest = posterior ? Math.max(...posterior) : 0;
     const parts = panel.querySelectorAll(".stack rect");
-    panel.classList.toggle("away", !posterior);
     panel.querySelector(".best").textContent = posterior ? `${told.emotions[posterior.indexOf(highest)]} ${Math.round(100 * highest)}%` : "not there";
     let sum = 0;
     told.emotions.forEach((name, index) => {

@@ -52,7 +52,7 @@ def why_not() -> str:
 
 
 def until(page, expression: str, argument=None, seconds: float = TIMEOUT_MS / 1000):
-    """Wait for a script; Playwright's own way needs `unsafe-eval`, which the page does not allow."""
+    """Wait for a script; Playwright's way needs `unsafe-eval`, which the page does not allow."""
     end_s = time.monotonic() + seconds
     while not page.evaluate(expression, argument):
         assert time.monotonic() < end_s, f"not so: {expression}"
