@@ -125,7 +125,8 @@ class _Watch:
 
     def _is_asked(self) -> bool:
         """Whether a request is being answered, or the connection became a WebSocket."""
-        if self._transport.get_protocol() is not self._protocol:
+        protocol = self._protocol
+        if self._transport.get_protocol() is not protocol:
             return True
         request = self._protocol.cycle
         return request is not None and not request.response_complete

@@ -184,7 +184,7 @@ class Visitor:
         return self._work(f"read/{page}", {"tokens": [token]})
 
     def _work(self, path: str, message: dict) -> str:
-        """Have a clip read or drawn, and return the HTML that is shown, or the words for why not."""
+        """Have a clip read or drawn, and return what is shown, or the words for why not."""
         body, shown = json.dumps(message).encode(), ""
         with self._asking("POST", f"/emorec/{path}", body) as answer:
             _expect(answer.status == 200, f"{answer.status} for {path}")
