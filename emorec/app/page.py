@@ -51,15 +51,9 @@ def make_app(recognizer: Recognizer, models: Path, store: Store, password: str |
         store.end()
         await asyncio.to_thread(queue.close)
 
-    async def show_page(_):
-        return page
-
-    async def show_colors(_):
-        return colors
-
     routes = [
-        Route("/", show_page),
-        Route("/emorec/colors.css", show_colors),
+        Route("/", page, methods=["GET"]),
+        Route("/emorec/colors.css", colors, methods=["GET"]),
         *ClipDesk(recognizer, store, queue).routes(),
         *LiveDesk(recognizer).routes(),
         *file_routes(store, secrets.token_hex(8)),

@@ -46,6 +46,7 @@ def _templates() -> Environment:
     )
     made.filters.update(
         bars=bars_of,
+        of_person=_of_person,
         percent=lambda share: f"{share:.0%}",
         sentence=_sentence,
         verdict=_verdict,
@@ -155,18 +156,13 @@ class Shown:
         )
 
     @property
-    def people(self) -> list[dict]:
+    def people(self) -> tuple[Person, ...]:
         """Everybody in the clip, where there are several."""
-        people = self.result.people if len(self.result.people) > 1 else ()
-        return [
-            {
-                "number": person.number,
-                "told": person,
-                "words": _of_person(person),
-                "spans": _marks(_spans(person, "fused", self.duration_s), self.duration_s),
-            }
-            for person in people
-        ]
+        return self.result.people if len(self.result.people) > 1 else ()
+
+    def course_of(self, person: Person) -> list[dict]:
+        """What is said of a person over time, in percent of the width."""
+        return _marks(_spans(person, "fused", self.duration_s), self.duration_s)
 
 
 def clip_html(shown: Shown) -> str:

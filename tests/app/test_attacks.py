@@ -263,6 +263,14 @@ def test_nonsense_is_refused_in_words(browser):
         assert browser.post(f"/emorec/example/{page}", content=b"{}").status_code in (404, 422)
 
 
+def test_a_fault_of_our_own_is_not_taken_for_a_lost_connection(store, desk_of, capsys):
+    def fail():
+        raise ZeroDivisionError
+
+    assert "made a mistake" in read(desk_of(Reader(fail)), sent(store))[-1]
+    assert "ZeroDivisionError" in capsys.readouterr().err
+
+
 def test_a_queue_that_is_full_is_said_in_words(store, desk_of):
     desk, clip = desk_of(Reader()), sent(store)
     desk._queue.close()

@@ -477,3 +477,12 @@ def test_the_command_says_what_is_missing_and_refuses_a_weak_password(capsys, mo
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert main(["app"]) == 2
     assert "pip install 'emorec[app]'" in capsys.readouterr().err
+
+
+def test_the_page_of_a_person_who_is_not_known_is_refused(
+    recognizer, capsys, monkeypatch, tmp_path
+):
+    monkeypatch.setenv("EMOREC_PEOPLE", str(tmp_path))
+    monkeypatch.setattr("emorec.recognizer.Recognizer.load", lambda *_: recognizer)
+    assert main(["app", "--person", "Anna", "--port", "0", "--no-browser"]) == 2
+    assert "Anna" in capsys.readouterr().err

@@ -27,6 +27,8 @@ class Intake extends HTMLElement {
     this.found.addEventListener("click", event => {
       if (event.target.matches(".draw")) this.draw(event.target);
     });
+    // The players of rows load once they are to be seen; this event does not bubble.
+    this.found.addEventListener("toggle", event => event.target.querySelector(".player")?.setAttribute("preload", "metadata"), true);
   }
 
   busy(is) {

@@ -40,7 +40,7 @@ def main() -> None:
             context.set_default_timeout(TIMEOUT_MS)
             page = context.new_page()
             page.goto(server.url)
-            page.set_input_files("emorec-intake input[type=file]", CLIPS[1])
+            page.set_input_files("emorec-intake input[type=file]", CLIPS[6])
             page.wait_for_selector(".downloads .draw")
             player = "document.querySelector('video.player')"
             until(page, f"{player}.readyState >= 2 && !{player}.seeking")

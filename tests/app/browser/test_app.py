@@ -127,6 +127,7 @@ def test_several_clips_give_a_table_and_bad_files_a_reason(server, open_page, sh
     page.focus("summary >> nth=0")
     page.keyboard.press("Enter")
     assert page.locator("video.player >> visible=true").count() == 1
+    until(page, "document.querySelector('video.player').readyState >= 1")
     page.set_input_files(FILES, bad[:1])
     page.wait_for_selector(".problem")
     assert page.locator(".clip, .downloads").count() == 0, "what was found before has left"
@@ -151,7 +152,7 @@ def test_a_huge_file_is_refused_with_what_helps(server, open_page, tmp_path):
 
 def test_camera_and_microphone_are_recorded_and_read(server, open_page):
     page = open_page(server.url, permissions=["camera", "microphone"])
-    page.click("text=Record a video")
+    page.click("text=Record video")
     recorded(page, 3)
     page.click("text=Stop and read")
     page.wait_for_selector(DONE)
@@ -159,12 +160,12 @@ def test_camera_and_microphone_are_recorded_and_read(server, open_page):
     assert page.locator("#clip .absent").count() == 0, "picture and sound are both there"
     # A recording of the browser's own states no length; the player has to find it.
     until(page, "document.querySelector('video.player').duration < 60")
-    page.click("text=Record the voice")
+    page.click("text=Record voice")
     recorded(page, 3)  # a clip begins with a second of silence
     page.click("text=Stop and read")
     page.wait_for_selector("audio.player")
     assert "no picture" in page.inner_text(".notes").lower()
-    page.click("text=Record the voice")
+    page.click("text=Record voice")
     recorded(page, 0)
     page.click("text=Throw away")
     page.wait_for_selector("text=Throw away", state="detached")
@@ -177,7 +178,7 @@ def test_a_refused_camera_is_said_in_words(server, open_page):
         "() => { navigator.mediaDevices.getUserMedia = () => "
         "Promise.reject(new DOMException('', 'NotAllowedError')); }"
     )
-    page.click("text=Record a video")
+    page.click("text=Record video")
     page.wait_for_selector("text=The browser does not allow it")
     page.click("role=tab[name=Live]")
     page.click("text=Start camera and microphone")
@@ -423,7 +424,7 @@ def test_another_address_needs_the_password(open_page, tmp_path, capfd):
         # Camera and microphone need a safe address, as which some browsers take all of 127.0.0.0/8;
         # where it is none, that is said rather than failing silently.
         if not page.evaluate("window.isSecureContext"):
-            page.click("text=Record a video")
+            page.click("text=Record video")
             page.wait_for_selector(".problem")
     finally:
         assert server.interrupt() == 0
