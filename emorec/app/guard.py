@@ -8,12 +8,13 @@ nothing from anywhere else.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from emorec.app.login import Login
 from emorec.app.patience import MESSAGE_S, UPLOAD_S, patient_receive
 
-__all__ = ["Guard"]
+__all__ = ["Guard", "is_own"]
 
 _LONGEST_MESSAGE_BYTES = 20_000
 _LOOPBACK = {"127.0.0.1", "localhost", "[::1]"}
@@ -59,7 +60,7 @@ class Guard:
         if scope["type"] == "http":
             is_clip = scope["path"].startswith(_UPLOAD)
             receive = patient_receive(receive, UPLOAD_S if is_clip else MESSAGE_S)
-        if not self._is_from_the_page(scope, headers):
+        if not is_own(headers, asks_password=self._login is not None):
             await _refuse(scope, receive, send, 403, "This address is not served here.")
         elif self._login is not None and not self._may_enter(self._login, scope, headers):
             if scope["type"] == "websocket":
@@ -80,15 +81,23 @@ class Guard:
         is_for_all = scope["type"] == "http" and scope["path"].startswith(_FOR_ALL)
         return is_for_all or login.knows(headers)
 
-    def _is_from_the_page(self, scope, headers) -> bool:
-        host = headers.get("host", b"").decode("latin1")
-        if self._login is None and re.sub(r":\d+$", "", host) not in _LOOPBACK:
-            return False
-        origin = headers.get("origin")
-        if origin is None:
-            # Browsers always name the origin where something is sent or a socket is opened.
-            return headers.get("sec-fetch-site", b"none") != b"cross-site"
-        return urlsplit(origin.decode("latin1")).netloc == host
+
+def is_own(headers: Mapping[str, bytes], *, asks_password: bool) -> bool:
+    """Whether a request comes from the page itself or from a program, and not from another page.
+
+    Args:
+        headers: Of the request.
+        asks_password: Where nothing is asked for, only requests that name this machine are taken,
+            so that no foreign web page gets in under a name of its own.
+    """
+    host = headers.get("host", b"").decode("latin1")
+    if not asks_password and re.sub(r":\d+$", "", host) not in _LOOPBACK:
+        return False
+    origin = headers.get("origin")
+    if origin is None:
+        # Browsers always name the origin where something is sent or a socket is opened.
+        return headers.get("sec-fetch-site", b"none") != b"cross-site"
+    return urlsplit(origin.decode("latin1")).netloc == host
 
 
 def _with_headers(send):

@@ -153,7 +153,9 @@ class Ticket(Generic[Answer]):
             CancelledTicket: When it was cancelled.
             Exception: What the work raised.
         """
-        return await asyncio.shield(asyncio.wrap_future(self._future))
+        future = asyncio.wrap_future(self._future)
+        future.add_done_callback(_looked_at)
+        return await asyncio.shield(future)
 
     async def states(self, every_s: float = 0.2) -> AsyncIterator[State]:
         """Yield the state now, whenever it is another one, and the last one."""
@@ -349,6 +351,12 @@ class ReadingQueue:
 
     def _retry_after_s(self, waiting: int) -> int:
         return max(1, round(waiting * self._usual_s / len(self._threads)))
+
+
+def _looked_at(future: asyncio.Future) -> None:
+    """Have nothing said of an error that nobody waits for any more."""
+    if not future.cancelled():
+        future.exception()
 
 
 def clip_work(recognizer: Recognizer, clip: Stored) -> Work[ClipResult]:

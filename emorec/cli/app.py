@@ -37,10 +37,8 @@ def add_to(commands) -> None:
         examples=EXAMPLES,
     )
     add = app.add_argument
-    add("--port", type=_port, default=7860, metavar="N", help="port; 0: any free one (7860)")
+    common.add_listening(app, 7860)
     add("--no-browser", action="store_true", help="do not open the browser")
-    add("--host", default="127.0.0.1", metavar="ADDRESS", help="address to listen on (127.0.0.1)")
-    add("--password-file", type=common.path, metavar="FILE", help="file with the page's password")
     add(
         "--keep",
         type=_seconds,
@@ -73,10 +71,3 @@ def _seconds(text: str) -> float:
     if not 0 <= seconds <= 3600:
         raise wrong
     return seconds
-
-
-def _port(text: str) -> int:
-    port = common.whole_number(text)
-    if not 0 <= port <= 65_535:
-        raise argparse.ArgumentTypeError("must be a number from 0 to 65535")
-    return port
