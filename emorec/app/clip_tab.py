@@ -90,15 +90,16 @@ class ClipDesk:
     async def _asked_for_example(self, request: Request) -> Response:
         from starlette.responses import JSONResponse
 
+        page = request.path_params["page"]
         try:
-            clip = await asyncio.to_thread(self._example, request.path_params["page"])
-        except (StoreError, OSError, OutputError) as error:
+            self._store.room_for(page, 1_000_000)
+            clip = await self._queue.submit(lambda _: self._example(page), page).finished()
+        except (StoreError, QueueFull, CancelledTicket, OSError, OutputError) as error:
             return JSONResponse({"problem": _in_words(error)}, 422)
         return JSONResponse({"token": clip.token, "name": clip.name})
 
     def _example(self, page: str) -> Stored:
         """Give a page a clip of a made-up person: the repository's, or one drawn anew."""
-        self._store.room_for(page, 1_000_000)
         clip = self._store.new(page, "example.mp4", "video/mp4")
         if _EXAMPLE.exists():
             shutil.copyfile(_EXAMPLE, clip.path)
@@ -229,10 +230,10 @@ class ClipDesk:
             return {"problem": "There is no room for the downloads at the moment. Try again later."}
 
     def _downloads(self, page: str, results: Sequence[ClipResult]) -> str:
-        kinds = [("results.csv", "text/csv"), ("results.json", "application/json")]
+        kinds = {"Table (CSV)": "results.csv", "All (JSON)": "results.json"}
         if len(results) == 1 and results[0].windows:
-            kinds.append(("timeline.csv", "text/csv"))
-        files = [self._store.new(page, f"emorec-{name}", kind) for name, kind in kinds]
+            kinds["Course (CSV)"] = "timeline.csv"
+        files = [self._store.new(page, f"emorec-{name}") for name in kinds.values()]
         try:
             with ResultWriter(files[0].path, files[1].path) as writer:
                 for result in results:
@@ -245,11 +246,7 @@ class ClipDesk:
             raise
         for stored in files:
             self._store.keep(page, stored)
-        titles = ("Table (CSV)", "All (JSON)", "Course (CSV)")
-        links = [
-            {"title": title, **_addresses(page, stored)}
-            for title, stored in zip(titles, files, strict=False)
-        ]
+        links = [{"title": t, **_addresses(page, f)} for t, f in zip(kinds, files, strict=True)]
         return render("downloads.html", files=links)
 
 

@@ -249,7 +249,7 @@ def browser(store, desk_of):
         yield asking
 
 
-def test_nonsense_is_refused_in_words(browser):
+def test_nonsense_is_refused_in_words(browser, store):
     for body in NONSENSE:
         answer = browser.post(f"/emorec/read/{PAGE}", content=body)
         assert answer.status_code == 422 and "Reload" in answer.json()["problem"], body
@@ -259,6 +259,8 @@ def test_nonsense_is_refused_in_words(browser):
     for path in (f"draw/{PAGE}/x", "draw/nobody/x", f"read/{OTHER}"):
         answer = browser.post(f"/emorec/{path}", content=json.dumps(GOOD))
         assert "no longer here" in answer.text and answer.text.endswith('{"done": true}\n')
+    answer = browser.post(f"/emorec/example/{PAGE}", content=b"{}").json()
+    assert store.find(PAGE, answer["token"]).path.stat().st_size > 10_000
     for page in (OTHER, "..%2f..%2fetc", "x" * 32):
         assert browser.post(f"/emorec/example/{page}", content=b"{}").status_code in (404, 422)
 
@@ -275,6 +277,9 @@ def test_a_queue_that_is_full_is_said_in_words(store, desk_of):
     desk, clip = desk_of(Reader()), sent(store)
     desk._queue.close()
     assert "Try again in about" in read(desk, clip)[-1]
+    with TestClient(Starlette(routes=desk.routes())) as asking:
+        answer = asking.post(f"/emorec/example/{PAGE}", content=b"{}")
+    assert answer.status_code == 422 and "Try again in about" in answer.json()["problem"]
 
 
 # A full disk

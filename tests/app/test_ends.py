@@ -143,7 +143,6 @@ def test_only_so_many_pages_are_open(store, monkeypatch):
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
 def test_at_any_end_of_the_server_all_is_gone(number, tmp_path, monkeypatch):
-    pytest.importorskip("uvicorn")
     clip = write_clip(tmp_path / "c.wav", None, made_voice(0.2), audio_codec="pcm_s16le")
     temporary = tmp_path / "temporary"
     temporary.mkdir()
