@@ -35,14 +35,14 @@ $(READY): requirements.txt pyproject.toml
 	$(call INSTALL,--no-deps --no-build-isolation --editable .)
 	@touch $@
 
-# The page is optional; its lock holds all that it needs, in the versions of requirements.txt.
+# What drives a browser in the page's tests, in the versions of requirements.txt.
 $(APP_READY): requirements-app.txt $(READY)
 	$(call INSTALL,-r requirements-app.txt)
 	@touch $@
 
 app-ready: $(APP_READY)
 
-app: $(APP_READY) ## Open the web page (emorec app)
+app: $(READY) ## Open the web page (emorec app)
 	$(BIN)/emorec app
 
 demo: $(READY) ## Read the clips in DEMO/Examples; results go to DEMO/Results
@@ -80,7 +80,7 @@ bench: $(READY) ## Measure speed and memory into a new file in Other/; the commi
 bench-check: $(READY) ## Measure, and fail where a ratio is a quarter worse than the committed one
 	$(BIN)/python -m emorec.benchmarks.clip $(CLIP) --check
 
-soak: $(APP_READY) ## Let ten clients use and misuse the page, 30 minutes or: make soak MINUTES=8
+soak: $(READY) ## Let ten clients use and misuse the page, 30 minutes or: make soak MINUTES=8
 	$(BIN)/python -m emorec.benchmarks.soak --minutes $(or $(MINUTES),30)
 
 results: $(READY) ## Tables and plots again, from the committed predictions alone
@@ -108,7 +108,7 @@ demo-video: $(READY) ## Draw DEMO/ER_DEMO.mp4 and the demo's pictures again, fro
 
 lock: $(READY) ## Make the locks anew from pyproject.toml; newer versions with: make lock NEWER=--upgrade
 	$(COMPILE) --extra dev --output-file requirements.txt
-	$(COMPILE) --extra app --extra browser --constraint requirements.txt --output-file requirements-app.txt
+	$(COMPILE) --extra browser --constraint requirements.txt --output-file requirements-app.txt
 
 wheel: $(READY) ## Build dist/emorec-*.whl: code, shipped models, cascade, landmark file
 	$(BIN)/uv build --quiet --no-build-isolation --python $(BIN)/python --out-dir dist .

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import importlib.util
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 __all__ = [
@@ -19,6 +21,7 @@ __all__ = [
     "SourceError",
     "printable",
     "require",
+    "run_main",
 ]
 
 
@@ -150,6 +153,14 @@ def require(extra: str, *modules: str) -> None:
     missing = [name for name in modules if importlib.util.find_spec(name) is None]
     if missing:
         raise MissingPartError(", ".join(missing), extra)
+
+
+def run_main(main: Callable[[], object]) -> None:
+    """Run what a module does when it is started; what its owner has to mend is one line."""
+    try:
+        main()
+    except EmorecError as error:
+        sys.exit(f"emorec: {error}")
 
 
 _FETCH_OR_TRAIN = "fetch the file from the repository again, or train the network with its notebook"

@@ -24,6 +24,8 @@ from emorec.posteriors import floored_log, softmax
 
 __all__ = ["Calibration", "LogLinearFusion", "Posteriors"]
 
+_LARGEST_PARAMETER = 1e6
+
 Posteriors = Mapping[str, np.ndarray]
 """Stream name -> posteriors (..., classes), or (classes,) for one clip; NaN where missing."""
 
@@ -157,12 +159,13 @@ class LogLinearFusion:
         numbers = [w for of in self.weights.values() for w in of.values()]
         for calibration in self.calibrations.values():
             numbers += [calibration.temperature, calibration.prior_share, *calibration.log_prior]
-            if not calibration.temperature > 0:
+            if not calibration.temperature >= 1 / _LARGEST_PARAMETER:
                 raise ValueError("a temperature is not above zero")
         for log in self.usual.values():
             numbers += [*log]
-        if not np.isfinite(np.asarray(numbers, float)).all():
-            raise ValueError("a parameter is not finite")
+        # What is finite and larger overflows with the first posterior that is sure.
+        if not (np.abs(np.asarray(numbers, float)) <= _LARGEST_PARAMETER).all():
+            raise ValueError(f"a parameter is not finite, or beyond {_LARGEST_PARAMETER:,.0f}")
 
     def check_usable(self) -> None:
         """Make sure that each stream alone and each set of streams can be fused.

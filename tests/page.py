@@ -1,9 +1,13 @@
 """What the tests of the web page share: clips that were sent, and a reader that needs no model."""
 
+import asyncio
+import contextlib
+import json
 from pathlib import Path
 
 import numpy as np
 
+from emorec.app.clip_tab import written
 from emorec.emotions import COMMON7
 from emorec.errors import MediaError
 from emorec.result.clip import ClipResult
@@ -48,5 +52,17 @@ class Reader:
         return ClipResult(path, "ok", posteriors=both, windows=windows, duration_s=1.0)
 
 
+def told(lines) -> list[str]:
+    """All that a page is shown or told while work is done for it."""
+
+    async def listened():
+        async with contextlib.aclosing(written(lines)) as all_lines:
+            parts = [json.loads(line) async for line in all_lines]
+        assert parts.pop() == {"done": True}
+        return [part.get("html") or part["problem"] for part in parts if "share" not in part]
+
+    return asyncio.run(asyncio.wait_for(listened(), 30))
+
+
 def read(desk, *clips, page=PAGE):
-    return list(desk.read(page, [clip.token for clip in clips], lambda *_: None))
+    return told(desk.read(page, [clip.token for clip in clips]))

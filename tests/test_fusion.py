@@ -167,9 +167,9 @@ def test_a_foreign_file_is_named_with_a_remedy(tmp_path, text):
         fusion_emorec.LogLinearFusion.from_json(path)
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e308, -1e308])
 @pytest.mark.parametrize("where", ["temperature", "prior_share", "log_prior", "usual", "weight"])
-def test_parameters_that_are_not_finite_are_refused(streams, tmp_path, where, value):
+def test_parameters_that_are_not_finite_or_overflow_are_refused(streams, tmp_path, where, value):
     truth, posteriors = streams
     fusion_rules.fit_log_linear(posteriors, truth, COMMON7).to_json(tmp_path / "fusion.json")
     content = json.loads((tmp_path / "fusion.json").read_text())

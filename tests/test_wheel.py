@@ -18,7 +18,6 @@ from emorec.paths import MODELS, REPOSITORY
 
 NOT_NEEDED = (
     "face_recognition_models",
-    "gradio",
     "jupyter_core",
     "keras",
     "librosa",
@@ -29,6 +28,7 @@ NOT_NEEDED = (
     "skl2onnx",
     "sklearn",
     "sounddevice",
+    "starlette",
     "tensorflow",
     "tf2onnx",
     "torch",

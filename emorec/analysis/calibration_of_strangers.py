@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from emorec.emotions import COMMON7
+from emorec.errors import run_main
 from emorec.evaluation import scores as evaluation
 from emorec.evaluation.left_out import CORPORA_NAMES, left_out_voice
 from emorec.files import write_table
@@ -202,4 +203,4 @@ def main(models: Path = MODELS) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

@@ -27,7 +27,7 @@ from tqdm import tqdm
 from emorec.analysis.people_clips import NOBODY_SEEN, SCENES, Made, Performer, Take
 from emorec.avatar.clip import FRAME_RATE_HZ as CLIP_RATE_HZ
 from emorec.corpora import javased
-from emorec.errors import CorpusMissingError
+from emorec.errors import CorpusMissingError, run_main
 from emorec.faces.crowd import Crowd, Face
 from emorec.faces.landmarks import LandmarkPredictor
 from emorec.faces.mouth import Mouth
@@ -232,4 +232,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

@@ -34,7 +34,7 @@ from emorec.analysis.held_clips import (
 from emorec.analysis.held_clips import faceless_frames as make_faceless_frames
 from emorec.corpora import sfew
 from emorec.emotions import COMMON7
-from emorec.errors import CorpusMissingError
+from emorec.errors import CorpusMissingError, run_main
 from emorec.faces.alignment import eye_centres
 from emorec.faces.boxes import overlap
 from emorec.faces.landmarks import LandmarkPredictor
@@ -319,4 +319,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

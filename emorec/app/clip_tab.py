@@ -1,124 +1,210 @@
-"""The page's tab for clips: reads what was sent, and shows and hands out what was found."""
+"""The page's tab for clips: has read what was sent, and shows and hands out what was found.
+
+What takes long is answered line by line, each a JSON object: `share` and `what` tell how far it is,
+`html` is to be shown, `problem` says in words why it ends, and `done` comes last.
+"""
 
 from __future__ import annotations
 
-import html
-import time
+import asyncio
+import json
+import shutil
+import traceback
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from emorec.app import result_html as page_html
-from emorec.app.store import LONGEST_S, MOST_CLIPS, Store, Stored, StoreError, too_long
-from emorec.errors import MediaError, OutputError, printable
+from emorec.app.queue import CancelledTicket, QueueFull, ReadingQueue, Stage, Ticket, clip_work
+from emorec.app.result_html import Shown, clip_html, render
+from emorec.app.store import MOST_CLIPS, NO_ROOM, Store, Stored, StoreError
+from emorec.errors import MediaError, OutputError
+from emorec.paths import REPOSITORY
 from emorec.report.table import ResultWriter, write_timeline
 from emorec.result.clip import ClipResult
 
 if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+    from starlette.routing import BaseRoute
+
     from emorec.recognizer import Recognizer
 
-__all__ = ["ClipDesk"]
+__all__ = ["ClipDesk", "written"]
 
 _GONE = "These clips are no longer here. Send them again."
-_SHORTEST_STEP_S = 0.2  # between two messages on the progress
-Report = Callable[[float | None, str], None]
+_NONSENSE = "This is no message of this page. Reload it."
+_EXAMPLE_ACTOR, _EXAMPLE_EMOTION = 4, "surprise"
+_EXAMPLE = REPOSITORY / "DEMO" / "Examples" / "01-01-08-02-01-01-04.mp4"
+_MISTAKE = "emorec has made a mistake with it. Please tell its authors; others can still be read."
+_LINES = "application/x-ndjson"
+Line = dict[str, Any]
 
 
 class ClipDesk:
-    """Reads the clips of all pages.
+    """Has the clips of all pages read.
 
     Args:
         recognizer: Reads a clip; used by several threads at once.
         store: Where the clips lie.
+        queue: Does the work.
     """
 
-    def __init__(self, recognizer: Recognizer, store: Store):
+    def __init__(self, recognizer: Recognizer, store: Store, queue: ReadingQueue):
         self._recognizer = recognizer
         self._store = store
+        self._queue = queue
         # What was found of a clip goes with it.
         self._results: weakref.WeakKeyDictionary[Stored, ClipResult] = weakref.WeakKeyDictionary()
-        self._newest: dict[str, object] = {}
 
-    def read(self, page: str, tokens: Sequence[str], report: Report) -> Iterator[str]:
-        """Read clips one after the other.
+    def routes(self) -> list[BaseRoute]:
+        """Return the routes of the tab, besides those of its files."""
+        from starlette.routing import Route
+
+        return [
+            Route("/emorec/read/{page}", self._asked_to_read, methods=["POST"]),
+            Route("/emorec/draw/{page}/{token}", self._asked_to_draw, methods=["POST"]),
+            Route("/emorec/example/{page}", self._asked_for_example, methods=["POST"]),
+        ]
+
+    async def _asked_to_read(self, request: Request) -> Response:
+        from starlette.responses import JSONResponse, StreamingResponse
+
+        try:
+            message = json.loads(await request.body())
+            tokens, everybody = message["tokens"], message.get("everybody", False)
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            return JSONResponse({"problem": _NONSENSE}, 422)
+        is_list = isinstance(tokens, list) and all(isinstance(token, str) for token in tokens)
+        if not is_list or not isinstance(everybody, bool):
+            return JSONResponse({"problem": _NONSENSE}, 422)
+        lines = written(self.read(request.path_params["page"], tokens, everybody))
+        return StreamingResponse(lines, media_type=_LINES)
+
+    async def _asked_to_draw(self, request: Request) -> Response:
+        from starlette.responses import StreamingResponse
+
+        return StreamingResponse(written(self.draw(**request.path_params)), media_type=_LINES)
+
+    async def _asked_for_example(self, request: Request) -> Response:
+        from starlette.responses import JSONResponse
+
+        page = request.path_params["page"]
+        try:
+            self._store.room_for(page, 1_000_000)
+            clip = await self._queue.submit(lambda _: self._example(page), page).finished()
+        except (StoreError, QueueFull, CancelledTicket, OSError, OutputError) as error:
+            return JSONResponse({"problem": _in_words(error)}, 422)
+        return JSONResponse({"token": clip.token, "name": clip.name})
+
+    def _example(self, page: str) -> Stored:
+        """Give a page a clip of a made-up person: the repository's, or one drawn anew."""
+        clip = self._store.new(page, "example.mp4", "video/mp4")
+        if _EXAMPLE.exists():
+            shutil.copyfile(_EXAMPLE, clip.path)
+        else:
+            from emorec.avatar.clip import Take, write_clip
+
+            # The encoder takes the kind of video from the name.
+            drawn = clip.path.with_suffix(".mp4")
+            write_clip(drawn, _EXAMPLE_ACTOR, Take(_EXAMPLE_EMOTION))
+            drawn.rename(clip.path)
+        self._store.keep(page, clip)
+        return clip
+
+    async def read(
+        self, page: str, tokens: Sequence[str], everybody: bool = False
+    ) -> AsyncIterator[Line]:
+        """Have clips read one after the other; what the page still waited for ends.
 
         Args:
             page: Identity of the page.
             tokens: Its clips.
-            report: Called with the share that is done (None: unknown) and what is being done.
+            everybody: Whether all who are to be seen are read, and not the main face alone.
 
         Yields:
-            HTML on all that is finished, after every clip; the last one with the downloads.
+            Lines for the page: a clip's HTML as soon as it is read, in the end the downloads.
+
+        Raises:
+            StoreError: When the clips are not there, or too many.
+            QueueFull: When too many others wait.
         """
-        try:
-            clips = self._clips(page, tokens)
-        except StoreError as error:
-            yield _alert(str(error))
-            return
-        is_wanted = self._begin(page)
+        clips = self._clips(page, tokens)
+        recognizer = self._recognizer.for_everybody() if everybody else self._recognizer
+        self._queue.cancel_of(page)
+        works = [self._wanted(page, clip_work(recognizer, clip)) for clip in clips]
+        tickets = self._queue.submit_all(works, page)
         results: list[ClipResult] = []
-        for clip in clips:
-            step = _Steps(report, len(results), len(clips), is_wanted)
-            result = self._recognizer.classify_safely(clip.path, step.reading(clip))
-            self._results[clip] = result
-            results.append(replace(result, path=Path(clip.name)))
-            if len(results) < len(clips):
-                yield self._show(page, clips, results)
-        yield self._show(page, clips, results) + self._downloads_or_words(page, results)
-
-    def annotate(self, page: str, tokens: Sequence[str], report: Report) -> str:
-        """Draw what was found into the clips.
-
-        Args:
-            page: Identity of the page.
-            tokens: Its clips.
-            report: As for `read`.
-
-        Returns:
-            HTML with the links to the videos.
-        """
         try:
-            clips = [clip for clip in self._clips(page, tokens) if clip in self._results]
-        except StoreError as error:
-            return _alert(str(error))
-        is_wanted = self._begin(page)
-        parts = []
-        for number, clip in enumerate(clips):
-            step = _Steps(report, number, len(clips), is_wanted)
-            parts.append(self._draw(page, clip, step.drawing(clip)))
-        return "".join(parts) or _alert(_GONE)
+            for clip, ticket in zip(clips, tickets, strict=True):
+                async for step in _steps(ticket, f"Reading {clip.name}", len(results), len(clips)):
+                    yield step
+                result = await ticket.finished()
+                self._results[clip] = result
+                results.append(replace(result, path=Path(clip.name)))
+                kind = "audio" if clip.media_type.startswith("audio/") else "video"
+                where = _addresses(page, clip)["shown"]
+                shown = Shown(results[-1], clip.name, clip.token, where, kind, len(clips) > 1)
+                yield {"html": clip_html(shown)}
+        finally:
+            for ticket in tickets:
+                ticket.cancel()
+        yield await asyncio.to_thread(self._downloads_or_words, page, results)
 
-    def _draw(self, page: str, clip: Stored, tell: Callable[[float], None]) -> str:
+    async def draw(self, page: str, token: str) -> AsyncIterator[Line]:
+        """Have what was found drawn into a clip.
+
+        Yields:
+            Lines for the page; the last one holds the player and the link.
+
+        Raises:
+            StoreError: When the clip is not there, or the page has gone.
+            QueueFull: When too many others wait.
+        """
+        (clip,) = self._clips(page, [token])
+        if clip not in self._results:
+            raise StoreError(_GONE)
+        ticket = self._queue.submit(
+            self._wanted(page, lambda tell: self._draw(page, clip, tell)), page
+        )
+        try:
+            async for step in _steps(ticket, f"Drawing {clip.name}", 0, 1):
+                yield step
+            made = await ticket.finished()
+        except (MediaError, OutputError, OSError) as error:
+            raise StoreError(f"{clip.name}: {_in_words(error)}") from error
+        finally:
+            ticket.cancel()
+        yield {"html": render("video.html", name=made.name, **_addresses(page, made))}
+
+    def _draw(self, page: str, clip: Stored, tell) -> Stored:
         from emorec.report.video import output_path, write_annotated
 
-        result = self._results[clip]
-        if result.emotion is None:
-            return ""
+        suffix = output_path(clip.path, clip.path.parent).suffix
+        media_type = "video/mp4" if suffix == ".mp4" else "video/x-matroska"
+        made = self._store.new(page, f"{Path(clip.name).stem}_annotated{suffix}", media_type)
+        drawn = made.path.with_name(made.token + suffix)
         try:
-            suffix = output_path(clip.path, clip.path.parent).suffix
-            media_type = "video/mp4" if suffix == ".mp4" else "video/x-matroska"
-            name = f"{Path(clip.name).stem}_annotated{suffix}"
-            made = self._store.new(page, name, media_type)
-            # The encoder takes the kind of video from the name.
-            drawn = made.path.with_name(made.token + suffix)
-            try:
-                write_annotated(result, drawn, on_progress=tell)
-                drawn.rename(made.path)
-            finally:
-                drawn.unlink(missing_ok=True)
-            self._store.keep(page, made)
-        except (MediaError, OutputError) as error:
-            return _alert(f"{clip.name}: {_without_path(error)}")
-        except OSError:
-            return _alert(f"{clip.name}: there is no room for the video. Try again later.")
-        except StoreError as error:
-            return _alert(str(error))
-        return (
-            f'<video class="em-player" controls playsinline preload="metadata" '
-            f'src="{_address("clip", page, made)}"></video><p>{_link(page, made)}</p>'
-        )
+            write_annotated(self._results[clip], drawn, on_progress=tell)
+            drawn.rename(made.path)
+        finally:
+            drawn.unlink(missing_ok=True)
+        self._store.keep(page, made)
+        return made
+
+    def _wanted(self, page: str, work):
+        """Have work end at its next report once its page has gone."""
+
+        def watched(report):
+            def tell(share: float | None) -> None:
+                if not self._store.is_open(page):
+                    raise CancelledTicket
+                report(share)
+
+            return work(tell)
+
+        return watched
 
     def _clips(self, page: str, tokens: Sequence[str]) -> list[Stored]:
         """Return the clips that are asked for, each once.
@@ -135,46 +221,19 @@ class ClipDesk:
             raise StoreError(_GONE)
         return clips
 
-    def _begin(self, page: str) -> Callable[[], bool]:
-        """Begin work for a page; what it was still waiting for ends, so that it holds one reader.
-
-        Returns:
-            What tells whether this work is still wanted.
-        """
-        work = object()
-        for known in list(self._newest):
-            if not self._store.is_open(known):
-                self._newest.pop(known, None)
-        self._newest[page] = work
-        return lambda: self._store.is_open(page) and self._newest.get(page) is work
-
-    def _show(self, page: str, clips: Sequence[Stored], results: Sequence[ClipResult]) -> str:
-        views = [_view(page, *pair) for pair in zip(clips, results, strict=False)]
-        if len(clips) == 1:
-            return views[0]
-        folded = (
-            f"<details{' open' if result.emotion is None else ''}>"
-            f"<summary>{html.escape(printable(result.path))}: "
-            f"<strong>{result.emotion or 'no verdict'}</strong></summary>{view}</details>"
-            for result, view in zip(results, views, strict=True)
-        )
-        return page_html.results_table_html(results) + "".join(folded)
-
-    def _downloads_or_words(self, page: str, results: Sequence[ClipResult]) -> str:
+    def _downloads_or_words(self, page: str, results: Sequence[ClipResult]) -> Line:
         """Return the links, or say that there is no room for files; what was found stays shown."""
         try:
             with self._store.writing(page):
-                return self._downloads(page, results)
+                return {"html": self._downloads(page, results)}
         except (OutputError, OSError):
-            return _alert("There is no room for the downloads at the moment. Try again later.")
-        except StoreError as error:
-            return _alert(str(error))
+            return {"problem": "There is no room for the downloads at the moment. Try again later."}
 
     def _downloads(self, page: str, results: Sequence[ClipResult]) -> str:
-        kinds = [("results.csv", "text/csv"), ("results.json", "application/json")]
+        kinds = {"Table (CSV)": "results.csv", "All (JSON)": "results.json"}
         if len(results) == 1 and results[0].windows:
-            kinds.append(("timeline.csv", "text/csv"))
-        files = [self._store.new(page, f"emorec-{name}", kind) for name, kind in kinds]
+            kinds["Course (CSV)"] = "timeline.csv"
+        files = [self._store.new(page, f"emorec-{name}") for name in kinds.values()]
         try:
             with ResultWriter(files[0].path, files[1].path) as writer:
                 for result in results:
@@ -187,89 +246,46 @@ class ClipDesk:
             raise
         for stored in files:
             self._store.keep(page, stored)
-        links = " ".join(_link(page, stored) for stored in files)
-        return f'<nav class="em-downloads" aria-label="Downloads">{links}</nav>'
+        links = [{"title": t, **_addresses(page, f)} for t, f in zip(kinds, files, strict=True)]
+        return render("downloads.html", files=links)
 
 
-class _Steps:
-    """Tells how far the work is, ends it when it takes too long or nobody waits for it."""
-
-    def __init__(self, report: Report, done: int, total: int, is_wanted: Callable[[], bool]):
-        self._report, self._done, self._total = report, done, total
-        self._is_wanted = is_wanted
-        self._next_s = 0.0
-
-    def reading(self, clip: Stored) -> Callable[[float], None]:
-        """Return what `Recognizer.classify` calls while it reads a clip."""
-
-        def watch(read_s: float) -> None:
-            if read_s > LONGEST_S:
-                raise MediaError(clip.path, too_long().rstrip("."), "see above")
-            if not self._is_time_to_tell(clip):
-                return
-            length = f" of {clip.duration_s:.0f}" if clip.duration_s else ""
-            share = min(read_s / clip.duration_s, 1) if clip.duration_s else 0.5
-            self._report(
-                (self._done + share) / self._total,
-                f"Reading {clip.name}: {read_s:.0f}{length} s",
-            )
-
-        self._report(self._done / self._total, f"Reading {clip.name}")
-        return watch
-
-    def drawing(self, clip: Stored) -> Callable[[float], None]:
-        """Return what is told the share of a clip that is drawn."""
-
-        def tell(share: float) -> None:
-            if self._is_time_to_tell(clip):
-                self._report((self._done + share) / self._total, f"Drawing {clip.name}")
-
-        return tell
-
-    def _is_time_to_tell(self, clip: Stored) -> bool:
-        if time.monotonic() < self._next_s:
-            return False
-        self._next_s = time.monotonic() + _SHORTEST_STEP_S
-        if not self._is_wanted():
-            reason = "nobody waits for it: its page was closed, or sent other clips"
-            raise MediaError(clip.path, reason, "send it again")
-        return True
+async def _steps(ticket: Ticket, what: str, done: int, total: int) -> AsyncIterator[Line]:
+    """Yield a line whenever a piece of work, one of several, is further."""
+    async for state in ticket.states():
+        if state.stage is Stage.WAITING:
+            yield {"share": done / total, "what": f"Waiting for others: place {state.place or 1}"}
+        elif state.stage is Stage.READING:
+            yield {"share": (done + (state.share or 0)) / total, "what": what}
 
 
-def _alert(words: str) -> str:
-    return f'<p role="alert">{html.escape(words)}</p>'
+async def written(lines: AsyncIterator[Line]) -> AsyncIterator[str]:
+    """Yield lines as JSON; what ends them early is said in the last but one."""
+    try:
+        async for line in lines:
+            yield json.dumps(line) + "\n"
+    except (StoreError, QueueFull, CancelledTicket) as error:
+        yield json.dumps({"problem": _in_words(error)}) + "\n"
+    except Exception:  # or the visitor would take the connection for lost
+        traceback.print_exc()
+        yield json.dumps({"problem": _MISTAKE}) + "\n"
+    yield json.dumps({"done": True}) + "\n"
 
 
-def _without_path(error: Exception) -> str:
-    """An error's words less the name of the file, which means nothing to a visitor."""
-    return str(error).split(": ", 1)[-1]
+def _in_words(error: Exception) -> str:
+    """An error's words for a visitor, to whom paths mean nothing."""
+    if isinstance(error, StoreError):
+        return str(error)
+    if isinstance(error, CancelledTicket):
+        return "It was ended: its page was closed, or sent other clips."
+    if isinstance(error, QueueFull):
+        return f"Many clips wait already. Try again in about {error.retry_after_s} s."
+    if isinstance(error, MediaError):
+        return str(error).split(": ", 1)[-1]
+    return NO_ROOM
 
 
-def _view(page: str, clip: Stored, result: ClipResult) -> str:
-    name = f"<h3>{html.escape(printable(result.path))}</h3>"
-    parts = [name, page_html.verdict(result)]
-    if result.emotion is not None:
-        kind = "audio" if clip.media_type.startswith("audio/") else "video"
-        player = (
-            f'<{kind} class="em-player" controls playsinline preload="metadata" '
-            f'src="{_address("clip", page, clip)}"></{kind}>'
-            '<p class="em-unplayable" hidden>Your browser cannot play this format. The reading '
-            "below is not affected; the annotated video plays everywhere.</p>"
-        )
-        parts += [
-            f'<div class="em-look">{player}{page_html.timeline(result)}</div>',
-            page_html.bars(result.posteriors),
-        ]
-    parts.append(page_html.notes_list(result.notes))
-    return f'<article class="em-clip">{"".join(parts)}</article>'
-
-
-def _address(kind: str, page: str, stored: Stored) -> str:
-    return f"emorec/{kind}/{page}/{stored.token}"
-
-
-def _link(page: str, stored: Stored) -> str:
-    address = _address("download", page, stored)
-    return (
-        f'<a class="em-download" href="{address}" download>Download {html.escape(stored.name)}</a>'
-    )
+def _addresses(page: str, stored: Stored) -> dict[str, str]:
+    """Where a file is shown, and where it is given to keep."""
+    where = f"{page}/{stored.token}"
+    return {"shown": f"emorec/clip/{where}", "address": f"emorec/download/{where}"}

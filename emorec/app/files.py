@@ -109,7 +109,7 @@ class _Files:
     async def download(self, request: Request) -> Response:
         """Give a page a file to keep."""
         stored = self._store.find(**request.path_params)
-        return self._give(request, stored and stored.name)
+        return self._give(request, stored.name if stored else None)
 
     def _give(self, request: Request, name: str | None) -> Response:
         """Answer with a file, under a name where it is to be kept."""

@@ -1,7 +1,8 @@
 """The page's live tab: a browser's camera and microphone through `emorec.live.engine.LiveEngine`.
 
 A page opens one WebSocket and sends grey frames and sound as binary messages; verdicts come back
-ten times a second. The engine lives as long as the connection.
+ten times a second. The engine lives as long as the connection; the text "stop" ends it with a
+summary of all that was taken.
 
 Each message begins with 16 bytes, little-endian: its kind (uint8: 1 frame, 2 sound), three bytes
 of padding, two uint16 or one uint32 (width and height in pixels, or the sample rate in Hz), and
@@ -13,11 +14,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import struct
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from emorec.app.result_html import Shown, clip_html
+from emorec.confidence import word_for
 from emorec.emotions import COMMON7
+from emorec.result.clip import ClipResult
+from emorec.streams.windows import TIMELINE_HOP_S, Windows
 
 if TYPE_CHECKING:
     from starlette.routing import BaseRoute
@@ -35,6 +41,9 @@ _VERDICT_EVERY_S = 0.1
 _LARGEST_SIDE_PX, _LOWEST_RATE_HZ, _HIGHEST_RATE_HZ = 1280, 8_000, 192_000
 _LONGEST_SOUND_S = 2.0
 _LONGEST_SILENCE_S = 30.0
+_DRAINED_S = 2.0
+_LONGEST_COURSE = 7200  # an hour
+_LONGEST_HOLE_S = 3.0
 
 
 def unpack(message: bytes) -> tuple:
@@ -86,8 +95,8 @@ def entry(verdict: LiveVerdict, counts: LiveCounts) -> dict:
             for stream, posterior in verdict.probabilities.items()
         },
         "face_box": None if verdict.face_box is None else [float(v) for v in verdict.face_box],
+        "word": word_for(float(verdict.probabilities["fused"].max())) if verdict.emotion else "",
         "notes": list(verdict.notes),
-        "latency_ms": round(1000 * verdict.latency_s) if verdict.latency_s >= 0 else None,
         "dropped": counts.dropped,
     }
 
@@ -125,16 +134,18 @@ class LiveDesk:
         engine = None
         try:
             engine = await asyncio.to_thread(LiveEngine, self._recognizer)
-            telling = asyncio.create_task(_tell(socket, engine))
+            course: list[LiveVerdict] = []
+            telling = asyncio.create_task(_tell(socket, engine, course))
             try:
-                while True:
-                    message = await asyncio.wait_for(socket.receive_bytes(), _LONGEST_SILENCE_S)
+                while message := await asyncio.wait_for(_heard(socket), _LONGEST_SILENCE_S):
                     _push(engine, message)
             finally:
                 telling.cancel()
+            await socket.send_json({"summary": await asyncio.to_thread(_summary, engine, course)})
+            await socket.close()
         except TimeoutError:
             await _say_why(socket, "Neither pictures nor sound came for a while. Start again.")
-        except (WebSocketDisconnect, RuntimeError, KeyError):
+        except (WebSocketDisconnect, RuntimeError):
             return  # the tab was closed, or the server is ending
         except ValueError as error:
             await socket.close(1003, str(error))
@@ -144,6 +155,47 @@ class LiveDesk:
                     await asyncio.shield(asyncio.to_thread(engine.close))
             finally:  # cut short where the server drops the connection
                 self._views -= 1
+
+
+async def _heard(socket: WebSocket) -> bytes:
+    """Return the next message; nothing where the page wants to stop."""
+    from starlette.websockets import WebSocketDisconnect
+
+    message = await socket.receive()
+    if message["type"] == "websocket.disconnect":
+        raise WebSocketDisconnect(message.get("code", 1000))
+    content = message.get("bytes")
+    if content is None and message.get("text") != "stop":
+        raise ValueError("a text that says nothing")
+    return content or b""
+
+
+def _summary(engine: LiveEngine, course: list[LiveVerdict]) -> str:
+    """Return what was found in all, as HTML; nothing where there is neither a voice nor a face."""
+    engine.drain(_DRAINED_S)
+    said = engine.summary()
+    if said is None:
+        return ""
+    windows = _windows(course)
+    length_s = float(windows.times_s[-1]) + TIMELINE_HOP_S / 2 if len(windows.times_s) else 0.0
+    result = ClipResult(
+        Path("live"), "ok", said.probabilities, {"fused": windows},
+        list(dict.fromkeys(said.notes)), duration_s=length_s,
+    )  # fmt: skip
+    return clip_html(Shown(result, "All that was seen and heard"))
+
+
+def _windows(course: list[LiveVerdict]) -> Windows:
+    """What was told, in even steps from the first moment on; a hole where nothing was for long."""
+    if not course:
+        return Windows(np.zeros(0), np.zeros((0, len(COMMON7)), np.float32), TIMELINE_HOP_S)
+    told_s = np.array([verdict.time_s for verdict in course])
+    told_s -= told_s[0]
+    posteriors = np.stack([verdict.probabilities["fused"] for verdict in course])
+    times_s = np.arange(TIMELINE_HOP_S / 2, told_s[-1] + TIMELINE_HOP_S, TIMELINE_HOP_S)
+    latest = np.searchsorted(told_s, times_s, "right") - 1
+    there = times_s - told_s[latest] < _LONGEST_HOLE_S
+    return Windows(times_s[there], posteriors[latest[there]], TIMELINE_HOP_S)
 
 
 async def _say_why(socket: WebSocket, problem: str) -> None:
@@ -160,11 +212,15 @@ def _push(engine: LiveEngine, message: bytes) -> None:
         engine.push_sound(content, *rest)
 
 
-async def _tell(socket: WebSocket, engine: LiveEngine) -> None:
+async def _tell(socket: WebSocket, engine: LiveEngine, course: list[LiveVerdict]) -> None:
+    """Send verdicts as they come, and remember one each half second."""
     told = None
     while True:
         await asyncio.sleep(_VERDICT_EVERY_S)
         verdict = engine.verdict()
         if verdict is not None and verdict is not told:
             told = verdict
+            is_due = not course or verdict.time_s - course[-1].time_s >= TIMELINE_HOP_S
+            if verdict.emotion and is_due and len(course) < _LONGEST_COURSE:
+                course.append(verdict)
             await socket.send_json(entry(verdict, engine.counts))

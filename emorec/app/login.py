@@ -9,6 +9,7 @@ import math
 import secrets
 import time
 from http.cookies import CookieError, SimpleCookie
+from pathlib import Path
 from urllib.parse import parse_qs
 
 __all__ = ["Login", "Tries"]
@@ -16,23 +17,7 @@ __all__ = ["Login", "Tries"]
 _COOKIE = "emorec_session"
 _LONGEST_FORM_BYTES = 10_000
 
-_PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>emorec</title>
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<style>
-:root {{ color-scheme: light dark; }}
-body {{ font: 16px/1.5 system-ui, sans-serif; display: grid; place-content: center;
-       min-height: 100vh; margin: 0; padding: 1rem; }}
-form {{ display: grid; gap: .75rem; width: min(20rem, 90vw); }}
-input, button {{ font: inherit; padding: .6rem; }}
-</style></head><body>
-<form method="post" action="login"><h1>emorec</h1>
-<label for="password">Password</label>
-<input id="password" name="password" type="password" autocomplete="current-password"
- required autofocus>
-<p role="alert">{message}</p>
-<button>Open</button></form>
-</body></html>"""
+_PAGE = Path(__file__).with_name("templates") / "login.html"
 
 
 class Tries:
@@ -124,7 +109,8 @@ class Login:
             await self._show(send, 401, "That is not the password.")
 
     async def _show(self, send, status: int, message: str, headers=None) -> None:
-        page = _PAGE.format(message=html.escape(message)).encode()
+        form = _PAGE.read_text(encoding="utf-8")
+        page = form.format(message=html.escape(message)).encode()
         kind = {"content-type": "text/html; charset=utf-8"}
         await self._answer(send, status, page, {**kind, **(headers or {})})
 

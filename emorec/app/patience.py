@@ -7,9 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["patient_protocol", "patient_receive"]
+if TYPE_CHECKING:
+    import uvicorn
+
+__all__ = ["patient_protocol", "patient_receive", "patient_server"]
 
 SILENCE_S = 30.0
 """Between two pieces of what is being sent."""
@@ -21,6 +25,8 @@ HEAD_S = 15.0
 """For a connection on which nothing is asked yet."""
 UNREAD_S = 300.0
 """For an answer that is not fetched; a video that is paused is asked for anew."""
+ENDING_S = 1.5
+"""For what is still being sent or answered when the server is to end."""
 _LOOKED_AT_EVERY_S = 5.0
 
 
@@ -63,10 +69,34 @@ def patient_protocol() -> type[asyncio.Protocol]:
     return PatientProtocol
 
 
+def patient_server(config: uvicorn.Config, on_end: Callable[[], None]) -> uvicorn.Server:
+    """Return a server that ends in good order: whoever still sends or waits is hung up on.
+
+    Their requests then end by themselves, where uvicorn alone would break into them in the midst.
+
+    Args:
+        config: Of the server.
+        on_end: Called as soon as it is to end.
+    """
+    import uvicorn
+
+    class PatientServer(uvicorn.Server):
+        async def shutdown(self, sockets=None) -> None:
+            on_end()
+            asyncio.get_running_loop().call_later(ENDING_S, self._hang_up)
+            await super().shutdown(sockets)
+
+        def _hang_up(self) -> None:
+            for connection in list(self.server_state.connections):
+                connection.transport.abort()
+
+    return PatientServer(config)
+
+
 class _Watch:
     """Looks at a connection now and then, and drops it when nothing moves on it."""
 
-    def __init__(self, protocol, transport: asyncio.Transport):
+    def __init__(self, protocol: Any, transport: asyncio.Transport):
         self._protocol, self._transport = protocol, transport
         self._loop = asyncio.get_running_loop()
         self._heard_s = self._read_s = self._loop.time()
@@ -95,7 +125,8 @@ class _Watch:
 
     def _is_asked(self) -> bool:
         """Whether a request is being answered, or the connection became a WebSocket."""
-        if self._transport.get_protocol() is not self._protocol:
+        protocol = self._protocol
+        if self._transport.get_protocol() is not protocol:
             return True
         request = self._protocol.cycle
         return request is not None and not request.response_complete

@@ -1,49 +1,176 @@
-"""A clip's result as HTML: the verdict in words, bars for every stream, the timeline.
+"""What the page shows of a clip: words, and where bars, strips and areas lie.
 
-Nothing in it comes from outside, and every name is escaped. The style is in `web/page.css`; what
-moves in it (the playhead) is in `web/player.js`.
+The rest is templates, which escape every name. No style stands in the markup, for the page's policy
+allows none: what has a length is drawn as SVG, colours are classes.
 """
 
 from __future__ import annotations
 
-import html
+import functools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from emorec.confidence import word_for
 from emorec.emotions import COMMON7
 from emorec.errors import printable
-from emorec.result.clip import ClipResult
-from emorec.streams.segments import course
-from emorec.streams.windows import STREAMS, Windows, at_most, courses, spans
-from emorec.style import EMOTION_COLORS, TITLES, Bar, bars_of, readable_on, strength
+from emorec.result.clip import ClipResult, Judged, Person
+from emorec.streams.segments import clock, course
+from emorec.streams.windows import STREAMS, Span, at_most, courses, spans
+from emorec.style import EMOTION_COLORS, TITLES, bars_of, strength
 
-__all__ = ["bars", "legend", "notes_list", "results_table_html", "timeline", "verdict", "words_for"]
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+__all__ = ["Shown", "clip_html", "colors_css", "render", "words_for"]
+
+TEMPLATES = Path(__file__).with_name("templates")
 
 _WIDTH, _COURSE_HEIGHT = 1000, 100
 _SAYS = {"voice": "the voice", "face": "the face", "geometry": "how the face moves"}
 _MOST_TICKS = 6
 _MOST_SPANS = 400  # of a stream: ten minutes have more windows than a screen has room for
+_LEAST_NAMED = 12.0  # % of the width that an emotion's name needs
 
 
-def verdict(result: ClipResult) -> str:
-    """Return the verdict on its colour, and a sentence on how sure it is and what speaks for it."""
-    if result.emotion is None:
-        return (
-            f'<p class="em-none"><strong>{_sentence(result.reason)}</strong> '
-            f"What helps: {html.escape(result.remedy)}.</p>"
-        )
-    color = EMOTION_COLORS[result.emotion]
-    badge = (
-        f'<span class="em-badge" style="background:{color};color:{readable_on(color)}">'
-        f"{result.emotion} {result.confidence:.0%}</span>"
+@functools.cache
+def _templates() -> Environment:
+    from jinja2 import Environment, FileSystemLoader
+
+    made = Environment(
+        loader=FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
-    return f'<p class="em-verdict">{badge} <span>{html.escape(words_for(result))}</span></p>'
+    made.filters.update(
+        bars=bars_of,
+        of_person=_of_person,
+        percent=lambda share: f"{share:.0%}",
+        sentence=_sentence,
+        verdict=_verdict,
+        whole=lambda percent: "–" if percent is None else f"{percent:.0f}%",
+        words=words_for,
+    )
+    made.globals.update(titles=TITLES, emotions=COMMON7, nothing=np.zeros(len(COMMON7)))
+    return made
 
 
-def words_for(result: ClipResult) -> str:
+def render(template: str, **values: Any) -> str:
+    """Fill in one of the page's templates."""
+    return _templates().get_template(template).render(values)
+
+
+def colors_css() -> str:
+    """Return the emotions' colours as classes, each with what is read on it by WCAG's contrast."""
+    return "".join(
+        f".e-{name} {{ --shade: {color}; --on: {_on(color)}; }}\n"
+        for name, color in EMOTION_COLORS.items()
+    )
+
+
+def _on(color: str) -> str:
+    """Black or white, whichever has the higher contrast."""
+    parts = np.array([int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)])
+    linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+    luminance = linear @ (0.2126, 0.7152, 0.0722)
+    return "#000" if (luminance + 0.05) ** 2 > 1.05 * 0.05 else "#fff"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A clip as its template takes it.
+
+    Attributes:
+        result: What was found.
+        name: What its owner calls it.
+        token: What it is known by, "" where there is no file to play or to draw into.
+        address: Where its player finds it, "" for none.
+        kind: "video" or "audio".
+        is_row: Whether it is one of several, and opens on demand.
+    """
+
+    result: ClipResult
+    name: str
+    token: str = ""
+    address: str = ""
+    kind: str = "audio"
+    is_row: bool = False
+
+    @property
+    def duration_s(self) -> float:
+        """Length of what is shown, never 0."""
+        return round(max(self.result.duration_s, 1e-3), 3)
+
+    @property
+    def segments(self) -> list[dict]:
+        """Stretches of one emotion, in percent of the width."""
+        return _marks(self.result.segments, self.duration_s)
+
+    @property
+    def strips(self) -> list[tuple[str, list[dict]]]:
+        """Each stream that there is, and its windows in percent of the width."""
+        return [
+            (stream, _marks(_spans(self.result, stream, self.duration_s), self.duration_s))
+            for stream in STREAMS
+            if stream in self.result.windows
+        ]
+
+    @property
+    def areas(self) -> Iterator[dict]:
+        """The course of all together: an area for each emotion, corner by corner."""
+        scale = _WIDTH / self.duration_s
+        for times_s, posteriors in courses(self.result.windows["fused"]):
+            places = [f"{min(at_s, self.duration_s) * scale:.1f}" for at_s in times_s]
+            tops = _COURSE_HEIGHT * (1 - np.cumsum(posteriors, 1))
+            floors = np.concatenate([np.full((len(tops), 1), float(_COURSE_HEIGHT)), tops], 1)
+            for i, name in enumerate(COMMON7):
+                upper = [f"{x},{y:.1f}" for x, y in zip(places, floors[:, i + 1], strict=True)]
+                lower = [f"{x},{y:.1f}" for x, y in zip(places, floors[:, i], strict=True)]
+                yield {"emotion": name, "points": " ".join([*upper, *reversed(lower)])}
+
+    @property
+    def ticks(self) -> list[dict]:
+        """Places and texts of the axis."""
+        steps = (0.5, 1, 2, 5, 10, 20, 30, 60, 120)
+        step_s = next((s for s in steps if self.duration_s / s < _MOST_TICKS), 300)
+        # One at the very end would have no room for its number.
+        times_s = np.arange(0, 0.94 * self.duration_s, step_s)
+        write = clock if self.duration_s > 60 else lambda at_s: f"{at_s:g} s"
+        return [{"x": f"{100 * t / self.duration_s:.2f}", "text": write(t)} for t in times_s]
+
+    @property
+    def said(self) -> str:
+        """JSON: title of a stream -> [[from_s, to_s, emotion, percent], ...]."""
+        order = ("fused", *STREAMS)
+        return json.dumps(
+            {
+                TITLES[stream]: [
+                    [round(s.start_s, 2), round(s.end_s, 2), s.emotion, round(100 * s.confidence)]
+                    for s in _spans(self.result, stream, self.duration_s)
+                ]
+                for stream in order
+                if stream in self.result.windows
+            }
+        )
+
+    @property
+    def people(self) -> tuple[Person, ...]:
+        """Everybody in the clip, where there are several."""
+        return self.result.people if len(self.result.people) > 1 else ()
+
+    def course_of(self, person: Person) -> list[dict]:
+        """What is said of a person over time, in percent of the width."""
+        return _marks(_spans(person, "fused", self.duration_s), self.duration_s)
+
+
+def clip_html(shown: Shown) -> str:
+    """Return a clip's result: an article, or a row that opens."""
+    return render("clip.html", clip=shown)
+
+
+def words_for(result: Judged) -> str:
     """Say a verdict in words.
 
     Example:
@@ -63,170 +190,49 @@ def words_for(result: ClipResult) -> str:
         reasons = f"{_listed([_SAYS[s] for s in says])} {everyone} say {common}"
     else:
         reasons = _listed([f"{_SAYS[stream]} says {said}" for stream, said in says.items()])
-    told = course(result.segments)
+    told = course(result.segments) if isinstance(result, ClipResult) else ""
     over_time = f" Over time: {told}." if told else ""
     return f"{sure} {first}, next {second}. {reasons[:1].upper()}{reasons[1:]}.{over_time}"
 
 
-def bars(posteriors: Mapping[str, np.ndarray | None], names: Sequence[str] | None = None) -> str:
-    """Return bars for each stream.
-
-    Args:
-        posteriors: Stream or "fused" -> (7,) over COMMON7; a missing stream is named as such.
-        names: Which streams, in which order; voice, face, geometry and fused by default.
-    """
-    panels = []
-    for stream in names or (*STREAMS, "fused"):
-        posterior = posteriors.get(stream)
-        if posterior is None:
-            body = '<p class="em-absent">not there</p>'
-        else:
-            body = f'<ul class="em-bars">{"".join(map(_bar, bars_of(posterior)))}</ul>'
-        panels.append(
-            f'<section class="em-panel" data-stream="{stream}"><h4>{TITLES[stream]}</h4>{body}'
-            "</section>"
-        )
-    return f'<div class="em-panels">{"".join(panels)}</div>'
+def _of_person(person: Person) -> str:
+    seen = f"seen for {person.seen_s:.0f} s"
+    if len(person.track.times_s):
+        first_s, last_s = person.track.times_s[[0, -1]]
+        seen += f" ({clock(first_s)} to {clock(last_s)})"
+    speaks = f"has {person.speech_share:.0%} of the speech" if person.speech_share else "is silent"
+    return "; ".join([seen, "a picture, perhaps" if person.is_picture else speaks, *person.notes])
 
 
-def _bar(bar: Bar) -> str:
-    best = ' class="em-best"' if bar.is_best else ""
-    return (
-        f'<li{best}><span class="em-name">{bar.emotion}</span><span class="em-track">'
-        f'<span class="em-fill" style="width:{100 * bar.probability:.1f}%;'
-        f'background:{bar.color}"></span></span>'
-        f'<span class="em-share">{bar.probability:.0%}</span></li>'
-    )
+def _spans(result: Judged, stream: str, duration_s: float) -> list[Span]:
+    return spans(at_most(result.windows[stream], _MOST_SPANS, duration_s), duration_s)
 
 
-def legend() -> str:
-    """Return the colours of the emotions."""
-    chips = (
-        f'<li><i style="background:{color}"></i>{name}</li>'
-        for name, color in EMOTION_COLORS.items()
-    )
-    return f'<ul class="em-legend" aria-label="Colours">{"".join(chips)}</ul>'
+def _marks(found: Sequence[Span], duration_s: float) -> list[dict]:
+    scale = 100 / duration_s
+    return [
+        {
+            "emotion": span.emotion,
+            "x": f"{span.start_s * scale:.2f}",
+            "width": f"{(span.end_s - span.start_s) * scale:.2f}",
+            "has_room": (span.end_s - span.start_s) * scale >= _LEAST_NAMED,
+            "opacity": f"{strength(span.confidence):.2f}",
+        }
+        for span in found
+    ]
 
 
-def timeline(result: ClipResult) -> str:
-    """Return every stream's likeliest emotion over time, and the course of all together.
-
-    The element moves its playhead with the player before it, and moves the player when it is
-    clicked or when its arrow keys are pressed.
-    """
-    duration_s = max(result.duration_s, 1e-3)
-    rows = "".join(_strip(result.windows.get(stream), duration_s, stream) for stream in STREAMS)
-    fused = _course(result.windows["fused"], duration_s)
-    ticks = "".join(
-        f'<span style="left:{100 * at_s / duration_s:.2f}%">{at_s:g} s</span>'
-        for at_s in _ticks_s(duration_s)
-    )
-    said = html.escape(json.dumps(_said(result)), quote=True)
-    return (
-        f'<emorec-timeline data-duration="{duration_s:.3f}" data-said="{said}">'
-        f'<div class="em-tracks" role="slider" tabindex="0" aria-label="Place in the clip" '
-        f'aria-valuemin="0" aria-valuemax="{duration_s:.1f}" aria-valuenow="0">{rows}'
-        f'<div class="em-row em-course"><span class="em-label">{TITLES["fused"]}</span>'
-        f"{fused}</div>"
-        '<div class="em-row em-over"><span class="em-label"></span><div class="em-playing">'
-        f'<div class="em-head"></div></div></div></div>'
-        f'<div class="em-row em-axis"><span class="em-label"></span><div>{ticks}</div></div>'
-        f'<p class="em-now" aria-live="off"></p>{legend()}</emorec-timeline>'
-    )
-
-
-def _strip(windows: Windows | None, duration_s: float, stream: str) -> str:
-    marks = ""
-    if windows is not None:
-        scale = _WIDTH / duration_s
-        for span in spans(at_most(windows, _MOST_SPANS, duration_s), duration_s):
-            width = (span.end_s - span.start_s) * scale
-            marks += (
-                f'<rect x="{span.start_s * scale:.1f}" width="{width:.1f}" y="0" '
-                f'height="10" fill="{EMOTION_COLORS[span.emotion]}" '
-                f'fill-opacity="{strength(span.confidence):.2f}"/>'
-            )
-    return (
-        f'<div class="em-row"><span class="em-label">{TITLES[stream]}</span>'
-        f'<svg viewBox="0 0 {_WIDTH} 10" preserveAspectRatio="none" aria-hidden="true">'
-        f"{marks}</svg></div>"
-    )
-
-
-def _course(windows: Windows, duration_s: float) -> str:
-    scale = _WIDTH / duration_s
-    areas = ""
-    for times_s, posteriors in courses(windows):
-        places = [f"{min(at_s, duration_s) * scale:.1f}" for at_s in times_s]
-        tops = _COURSE_HEIGHT * (1 - np.cumsum(posteriors, 1))
-        floors = np.concatenate([np.full((len(tops), 1), float(_COURSE_HEIGHT)), tops], 1)
-        for i, name in enumerate(COMMON7):
-            upper = [f"{x},{y:.1f}" for x, y in zip(places, floors[:, i + 1], strict=True)]
-            lower = [f"{x},{y:.1f}" for x, y in zip(places, floors[:, i], strict=True)]
-            points = " ".join([*upper, *reversed(lower)])
-            areas += f'<polygon points="{points}" fill="{EMOTION_COLORS[name]}"/>'
-    return (
-        f'<svg viewBox="0 0 {_WIDTH} {_COURSE_HEIGHT}" preserveAspectRatio="none" '
-        f'aria-hidden="true">{areas}</svg>'
-    )
-
-
-def _ticks_s(duration_s: float) -> np.ndarray:
-    steps = (0.5, 1, 2, 5, 10, 20, 30, 60, 120)
-    step_s = next((s for s in steps if duration_s / s < _MOST_TICKS), 300)
-    # One at the very end would have no room for its number.
-    return np.arange(0, 0.96 * duration_s, step_s)
-
-
-def _said(result: ClipResult) -> dict:
-    """Stream -> [[from_s, to_s, emotion, percent], ...], for the line under the timeline."""
-    duration_s = result.duration_s
-    return {
-        TITLES[stream]: [
-            [round(s.start_s, 2), round(s.end_s, 2), s.emotion, round(100 * s.confidence)]
-            for s in spans(at_most(windows, _MOST_SPANS, duration_s), duration_s)
-        ]
-        for stream, windows in result.windows.items()
-    }
-
-
-def notes_list(notes: Sequence[str]) -> str:
-    """Return the notes on a clip, nothing where there are none."""
-    if not notes:
+def _verdict(posterior: np.ndarray | None) -> str:
+    """The likeliest emotion and its share; "" where nothing is said."""
+    if posterior is None or not np.any(posterior):
         return ""
-    items = "".join(f"<li>{html.escape(note)}</li>" for note in notes)
-    return f'<div class="em-notes"><h4>To know</h4><ul>{items}</ul></div>'
-
-
-def results_table_html(results: Sequence[ClipResult]) -> str:
-    """Return one row for each clip, as `emorec.report.terminal.print_table` prints them."""
-    head = "".join(
-        f'<th scope="col">{name}</th>'
-        for name in ("Clip", "Verdict", "Sure", *(TITLES[s] for s in STREAMS), "To know")
-    )
-    rows = "".join(map(_table_row, results))
-    return (
-        '<div class="em-table" tabindex="0" role="region" aria-label="All clips">'
-        f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
-    )
-
-
-def _table_row(result: ClipResult) -> str:
-    cells = [result.verdict(stream) or "–" for stream in STREAMS]
-    color = EMOTION_COLORS.get(result.emotion, "transparent")
-    sure = f"{result.confidence:.0%}, {result.confidence_word}" if result.emotion else ""
-    says = [] if result.emotion else [f"{result.reason}; {result.remedy}"]
-    notes = html.escape("; ".join([*says, *result.notes]))
-    return (
-        f'<tr><th scope="row">{html.escape(printable(result.path))}</th>'
-        f'<td><i class="em-dot" style="background:{color}"></i>{result.emotion or "none"}</td>'
-        f"<td>{sure}</td>{''.join(f'<td>{cell}</td>' for cell in cells)}<td>{notes}</td></tr>"
-    )
+    return f"{COMMON7[int(posterior.argmax())]} {posterior.max():.0%}"
 
 
 def _listed(parts: Sequence[str]) -> str:
     return " and ".join([", ".join(parts[:-1]), parts[-1]]) if len(parts) > 1 else "".join(parts)
 
 
-def _sentence(reason: str) -> str:
-    return html.escape(reason[:1].upper() + reason[1:]) + "."
+def _sentence(text: str) -> str:
+    text = printable(text)
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")

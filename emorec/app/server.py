@@ -1,4 +1,4 @@
-"""The web page's server: ``emorec app``.
+"""The server of the web page and of the service: ``emorec app``, ``emorec serve``.
 
 It listens on this machine alone unless told otherwise, keeps what it is sent in a private folder,
 and leaves neither a process nor a file behind when it ends.
@@ -6,11 +6,9 @@ and leaves neither a process nor a file behind when it ends.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import getpass
 import os
-import secrets
 import signal
 import socket
 import sys
@@ -18,9 +16,9 @@ import tempfile
 import threading
 import webbrowser
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from emorec.errors import EmorecError
 
@@ -30,12 +28,15 @@ if TYPE_CHECKING:
     from emorec.app.store import Store
     from emorec.recognizer import Recognizer
 
-__all__ = ["AppError", "make_app", "run"]
+    # From recogniser, models' folder, store and password to an ASGI application.
+    Build = Callable[[Recognizer, Path, Store, str | None], Any]
+
+__all__ = ["AppError", "run", "serve"]
 
 LOCAL = "127.0.0.1"
 PASSWORD_VARIABLE = "EMOREC_APP_PASSWORD"
 _SHORTEST_PASSWORD = 8
-_PATIENCE_S = 2  # for requests that are still being answered when the server is to end
+_PATIENCE_S = 5  # at the very most, for requests that are being answered when the server is to end
 _PING_EVERY_S, _PING_PATIENCE_S = 8.0, 7.0
 _MOST_CONNECTIONS = 400
 
@@ -48,7 +49,22 @@ def run(options: Namespace) -> int:
     """Serve the page until Ctrl-C.
 
     Args:
-        options: `port`, `host`, `password_file`, `no_browser`, `models`, `keep`.
+        options: `port`, `host`, `password_file`, `no_browser`, `models`, `keep`, `person`.
+
+    Returns:
+        The exit status.
+    """
+    from emorec.app.page import make_app
+
+    return serve(options, make_app)
+
+
+def serve(options: Namespace, build: Build) -> int:
+    """Serve an application until Ctrl-C.
+
+    Args:
+        options: As for `run`.
+        build: Puts it together, of a recogniser, the models' folder, a store and a password.
 
     Returns:
         The exit status.
@@ -57,18 +73,20 @@ def run(options: Namespace) -> int:
         password = _password(options)
         listening = _listen(options.host, options.port)
         with listening, contextlib.suppress(KeyboardInterrupt):
-            _serve(options, password, listening)
+            _serve(options, build, password, listening)
     except EmorecError as error:
         print(f"emorec: {error}", file=sys.stderr)
         return 2
     return 0
 
 
-def _serve(options: Namespace, password: str | None, listening: socket.socket) -> None:
+def _serve(
+    options: Namespace, build: Build, password: str | None, listening: socket.socket
+) -> None:
     import cv2
     import uvicorn
 
-    from emorec.app.patience import patient_protocol
+    from emorec.app.patience import patient_protocol, patient_server
     from emorec.app.store import Store
     from emorec.paths import default_models_folder
     from emorec.recognizer import Recognizer
@@ -76,13 +94,15 @@ def _serve(options: Namespace, password: str | None, listening: socket.socket) -
     cv2.setNumThreads(1)
     models = Path(options.models or default_models_folder())
     recognizer = Recognizer.load(models)
+    if person := getattr(options, "person", None):
+        recognizer = recognizer.for_person(person)
     with (
         _own_signals(),
         Store(options.keep) as store,
         _temporary_files_in(store.root),
         _undisturbed_afterwards(),
     ):
-        app = make_app(recognizer, models, store, password)
+        app = build(recognizer, models, store, password)
         config = uvicorn.Config(
             app,
             log_level="warning",
@@ -98,7 +118,7 @@ def _serve(options: Namespace, password: str | None, listening: socket.socket) -
             ws_per_message_deflate=False,
             server_header=False,
         )
-        server = uvicorn.Server(config)
+        server = patient_server(config, store.end)
         address = f"http://{options.host}:{listening.getsockname()[1]}/"
         print(f"emorec is at {address}   (Ctrl-C ends it)", flush=True)
         if not options.no_browser:
@@ -107,58 +127,6 @@ def _serve(options: Namespace, password: str | None, listening: socket.socket) -
             _listen_for_hangup(server)
             server.run([listening])
     print("emorec: ended; all that was sent is deleted", flush=True)
-
-
-def make_app(recognizer: Recognizer, models: Path, store: Store, password: str | None):
-    """Put the page together: an ASGI application.
-
-    Args:
-        recognizer: Reads clips and live pictures.
-        models: The models' folder.
-        store: Keeps what is sent.
-        password: Asked for once per browser, None asks for none.
-    """
-    from fastapi import FastAPI
-
-    from emorec.app.clip_tab import ClipDesk
-    from emorec.app.files import file_routes, keep_sweeping
-    from emorec.app.guard import Guard
-    from emorec.app.live_tab import LiveDesk
-    from emorec.app.memory import keep_what_is_loaded
-    from emorec.app.messages import Messages
-    from emorec.app.page import HEAD, build_page, quiet_gradio, theme
-
-    @contextlib.asynccontextmanager
-    async def lifespan(_):
-        keep_what_is_loaded()
-        sweeping = asyncio.create_task(keep_sweeping(store))
-        yield
-        sweeping.cancel()
-        store.end()  # or the server would wait for clips that nobody will see
-
-    outer = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
-    outer.router.routes += file_routes(store, secrets.token_hex(8))
-    outer.router.routes += LiveDesk(recognizer).routes()
-    page = build_page(ClipDesk(recognizer, store), models)
-    quiet_gradio().mount_gradio_app(
-        outer,
-        page,
-        "/",
-        footer_links=[],
-        run_history=False,
-        ssr_mode=False,
-        mcp_server=False,
-        enable_monitoring=False,
-        pwa=False,
-        show_error=True,
-        allowed_paths=[],
-        blocked_paths=["/"],
-        max_file_size="1kb",
-        theme=theme(),
-        head=HEAD,
-    )
-    functions = {number: len(function.inputs) for number, function in page.fns.items()}
-    return Guard(Messages(outer, functions), password)
 
 
 def _password(options: Namespace) -> str | None:
@@ -246,17 +214,12 @@ def _ending_signals() -> list[int]:
 
 
 @contextlib.contextmanager
-def _temporary_files_in(folder: Path):
-    """Have Gradio and everything else put temporary files where all is deleted in the end."""
+def _temporary_files_in(folder: Path) -> Iterator[None]:
+    """Have everybody put temporary files where all is deleted in the end."""
     inside = folder / "temporary"
     inside.mkdir(mode=0o700)
-    before = os.environ.get("GRADIO_TEMP_DIR"), tempfile.tempdir
-    os.environ["GRADIO_TEMP_DIR"] = tempfile.tempdir = str(inside)
+    before, tempfile.tempdir = tempfile.tempdir, str(inside)
     try:
         yield
     finally:
-        tempfile.tempdir = before[1]
-        if before[0] is None:
-            os.environ.pop("GRADIO_TEMP_DIR", None)
-        else:
-            os.environ["GRADIO_TEMP_DIR"] = before[0]
+        tempfile.tempdir = before

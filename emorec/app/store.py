@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from emorec.errors import MediaError
+from emorec.errors import EmorecError, MediaError
 from emorec.media.reader import probe
 
 __all__ = [
@@ -53,8 +53,24 @@ _LISTS = (b"#extm3u", b"ffconcat", b"<", b"v=0", b"[playlist]", b"[reference]")
 _HEAD_BYTES = 65_536
 
 
-class StoreError(Exception):
-    """Something that is not taken; the message says why in words for the person who sent it."""
+class StoreError(EmorecError):
+    """Something that is not taken.
+
+    Args:
+        words: What is wrong in a sentence, and what helps in those that follow, for the person who
+            sent it; they are the message.
+    """
+
+    def __init__(self, words: str):
+        reason, _, remedy = words.rstrip(".").partition(". ")
+        super().__init__("what was sent", _phrase(reason), _phrase(remedy))
+        self.words = words
+
+    def __str__(self) -> str:
+        return self.words
+
+    def __reduce__(self) -> tuple:
+        return type(self), (self.words,)
 
 
 @dataclass(frozen=True)
@@ -297,6 +313,10 @@ def _too_large(size: int) -> str:
 
 def _sentence(reason: str) -> str:
     return reason[:1].upper() + reason[1:] + "."
+
+
+def _phrase(sentence: str) -> str:
+    return sentence[:1].lower() + sentence[1:]
 
 
 def _is_text(head: bytes) -> bool:

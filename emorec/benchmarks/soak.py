@@ -33,7 +33,7 @@ from emorec.paths import REPOSITORY, default_models_folder
 BOUNDS = {"memory_mb": 150.0, "open_files": 8, "threads": 8, "temporary_files": 0}
 """By how much the server may have more at the end than at the start.
 
-Networks keep the memory of the largest clip that they have read, and Gradio a few sessions.
+Networks keep the memory of the largest clip that they have read.
 """
 CLIPS = REPOSITORY / "DEMO" / "Examples"
 _KEEP_S = 2.0

@@ -48,7 +48,7 @@ class Visitor:
     def read(self) -> str:
         """Send a clip, wait for its verdict and fetch the downloads."""
         with self._page() as page:
-            shown = self._work("read", page, self._upload(page, self._clip()))
+            shown = self._read(page, self._upload(page, self._clip()))
             addresses = [part.split('"')[0] for part in shown.split('href="')[1:]]
             for address in addresses:
                 status, _ = self._ask("GET", f"/{address}")
@@ -60,9 +60,8 @@ class Visitor:
         """Send a clip, wait for its verdict, and have the annotated video made."""
         with self._page() as page:
             token = self._upload(page, self._clip())
-            session = f"s{page}"
-            self._work("read", page, token, session)
-            shown = self._work("annotate", page, token, session, [None])
+            self._read(page, token)
+            shown = self._work(f"draw/{page}/{token}", {})
             _expect("<video" in shown, f"no video: {shown[-300:]}")
         return "done"
 
@@ -80,7 +79,7 @@ class Visitor:
             status, answer = self._ask("POST", f"/emorec/upload/{page}", bad)
             _expect(status in (200, 422), f"{status}: {answer[:200]!r}")
             if status == 200:
-                self._work("read", page, json.loads(answer)["token"])
+                self._read(page, json.loads(answer)["token"])
         return "taken" if status == 200 else "refused"
 
     def break_off_sending(self) -> str:
@@ -97,8 +96,9 @@ class Visitor:
     def leave_while_reading(self) -> str:
         """Close the tab while its clip is read."""
         with self._page() as page:
-            self._join("read", page, self._upload(page, self._clip()), f"s{page}", [])
-            time.sleep(self._rng.random())
+            message = {"tokens": [self._upload(page, self._clip())]}
+            with self._asking("POST", f"/emorec/read/{page}", json.dumps(message).encode()):
+                time.sleep(self._rng.random())
         return "done"
 
     def look_live(self) -> str:
@@ -119,19 +119,18 @@ class Visitor:
         return "done"
 
     def ask_nonsense(self) -> str:
-        """Ask for what is not there, and send Gradio what makes no sense."""
-        much = {"page": "a" * 32, "tokens": ["x" * 32] * 400}
-        for body in (b"nonsense", b'{"fn_index": 999, "data": [], "session_hash": "a"}'):
-            status, _ = self._ask("POST", "/gradio_api/queue/join", body)
+        """Ask for what is not there, and send what makes no sense."""
+        path = f"/emorec/read/{'a' * 32}"
+        for body in (b"nonsense", b'{"tokens": 999}', b"[]"):
+            status, _ = self._ask("POST", path, body)
             _expect(status == 422, f"{status} for nonsense")
-        status, _ = self._ask("POST", "/gradio_api/queue/join", bytes(100_000))
+        status, _ = self._ask("POST", path, bytes(100_000))
         _expect(status == 413, f"{status} for too much")
-        for path in ("/gradio_api/file=/etc/passwd", "/emorec/clip/a/b", "/nothing"):
-            status, _ = self._ask("GET", path)
-            _expect(status == 404, f"{status} for {path}")
-        session = f"s{self._rng.randrange(10**9)}"
-        self._send("read", much, session, [])
-        self._shown(session)
+        for nowhere in ("/file=/etc/passwd", "/emorec/clip/a/b", "/nothing"):
+            status, _ = self._ask("GET", nowhere)
+            _expect(status == 404, f"{status} for {nowhere}")
+        status, answer = self._ask("POST", path, json.dumps({"tokens": ["x" * 32] * 400}).encode())
+        _expect(b"problem" in answer, f"{status} for clips that are not there")
         return "done"
 
     def connect_in_silence(self) -> str:
@@ -162,12 +161,18 @@ class Visitor:
 
         return connect(f"ws://{self._place}/emorec/{path}", open_timeout=_PATIENCE_S)
 
-    def _ask(self, method: str, path: str, body: bytes = b"") -> tuple[int, bytes]:
-        with contextlib.closing(
-            http.client.HTTPConnection(self._place, timeout=_PATIENCE_S)
-        ) as asking:
+    @contextlib.contextmanager
+    def _asking(
+        self, method: str, path: str, body: bytes = b""
+    ) -> Iterator[http.client.HTTPResponse]:
+        """Ask, and hang up in the end, whether or not all of the answer has come."""
+        connection = http.client.HTTPConnection(self._place, timeout=_PATIENCE_S)
+        with contextlib.closing(connection) as asking:
             asking.request(method, path, body or None, {"Content-Type": "application/json"})
-            answer = asking.getresponse()
+            yield asking.getresponse()
+
+    def _ask(self, method: str, path: str, body: bytes = b"") -> tuple[int, bytes]:
+        with self._asking(method, path, body) as answer:
             return answer.status, answer.read()
 
     def _upload(self, page: str, content: bytes) -> str:
@@ -175,34 +180,19 @@ class Visitor:
         _expect(status == 200, f"{status} for an upload: {answer[:200]!r}")
         return json.loads(answer)["token"]
 
-    def _work(
-        self, what: str, page: str, token: str, session: str = "", data: Sequence = ()
-    ) -> str:
-        """Have Gradio read or draw, and return the HTML that is shown in the end."""
-        session = session or f"s{page}"
-        self._join(what, page, token, session, data)
-        return self._shown(session)
+    def _read(self, page: str, token: str) -> str:
+        return self._work(f"read/{page}", {"tokens": [token]})
 
-    def _join(self, what: str, page: str, token: str, session: str, data: Sequence) -> None:
-        self._send(what, {"page": page, "tokens": [token]}, session, data)
-
-    def _send(self, what: str, event: dict, session: str, data: Sequence) -> None:
-        number = {"read": 0, "annotate": 1}[what]
-        message = {"fn_index": number, "data": list(data), "session_hash": session}
-        body = json.dumps({**message, "event_data": event}).encode()
-        status, answer = self._ask("POST", "/gradio_api/queue/join", body)
-        _expect(status == 200, f"{status} for a message: {answer[:200]!r}")
-
-    def _shown(self, session: str) -> str:
-        with contextlib.closing(
-            http.client.HTTPConnection(self._place, timeout=_PATIENCE_S)
-        ) as asking:
-            asking.request("GET", f"/gradio_api/queue/data?session_hash={session}")
-            for line in asking.getresponse():
-                told = json.loads(line[5:]) if line.startswith(b"data:") else {}
-                if told.get("msg") == "process_completed":
-                    _expect(told["success"], f"failed: {told['output']}")
-                    return str(told["output"]["data"][0])
+    def _work(self, path: str, message: dict) -> str:
+        """Have a clip read or drawn, and return what is shown, or the words for why not."""
+        body, shown = json.dumps(message).encode(), ""
+        with self._asking("POST", f"/emorec/{path}", body) as answer:
+            _expect(answer.status == 200, f"{answer.status} for {path}")
+            for line in answer:
+                told = json.loads(line)
+                shown += told.get("html", told.get("problem", ""))
+                if told.get("done"):
+                    return shown
         raise RuntimeError("the answer broke off")
 
     def _live(self, seconds: float, is_broken_off: bool = False) -> str:

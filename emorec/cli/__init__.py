@@ -21,6 +21,7 @@ from emorec.cli import (
     example,
     features,
     live,
+    serve,
     train,
 )
 from emorec.cli.completion import SHELLS, PrintCompletion
@@ -78,6 +79,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     own = (calibrate, evaluate, train)
-    for command in (classify, features, annotate, live, *own, data, app, example):
+    for command in (classify, features, annotate, live, *own, data, app, serve, example):
         command.add_to(commands)
     return parser

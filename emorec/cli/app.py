@@ -10,6 +10,7 @@ from emorec.errors import EmorecError, require
 EXAMPLES = """examples:
   emorec app                                  opens the page in the browser
   emorec app --port 8000 --no-browser
+  emorec app --person anna                    judges everything as anna's; see emorec calibrate
   emorec app --host 0.0.0.0 --password-file password.txt
 
 The page needs: pip install 'emorec[app]'
@@ -36,10 +37,8 @@ def add_to(commands) -> None:
         examples=EXAMPLES,
     )
     add = app.add_argument
-    add("--port", type=_port, default=7860, metavar="N", help="port; 0: any free one (7860)")
+    common.add_listening(app, 7860)
     add("--no-browser", action="store_true", help="do not open the browser")
-    add("--host", default="127.0.0.1", metavar="ADDRESS", help="address to listen on (127.0.0.1)")
-    add("--password-file", type=common.path, metavar="FILE", help="file with the page's password")
     add(
         "--keep",
         type=_seconds,
@@ -47,6 +46,7 @@ def add_to(commands) -> None:
         metavar="S",
         help="how long clips outlive their tab (40)",
     )
+    common.add_person(app)
     common.add_models_folder(app)
     app.set_defaults(run=run)
 
@@ -54,7 +54,7 @@ def add_to(commands) -> None:
 def run(options: argparse.Namespace) -> int:
     """Serve the page until Ctrl-C; see ``emorec app --help``."""
     try:
-        require("app", "gradio", "websockets", "pandas")
+        require("app", "starlette", "jinja2", "uvicorn", "websockets")
     except EmorecError as error:
         return common.refuse(error)
     from emorec.app import server
@@ -71,10 +71,3 @@ def _seconds(text: str) -> float:
     if not 0 <= seconds <= 3600:
         raise wrong
     return seconds
-
-
-def _port(text: str) -> int:
-    port = common.whole_number(text)
-    if not 0 <= port <= 65_535:
-        raise argparse.ArgumentTypeError("must be a number from 0 to 65535")
-    return port

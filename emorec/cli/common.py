@@ -95,6 +95,15 @@ def add_person(command) -> None:
     command.add_argument("--person", type=name, metavar="NAME", help=text)
 
 
+def add_listening(command: argparse.ArgumentParser, usual_port: int) -> None:
+    """Add the arguments that say where a server listens, and whom it answers."""
+    add = command.add_argument
+    text = f"port; 0: any free one ({usual_port})"
+    add("--port", type=port, default=usual_port, metavar="N", help=text)
+    add("--host", default="127.0.0.1", metavar="ADDRESS", help="address to listen on (127.0.0.1)")
+    add("--password-file", type=path, metavar="FILE", help="file with the password")
+
+
 def name(text: str) -> str:
     """Return an argument that names something; an empty one would mean the current folder."""
     if not text:
@@ -126,6 +135,14 @@ def jobs(text: str) -> int:
     if count == 0 or count < -1:
         raise argparse.ArgumentTypeError("must be 1 or more, or -1 for one a core")
     return count
+
+
+def port(text: str) -> int:
+    """Return the port that an argument is."""
+    number = whole_number(text)
+    if not 0 <= number <= 65_535:
+        raise argparse.ArgumentTypeError("must be a number from 0 to 65535")
+    return number
 
 
 def load_recognizer(options: argparse.Namespace) -> Recognizer:

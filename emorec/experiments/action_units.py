@@ -19,6 +19,7 @@ from sklearn.preprocessing import StandardScaler
 
 from emorec.corpora import ravdess
 from emorec.emotions import RAVDESS8
+from emorec.errors import run_main
 from emorec.evaluation.evidence import Measurement, read_predictions, write_evidence
 from emorec.evaluation.splits import speaker_folds
 from emorec.paths import MODELS
@@ -102,4 +103,4 @@ def main(models: Path = MODELS) -> None:
 
 if __name__ == "__main__":
     argparse.ArgumentParser(description=__doc__.split("\n")[0]).parse_args()
-    main()
+    run_main(main)

@@ -25,6 +25,7 @@ from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from emorec.corpora.ck_plus import load_six
 from emorec.emotions import BASIC6
+from emorec.errors import run_main
 from emorec.evaluation.evidence import Measurement, write_evidence
 from emorec.evaluation.splits import check_disjoint
 from emorec.features.face import standardize_faces
@@ -329,4 +330,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

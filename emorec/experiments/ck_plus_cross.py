@@ -21,6 +21,7 @@ import pandas as pd
 from emorec.corpora import fer2013
 from emorec.corpora.ck_plus import load_six
 from emorec.emotions import BASIC6, COMMON7, FERPLUS8, fold
+from emorec.errors import run_main
 from emorec.evaluation.evidence import Measurement, write_evidence
 from emorec.evaluation.scores import prediction_table, scores
 from emorec.features.face import standardize_faces
@@ -277,4 +278,4 @@ def main() -> None:
 
 if __name__ == "__main__":
     argparse.ArgumentParser(description=__doc__.split("\n")[0]).parse_args()
-    main()
+    run_main(main)

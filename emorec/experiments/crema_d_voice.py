@@ -20,6 +20,7 @@ import pandas as pd
 
 from emorec.corpora import crema_d
 from emorec.emotions import CREMA_D6
+from emorec.errors import run_main
 from emorec.evaluation import scores as evaluation
 from emorec.evaluation.evidence import Measurement, write_evidence
 from emorec.evaluation.scores import prediction_table
@@ -175,4 +176,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

@@ -22,6 +22,7 @@ import pandas as pd
 from emorec.corpora import crema_d, javased, ravdess, savee
 from emorec.corpora.merged import merge_sound_tables
 from emorec.emotions import COMMON7, CREMA_D6, JAVASED6, RAVDESS8, SHARED5
+from emorec.errors import run_main
 from emorec.evaluation import scores as evaluation
 from emorec.evaluation.evidence import Measurement, read_predictions, write_evidence
 from emorec.evaluation.scores import fold_predictions, prediction_table
@@ -337,4 +338,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

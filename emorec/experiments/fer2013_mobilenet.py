@@ -25,6 +25,7 @@ import pandas as pd
 from emorec.corpora import fer2013
 from emorec.corpora.fer2013 import training_rows
 from emorec.emotions import COMMON7, FER2013_6
+from emorec.errors import run_main
 from emorec.evaluation import scores as evaluation
 from emorec.evaluation.evidence import Measurement, read_predictions, write_evidence
 from emorec.features.face import standardize_faces
@@ -345,4 +346,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

@@ -21,6 +21,7 @@ import pandas as pd
 from emorec.corpora import javased
 from emorec.corpora.frame_sets import OUTPUT_FOLDER, FrameSet, load_frames
 from emorec.emotions import JAVASED6
+from emorec.errors import run_main
 from emorec.evaluation import scores as evaluation
 from emorec.evaluation.evidence import Measurement, write_evidence
 from emorec.evaluation.splits import JAVASED_PROTOCOL, javased_folds
@@ -213,4 +214,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

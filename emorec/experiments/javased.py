@@ -22,6 +22,7 @@ import pandas as pd
 
 from emorec.corpora import javased, ravdess
 from emorec.emotions import JAVASED6
+from emorec.errors import run_main
 from emorec.evaluation import scores as evaluation
 from emorec.evaluation.evidence import Measurement, of_seeds, read_predictions, write_evidence
 from emorec.evaluation.scores import prediction_table
@@ -391,4 +392,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 
 from emorec.corpora import javased
+from emorec.errors import run_main
 from emorec.evaluation.labels import read_labels
 from emorec.files import write_atomically
 from emorec.fusion import LogLinearFusion
@@ -117,4 +118,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

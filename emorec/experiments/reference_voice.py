@@ -20,6 +20,7 @@ from tqdm import tqdm
 
 from emorec.corpora import ravdess
 from emorec.emotions import RAVDESS7
+from emorec.errors import run_main
 from emorec.evaluation.evidence import Measurement, read_predictions, write_evidence
 from emorec.evaluation.splits import REFERENCE_TEST_ACTORS, check_disjoint, is_actor
 from emorec.features import voice as voice_features
@@ -311,4 +312,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

@@ -14,7 +14,6 @@ import copy
 import dataclasses
 import json
 import re
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ from tqdm import tqdm
 
 from emorec.corpora import ravdess
 from emorec.emotions import RAVDESS8
+from emorec.errors import run_main
 from emorec.evaluation.evidence import Measurement, write_evidence
 from emorec.evaluation.splits import RAVDESS_BLOCKS, speaker_folds
 from emorec.features import voice as voice_features
@@ -35,8 +35,6 @@ from emorec.media.reader import read_sound
 from emorec.networks import speech_encoder
 from emorec.networks.speech_encoder import (
     SAMPLE_RATE_HZ,
-    EncoderUnavailableError,
-    MissingExtraError,
     SpeechEncoder,
     build_classifier,
     encode,
@@ -339,16 +337,13 @@ def model_folder_of(encoder_name: str, method: str) -> Path:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the protocol, or say what is missing."""
+    """Run the protocol."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--method", choices=METHODS, default="frozen")
     where = "name on the Hugging Face hub, or a folder"
     parser.add_argument("--encoder", default=speech_encoder.ENCODER, help=where)
     chosen = parser.parse_args(arguments)
-    try:
-        encoder = speech_encoder.load_encoder(chosen.encoder)
-    except (MissingExtraError, EncoderUnavailableError) as error:
-        sys.exit(str(error))
+    encoder = speech_encoder.load_encoder(chosen.encoder)
     table = ravdess.load_sound_table()
     sounds = [read_sound(p, SAMPLE_RATE_HZ) for p in tqdm(table["path"], "reading sound")]
     folder = model_folder_of(chosen.encoder, chosen.method)
@@ -370,4 +365,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

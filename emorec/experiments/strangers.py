@@ -25,6 +25,7 @@ from tqdm import tqdm
 
 from emorec.corpora import javased
 from emorec.emotions import COMMON7
+from emorec.errors import run_main
 from emorec.evaluation import evidence
 from emorec.evaluation.left_out import CORPORA_NAMES
 from emorec.evaluation.scores import prediction_table
@@ -257,4 +258,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from emorec.errors import run_main
 from emorec.evaluation import evidence
 from emorec.evaluation.scores import classes_of
 from emorec.files import write_json, write_table
@@ -114,4 +115,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

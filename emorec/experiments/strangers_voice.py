@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from emorec.emotions import COMMON7, RAVDESS8
+from emorec.errors import run_main
 from emorec.evaluation import evidence
 from emorec.evaluation.scores import (
     expected_calibration_error,
@@ -330,4 +331,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

@@ -21,6 +21,7 @@ import pandas as pd
 
 from emorec.corpora import ravdess, savee
 from emorec.emotions import COMMON7, RAVDESS8, fold
+from emorec.errors import run_main
 from emorec.evaluation import scores as evaluation
 from emorec.evaluation.evidence import Measurement, read_predictions, write_evidence
 from emorec.files import write_table
@@ -150,4 +151,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

@@ -26,6 +26,7 @@ from optuna.trial import TrialState
 
 from emorec.corpora import ravdess
 from emorec.emotions import RAVDESS8
+from emorec.errors import run_main
 from emorec.evaluation import scores as evaluation
 from emorec.evaluation.splits import RAVDESS_BLOCKS, REFERENCE_TEST_ACTORS, is_actor, speaker_folds
 from emorec.files import write_table
@@ -204,4 +205,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

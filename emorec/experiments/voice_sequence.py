@@ -23,6 +23,7 @@ import pandas as pd
 
 from emorec.corpora import ravdess
 from emorec.emotions import RAVDESS8
+from emorec.errors import run_main
 from emorec.evaluation import scores as evaluation
 from emorec.evaluation.evidence import Measurement, of_seeds, read_predictions, write_evidence
 from emorec.evaluation.splits import LAST_ACTORS, check_disjoint, is_actor
@@ -294,4 +295,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

@@ -12,7 +12,7 @@ comes out. None of them knows of faces, voices or emotions.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,6 +42,8 @@ __all__ = [
 
 SYNTHETIC_COMMENT = "made up: drawn face, computed voice"
 """Comment that an avatar's clip carries, and note that every result on it shows."""
+
+BOTH_KINDS = ("video", "audio")
 
 MAX_SIDE_PX = 1280
 """Longer side of the largest picture that is looked at; larger ones are reduced to it."""
@@ -109,6 +111,7 @@ class ClipReader:
         frames_per_batch: Largest number of frames in a batch.
         max_side_px: Larger frames are reduced so that their longer side has this many pixels.
         pictures_per_s: How many frames are wanted a second, see `Pace`; by default all.
+        kinds: "video", "audio": what is decoded; both where there is nothing of what is asked for.
 
     Attributes:
         info: What the clip holds.
@@ -126,8 +129,12 @@ class ClipReader:
         frames_per_batch: int = 16,
         max_side_px: int = MAX_SIDE_PX,
         pictures_per_s: float = math.inf,
+        kinds: Sequence[str] = BOTH_KINDS,
     ):
-        self._source = Source(path, "video", "audio")
+        self._source = Source(path, *kinds)
+        if not self._source.holds_anything:
+            self._source.close()
+            self._source = Source(path, *BOTH_KINDS)
         self.info = _describe(self._source)
         self.notes = self._source.notes
         self._sound = MonoSound(sample_rate_hz, self._source.start_s)

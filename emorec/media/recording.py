@@ -101,6 +101,7 @@ class RecordingReader:
         sample_rate_hz: Rate at which the sound is wanted.
         frames_per_batch: Largest number of frames in a batch.
         pictures_per_s: How many frames are wanted a second; by default all.
+        kinds: "video", "audio": what is read; what is not is not converted either.
 
     Attributes:
         info: What it holds.
@@ -114,7 +115,9 @@ class RecordingReader:
         sample_rate_hz: int,
         frames_per_batch: int,
         pictures_per_s: float = math.inf,
+        kinds: Sequence[str] = ("video", "audio"),
     ):
+        self._kinds = kinds
         self._pace = Pace(pictures_per_s)
         self.notes: list[str] = []
         self.info = RecordingInfo(recording.frame_rate_hz)
@@ -141,6 +144,8 @@ class RecordingReader:
         yield from blocks
 
     def _batches(self) -> Iterator[FrameBatch]:
+        if "video" not in self._kinds:
+            return
         frames, times_s = self._recording.frames, self._recording.times_s
         looked_at = np.flatnonzero([self._pace.is_due(time_s) for time_s in times_s])
         for first in range(0, len(looked_at), self._per_batch):
@@ -150,6 +155,8 @@ class RecordingReader:
             yield FrameBatch(times_s[part], np.stack(grey), reduced_by)
 
     def _blocks(self) -> Iterator[SoundBlock]:
+        if "audio" not in self._kinds:
+            return
         sound, rate_hz = self._recording.sound, self._recording.sample_rate_hz
         resampler, given = Resampler(self._rate_hz), 0
         length = max(1, round(_BLOCK_S * rate_hz))

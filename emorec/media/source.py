@@ -111,6 +111,11 @@ class Source:
         """How the last frame is to be shown."""
         return View(self._pixel_aspect(), self._turning.matrix)
 
+    @property
+    def holds_anything(self) -> bool:
+        """Whether something can be decoded; before `frames` is called."""
+        return bool(self._head)
+
     def check(self) -> None:
         """Make sure that something can be decoded.
 

@@ -20,6 +20,7 @@ import numpy as np
 
 from emorec import files
 from emorec.emotions import RAVDESS8
+from emorec.errors import EmorecError, MissingPartError
 from emorec.features import voice as voice_features
 
 if TYPE_CHECKING:
@@ -33,26 +34,20 @@ ENCODER = "facebook/wav2vec2-base"
 _SHORTEST_SAMPLES = 800
 
 
-class MissingExtraError(ImportError):
-    """PyTorch or transformers is not installed; the message says the remedy."""
-
-
-class EncoderUnavailableError(OSError):
-    """The encoder's weights are neither here nor reachable; the message says the remedy."""
+class EncoderUnavailableError(EmorecError):
+    """An encoder whose weights are neither here nor reachable, or that cannot serve."""
 
 
 def require(name: str) -> ModuleType:
     """Import a module of the optional extra.
 
     Raises:
-        MissingExtraError: If it is not installed.
+        MissingPartError: If it is not installed.
     """
     try:
         return importlib.import_module(name)
     except ImportError as error:
-        raise MissingExtraError(
-            f"{name} is not installed ({error}). Remedy: pip install 'emorec[pretrained]'."
-        ) from error
+        raise MissingPartError(name, "pretrained") from error
 
 
 @dataclass(frozen=True)
@@ -85,7 +80,7 @@ def load_encoder(name: str | Path = ENCODER) -> SpeechEncoder:
         name: Name on the Hugging Face hub, or a folder that `save_pretrained` wrote.
 
     Raises:
-        MissingExtraError: If the extra is not installed.
+        MissingPartError: If the extra is not installed.
         EncoderUnavailableError: If there is no such folder and the hub cannot be reached, or has
             no safetensors of it.
     """
@@ -97,14 +92,16 @@ def load_encoder(name: str | Path = ENCODER) -> SpeechEncoder:
     except (OSError, ValueError) as error:
         reason = str(error).strip().split("\n")[0]
         raise EncoderUnavailableError(
-            f"{name}: no weights of this encoder here, and none could be fetched ({reason}). "
-            "Remedy: run this once where the Hugging Face hub can be reached, which keeps them, or "
-            "give a folder that holds config.json, preprocessor_config.json and model.safetensors."
+            name,
+            f"no weights of this encoder here, and none could be fetched ({reason})",
+            "run this once where the Hugging Face hub can be reached, which keeps them, or give a "
+            "folder that holds config.json, preprocessor_config.json and model.safetensors",
         ) from error
     if setting.sampling_rate != SAMPLE_RATE_HZ:
         raise EncoderUnavailableError(
-            f"{name}: reads sound at {setting.sampling_rate} Hz, not {SAMPLE_RATE_HZ}. Remedy: "
-            "choose a wav2vec 2.0, HuBERT or WavLM encoder."
+            name,
+            f"it reads sound at {setting.sampling_rate} Hz, not {SAMPLE_RATE_HZ}",
+            "choose a wav2vec 2.0, HuBERT or WavLM encoder",
         )
     return SpeechEncoder(str(name), network.eval(), bool(setting.do_normalize))
 

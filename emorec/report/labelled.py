@@ -163,6 +163,11 @@ class Evaluation:
         """Over what intervals are bootstrapped: "speaker", or "clip" with fewer than two."""
         return "speaker" if len({one.label.speaker for one in self.judged}) > 1 else "clip"
 
+    @property
+    def counted(self) -> str:
+        """What the figures count: "clips", or "stretches" where rows tell of parts of clips."""
+        return "stretches" if any(one.label.is_part for one in self.judged) else "clips"
+
     @cached_property
     def streams(self) -> dict[str, StreamScores]:
         """All together ("fused") and each stream alone -> how often it is right."""
@@ -236,7 +241,9 @@ class Evaluation:
         few = [name for name, n in counts.items() if 0 < n < _FEW_CLIPS]
         if few:
             these = "every emotion" if len(few) == len(COMMON7) else ", ".join(few)
-            notes.append(f"fewer than {_FEW_CLIPS} clips of {these}: chance weighs heavily")
+            notes.append(
+                f"fewer than {_FEW_CLIPS} {self.counted} of {these}: chance weighs heavily"
+            )
         if not all(one.label.speaker for one in judged) and self.labels.has_speakers:
             notes.append("rows without a speaker count as one more speaker")
         known = sum(truth_of(one.label.path) is not None for one in judged)

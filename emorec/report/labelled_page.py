@@ -83,13 +83,14 @@ def body(evaluation: Evaluation, folder: Path) -> str:
     notes = "".join(f"<li>{escape(printable(note))}</li>" for note in evaluation.notes)
     table = evaluation.predictions("fused")
     sections = [
-        f"<h1>{in_percent(evaluation.accuracy)} % of {found.clips} clips are named rightly</h1>",
+        f"<h1>{in_percent(evaluation.accuracy)} % of {found.clips} {evaluation.counted} are named "
+        "rightly</h1>",
         f"<p>{found.clips} of {rows} rows of {name} judged, among {len(COMMON7)} emotions "
         f"(guessing: {in_percent(1 / len(COMMON7))} %).</p>",
         _scores(evaluation),
         f"<ul class='soft'>{notes}</ul>",
-        "<h2>Confusion</h2><p class='soft'>Labels down, verdicts across: clips, the deeper the "
-        "larger their share of the label.</p>",
+        "<h2>Confusion</h2><p class='soft'>Labels down, verdicts across: "
+        f"{evaluation.counted}, the deeper the larger their share of the label.</p>",
         _confusion(evaluation),
         "<div class='plots'>",
         f"<div><h2>Right of each label</h2>{_recall(evaluation)}</div>",
@@ -135,7 +136,7 @@ def _scores(evaluation: Evaluation) -> str:
                 cell = f"<b>{cell}</b><br><span class='soft'>{low} – {high}</span>"
             cells.append(cell)
         rows.append(cells)
-    return _table(["", "clips", *SCORES.values()], rows, "scores")
+    return _table(["", evaluation.counted, *SCORES.values()], rows, "scores")
 
 
 def _confusion(evaluation: Evaluation) -> str:
@@ -162,7 +163,7 @@ def _recall(evaluation: Evaluation) -> str:
     for i, name in enumerate(COMMON7):
         total = int(counts[i].sum())
         share = counts[i, i] / total if total else 0.0
-        text = f"{share:.0%} of {total}" if total else "no clip"
+        text = f"{share:.0%} of {total}" if total else "none"
         bars.append(_bar(i, name, share, EMOTION_COLORS[name], text))
     return _svg(400, 26 * len(COMMON7), "share that is right of each label", bars)
 
@@ -205,7 +206,7 @@ def _reliability(table: pd.DataFrame) -> str:
         points.append(f"{x:.1f},{y:.1f}")
         parts.append(
             f"<circle cx='{x:.1f}' cy='{y:.1f}' r='{radius:.1f}' fill='{_INK}' fill-opacity='.75'>"
-            f"<title>{inside.sum()} clips: says {sure:.0%}, is right in {right:.0%}</title>"
+            f"<title>{inside.sum()} verdicts: says {sure:.0%}, is right in {right:.0%}</title>"
             "</circle>"
         )
     parts.append(f"<polyline points='{' '.join(points)}' fill='none' stroke='{_INK}'/>")
@@ -249,7 +250,7 @@ def _speakers(speakers: Sequence[SpeakerScores]) -> str:
         )
     head = (
         "<h2>By speaker</h2><p class='soft'>Share that is right, the least first; lines are 95 % "
-        "intervals over each speaker's clips (Wilson).</p>"
+        "intervals over each speaker's verdicts (Wilson).</p>"
     )
     return head + _svg(690, bottom + 20, "by speaker", parts)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from emorec.emotions import COMMON7
 from emorec.errors import printable
-from emorec.report.labelled import WORST_SHOWN, Evaluation, StreamScores
+from emorec.report.labelled import WORST_SHOWN, Evaluation
 from emorec.style import TITLES
 
 if TYPE_CHECKING:
@@ -58,8 +58,9 @@ def print_evaluation(
     console = Console(file=file, width=_COLUMNS)
     judged, rows = len(evaluation.judged), len(evaluation.judgements)
     console.print(Text(f"{judged} of {rows} rows of {printable(evaluation.labels.name)} judged"))
-    console.print(_scores(evaluation.streams))
-    console.print(Text("Labels down, verdicts across (clips), and of each label how many % right:"))
+    console.print(_scores(evaluation))
+    across = f"Labels down, verdicts across ({evaluation.counted}), and of each label how many %"
+    console.print(Text(f"{across} right:"))
     console.print(_confusion(evaluation))
     if by_speaker:
         console.print(Text("By speaker, the least right first:"))
@@ -91,9 +92,9 @@ def _table(*columns: str) -> Table:
     return table
 
 
-def _scores(streams: dict[str, StreamScores]) -> Table:
-    table = _table("", "clips", *SCORES.values())
-    for stream, found in streams.items():
+def _scores(evaluation: Evaluation) -> Table:
+    table = _table("", evaluation.counted, *SCORES.values())
+    for stream, found in evaluation.streams.items():
         values = [in_percent(found.scores[name]) for name in SCORES]
         style = "bold" if stream == "fused" else ""
         table.add_row(TITLES[stream], str(found.clips), *values, style=style)
@@ -114,7 +115,7 @@ def _confusion(evaluation: Evaluation) -> Table:
 
 
 def _speakers(evaluation: Evaluation) -> Table:
-    table = _table("speaker", "clips", "right %", "95 %", "recall %")
+    table = _table("speaker", evaluation.counted, "right %", "95 %", "recall %")
     found = evaluation.by_speaker
     for one in found[:_MOST_SPEAKERS]:
         name = printable(one.speaker) or "(not named)"

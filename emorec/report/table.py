@@ -43,6 +43,8 @@ __all__ = [
     "TIMELINE_COLUMNS",
     "ResultWriter",
     "begun_csv",
+    "json_content",
+    "json_entry",
     "short",
     "table_row",
     "timeline_row",
@@ -167,9 +169,7 @@ class ResultWriter:
             problems.append(OutputError.because_of(self._csv_path, error))
         try:
             if self._json_path is not None:
-                content = {"version": JSON_VERSION, "emorec": __version__}
-                content |= {"classes": COMMON7, "clips": self._clips}
-                write_json(self._json_path, content)
+                write_json(self._json_path, json_content(self._clips))
         except OSError as error:
             problems.append(OutputError.because_of(self._json_path, error))
         if problems and (kind is None or not issubclass(kind, OutputError)):
@@ -188,7 +188,7 @@ class ResultWriter:
             if file.is_there(result):
                 self._try(file, result, names.path_for(result.path, file.suffix))
         if self._json_path is not None:
-            self._clips.append(_json_entry(result))
+            self._clips.append(json_entry(result))
         row = {**table_row(result), "stamp": ""}
         if result.status != "failed" and (self._csv is not None or self._parquet is not None):
             row["stamp"] = self._stamp_of(result.named or result.path)
@@ -303,7 +303,22 @@ def short(value: object) -> object:
     return cell(value) if isinstance(value, str) else value
 
 
-def _json_entry(result: ClipResult) -> dict:
+def json_content(entries: Sequence[Mapping]) -> dict:
+    """Return what the JSON file says; `result.schema.json` describes its form.
+
+    Args:
+        entries: Of each clip, as `json_entry` makes them.
+    """
+    return {
+        "version": JSON_VERSION,
+        "emorec": __version__,
+        "classes": list(COMMON7),
+        "clips": list(entries),
+    }
+
+
+def json_entry(result: ClipResult) -> dict:
+    """Return what the JSON file says of one clip."""
     entry = {name: v for name, v in table_row(result).items() if not name.startswith("p_")}
     entry["file"] = printable(result.name)
     entry["notes"] = result.notes

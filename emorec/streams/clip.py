@@ -81,6 +81,7 @@ def read_clip(
         sample_rate_hz=voice.sample_rate_hz,
         frames_per_batch=_FRAMES_PER_BATCH,
         pictures_per_s=np.inf if reads_everybody else FRAME_RATE_HZ,
+        kinds=_kinds(hears or reads_everybody, sees or reads_everybody),
     )
     # A thread of this clip's own: clips that are read at once do not wait for each other.
     with ThreadPoolExecutor(1, "predicting faces") as beside:
@@ -111,3 +112,8 @@ def read_clip(
     duration_s = max(voice.end_s, reader.picture_end_s)
     is_synthetic = reader.info.is_synthetic
     return ReadClip(said, voice, picture, faces_used, people, duration_s, is_synthetic, notes)
+
+
+def _kinds(hears: bool, sees: bool) -> list[str]:
+    """What of a clip is decoded."""
+    return [kind for kind, is_wanted in (("video", sees), ("audio", hears)) if is_wanted]

@@ -16,6 +16,7 @@ from emorec.corpora import fer2013
 from emorec.corpora.fer2013 import training_rows
 from emorec.emotions import COMMON7, FERPLUS8
 from emorec.engines import write_model_spec
+from emorec.errors import run_main
 from emorec.evaluation import scores as evaluation
 from emorec.evaluation.evidence import Measurement, write_evidence
 from emorec.evaluation.model_card import CardText, write_card
@@ -266,4 +267,4 @@ def main() -> None:
 
 if __name__ == "__main__":
     argparse.ArgumentParser(description=__doc__.split("\n")[0]).parse_args()
-    main()
+    run_main(main)

@@ -14,6 +14,7 @@ import pandas as pd
 
 from emorec import files, fusion
 from emorec.emotions import RAVDESS8
+from emorec.errors import run_main
 from emorec.evaluation import evidence
 from emorec.evaluation import scores as evaluation
 from emorec.evaluation.model_card import RAVDESS_LICENCE, RAVDESS_LIMITS, CardText, write_card
@@ -251,8 +252,8 @@ if __name__ == "__main__":
     if arguments.predict:
         from emorec.training.fusion_tables import predict_tables
 
-        predict_tables()
+        run_main(predict_tables)
     if arguments.voice:
-        fit_beside_2d_cnn()
+        run_main(fit_beside_2d_cnn)
     else:
-        main()
+        run_main(main)

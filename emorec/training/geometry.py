@@ -11,6 +11,7 @@ import pandas as pd
 from emorec import engines, files
 from emorec.corpora import ravdess
 from emorec.emotions import RAVDESS8
+from emorec.errors import run_main
 from emorec.evaluation.evidence import Measurement, write_evidence
 from emorec.evaluation.model_card import CardText, write_card
 from emorec.evaluation.splits import speaker_folds
@@ -273,4 +274,4 @@ def main(folder: Path = FOLDER) -> None:
 
 if __name__ == "__main__":
     argparse.ArgumentParser(description=__doc__.split("\n")[0]).parse_args()
-    main()
+    run_main(main)

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from emorec.errors import run_main
 from emorec.faces.shape_forest import COMPONENTS
 from emorec.files import write_atomically
 from emorec.paths import landmarks_path
@@ -131,4 +132,4 @@ def _matrix(numbers: Iterator[int]) -> np.ndarray:
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

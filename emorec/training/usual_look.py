@@ -10,6 +10,7 @@ import argparse
 import numpy as np
 
 from emorec.corpora import cfee
+from emorec.errors import run_main
 from emorec.faces.alignment import align_face
 from emorec.faces.landmarks import LandmarkPredictor
 from emorec.faces.look import patterns_of
@@ -52,4 +53,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

@@ -17,6 +17,7 @@ import pandas as pd
 from emorec.corpora import crema_d, ravdess
 from emorec.emotions import CREMA_D6, RAVDESS8
 from emorec.engines import write_model_spec
+from emorec.errors import run_main
 from emorec.evaluation.evidence import Measurement, write_evidence
 from emorec.evaluation.model_card import CardText, write_card
 from emorec.evaluation.splits import RAVDESS_BLOCKS, speaker_folds
@@ -328,4 +329,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

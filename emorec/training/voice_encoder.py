@@ -18,6 +18,7 @@ from keras import layers, ops
 
 from emorec.emotions import COMMON7
 from emorec.engines import DISTANCE, write_model_spec
+from emorec.errors import run_main
 from emorec.evaluation import evidence
 from emorec.evaluation.left_out import CORPORA_NAMES
 from emorec.evaluation.model_card import CardText, write_card
@@ -204,4 +205,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

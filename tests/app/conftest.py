@@ -3,6 +3,8 @@
 import pytest
 from page import PAGE
 
+from emorec.app.clip_tab import ClipDesk
+from emorec.app.queue import ReadingQueue
 from emorec.app.store import Store
 
 
@@ -12,3 +14,10 @@ def store(tmp_path, monkeypatch):
     with Store(keep_s=0) as made:
         made.connect(PAGE)
         yield made
+
+
+@pytest.fixture
+def desk_of(store):
+    """A function that has a reader's clips read for the pages of the store."""
+    with ReadingQueue() as queue:
+        yield lambda reader: ClipDesk(reader, store, queue)

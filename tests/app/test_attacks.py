@@ -9,15 +9,16 @@ import socket
 import threading
 
 import pytest
+import uvicorn
 from helpers import wait_for
-from page import OTHER, PAGE, Reader, files, read, sent
+from page import OTHER, PAGE, Reader, files, read, sent, told
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
 
 from emorec.app import live_tab, patience
-from emorec.app.clip_tab import ClipDesk
 from emorec.app.files import file_routes
 from emorec.app.guard import Guard
 from emorec.app.login import Tries
-from emorec.app.messages import Messages
 from emorec.app.patience import patient_protocol, patient_receive
 from emorec.app.store import MOST_CLIPS
 from emorec.errors import OutputError
@@ -143,7 +144,6 @@ def test_a_body_that_stalls_or_trickles_is_broken_off():
 
 
 def test_connections_on_which_nothing_moves_are_dropped(monkeypatch):
-    uvicorn = pytest.importorskip("uvicorn")
     monkeypatch.setattr(patience, "_LOOKED_AT_EVERY_S", 0.02)
     monkeypatch.setattr(patience, "HEAD_S", 0.2)
     monkeypatch.setattr(patience, "UNREAD_S", 0.3)
@@ -190,13 +190,11 @@ class StillEngine:
 
 
 def test_a_silent_live_view_gives_its_slot_back(monkeypatch):
-    starlette = pytest.importorskip("starlette.applications")
-    client = pytest.importorskip("starlette.testclient")
     monkeypatch.setattr("emorec.live.engine.LiveEngine", StillEngine)
     monkeypatch.setattr(live_tab, "_LONGEST_SILENCE_S", 0.05)
     desk = live_tab.LiveDesk(None)
-    app = starlette.Starlette(routes=desk.routes())
-    with client.TestClient(app) as browser, browser.websocket_connect("/emorec/live") as view:
+    app = Starlette(routes=desk.routes())
+    with TestClient(app) as browser, browser.websocket_connect("/emorec/live") as view:
         assert "Neither pictures nor sound" in view.receive_json()["problem"]
         wait_for(lambda: desk._views == 0)
 
@@ -204,79 +202,84 @@ def test_a_silent_live_view_gives_its_slot_back(monkeypatch):
 # Those who ask for too much
 
 
-def test_a_clip_that_is_asked_for_a_thousand_times_is_read_once(store):
+def test_a_clip_that_is_asked_for_a_thousand_times_is_read_once(store, desk_of):
     reader = Reader()
-    desk, clip = ClipDesk(reader, store), sent(store)
-    assert "em-download" in read(desk, *[clip] * 15_000)[-1]
+    desk, clip = desk_of(reader), sent(store)
+    assert "downloads" in read(desk, *[clip] * 15_000)[-1]
     assert len(reader.read) == 1
-    assert "are taken" in list(desk.read(PAGE, [str(n) for n in range(15_000)], print))[-1]
-    assert "no longer here" in list(desk.read(PAGE, [str(n) for n in range(MOST_CLIPS)], print))[-1]
+    assert "are taken" in told(desk.read(PAGE, [str(n) for n in range(15_000)]))[-1]
+    assert "no longer here" in told(desk.read(PAGE, [str(n) for n in range(MOST_CLIPS)]))[-1]
 
 
-def test_the_newest_work_of_a_page_ends_what_it_still_waited_for(store):
+def test_the_newest_work_of_a_page_ends_what_it_still_waited_for(store, desk_of):
     first = Reader()
-    desk, clips = ClipDesk(first, store), [sent(store) for _ in range(3)]
+    desk, clips = desk_of(first), [sent(store) for _ in range(3)]
     store.connect(OTHER)
     others = sent(store, OTHER)
     shown = []
 
     def meanwhile():
         first.meanwhile = lambda: None
-        shown.append(read(desk, clips[2])[-1])  # the same page
-        shown.append(read(desk, others, page=OTHER)[-1])
+        shown.append(read(desk, clips[2])[-2])  # the same page
+        shown.append(read(desk, others, page=OTHER)[-2])
 
     first.meanwhile = meanwhile
     assert "sent other clips" in read(desk, *clips)[-1]
-    assert all("em-look" in html for html in shown)
+    assert all('class="look' in html for html in shown)
 
 
-GOOD = {"fn_index": 0, "data": [], "session_hash": "abc", "event_data": {"page": PAGE}}
+GOOD = {"tokens": ["x"], "everybody": False}
 NONSENSE = [
-    b"", b"nonsense", b"\xff\xfe", b"null", b"[]", b"5", b"{}", b"[" * 10_000,
-    b'{"fn_index": 1e400}',
+    b"", b"nonsense", b"\xff\xfe", b"null", b"[]", b"5", b"{}", b"[" * 10_000, b'{"tokens": 1e400}',
     *(
         json.dumps({**GOOD, **wrong}).encode()
         for wrong in (
-            {"fn_index": 999}, {"fn_index": -1}, {"fn_index": 1e400}, {"fn_index": 10**20},
-            {"fn_index": None}, {"fn_index": "0"}, {"fn_index": 0.5}, {"fn_index": True},
-            {"data": {}}, {"data": [1, 2]}, {"session_hash": "../x"}, {"session_hash": 5},
-            {"session_hash": ""}, {"session_hash": "x" * 65}, {"event_data": 5},
+            {"tokens": {}}, {"tokens": None}, {"tokens": "x"}, {"tokens": [1]}, {"tokens": [None]},
+            {"tokens": [["x"]]}, {"everybody": 1}, {"everybody": "yes"}, {"everybody": None},
         )
     ),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("body", NONSENSE, ids=range(len(NONSENSE)))
-def test_nonsense_is_refused_before_it_reaches_gradio(body):
-    reached = []
-
-    async def gradio(*_):
-        reached.append(1)
-
-    messages = Messages(gradio, {0: 0, 1: 1})
-    scope = scope_of("/gradio_api/queue/join", "POST", content_length=str(len(body)))
-    assert asyncio.run(answer_of(Guard(messages), scope, body))[0] == 422
-    assert not reached
+@pytest.fixture
+def browser(store, desk_of):
+    """Asks the tab for clips, through the guard."""
+    app = Guard(Starlette(routes=desk_of(Reader()).routes()))
+    with TestClient(app, "http://127.0.0.1:7860", raise_server_exceptions=False) as asking:
+        yield asking
 
 
-def test_a_message_that_makes_sense_arrives_whole():
-    seen = []
+def test_nonsense_is_refused_in_words(browser, store):
+    for body in NONSENSE:
+        answer = browser.post(f"/emorec/read/{PAGE}", content=body)
+        assert answer.status_code == 422 and "Reload" in answer.json()["problem"], body
+    assert browser.post(f"/emorec/read/{PAGE}", content=bytes(30_000)).status_code == 413
+    assert browser.post(f"/emorec/read/{PAGE}", content=iter([b"{}"])).status_code == 413
+    assert browser.get(f"/emorec/read/{PAGE}").status_code == 405
+    for path in (f"draw/{PAGE}/x", "draw/nobody/x", f"read/{OTHER}"):
+        answer = browser.post(f"/emorec/{path}", content=json.dumps(GOOD))
+        assert "no longer here" in answer.text and answer.text.endswith('{"done": true}\n')
+    answer = browser.post(f"/emorec/example/{PAGE}", content=b"{}").json()
+    assert store.find(PAGE, answer["token"]).path.stat().st_size > 10_000
+    for page in (OTHER, "..%2f..%2fetc", "x" * 32):
+        assert browser.post(f"/emorec/example/{page}", content=b"{}").status_code in (404, 422)
 
-    async def gradio(scope, receive, send):
-        seen.append(await receive())
-        await inner(scope, receive, send)
 
-    body = json.dumps(GOOD).encode()
-    scope = scope_of("/gradio_api/queue/join", "POST", content_length=str(len(body)))
-    pieces = iter([(body[:9], True), (body[9:], False)])
+def test_a_fault_of_our_own_is_not_taken_for_a_lost_connection(store, desk_of, capsys):
+    def fail():
+        raise ZeroDivisionError
 
-    async def receive():
-        piece, more = next(pieces)
-        return {"type": "http.request", "body": piece, "more_body": more}
+    assert "made a mistake" in read(desk_of(Reader(fail)), sent(store))[-1]
+    assert "ZeroDivisionError" in capsys.readouterr().err
 
-    app = Guard(Messages(gradio, {0: 0}))
-    assert asyncio.run(answer_of(app, scope, receive=receive))[0] == 200
-    assert seen[0]["body"] == body
+
+def test_a_queue_that_is_full_is_said_in_words(store, desk_of):
+    desk, clip = desk_of(Reader()), sent(store)
+    desk._queue.close()
+    assert "Try again in about" in read(desk, clip)[-1]
+    with TestClient(Starlette(routes=desk.routes())) as asking:
+        answer = asking.post(f"/emorec/example/{PAGE}", content=b"{}")
+    assert answer.status_code == 422 and "Try again in about" in answer.json()["problem"]
 
 
 # A full disk
@@ -292,10 +295,8 @@ def small_disk():
 
 
 def uploaded(store, content):
-    starlette = pytest.importorskip("starlette.applications")
-    client = pytest.importorskip("starlette.testclient")
-    app = starlette.Starlette(routes=file_routes(store, "x"))
-    with client.TestClient(app) as browser:
+    app = Starlette(routes=file_routes(store, "x"))
+    with TestClient(app) as browser:
         return browser.post(f"/emorec/upload/{PAGE}", content=content)
 
 
@@ -308,11 +309,10 @@ def test_a_full_disk_is_said_in_words_when_a_clip_comes(store, small_disk):
     assert files(store.root) == []
 
 
-def test_a_full_disk_costs_the_downloads_and_not_what_was_found(store, small_disk):
-    desk = ClipDesk(Reader(), store)
-    shown = read(desk, clip := sent(store))[-1]
-    assert "em-look" in shown and "em-download" not in shown
-    assert "There is no room for the downloads" in shown and "Errno" not in shown
+def test_a_full_disk_costs_the_downloads_and_not_what_was_found(store, desk_of, small_disk):
+    found, problem = read(desk_of(Reader()), clip := sent(store))
+    assert 'class="look' in found
+    assert "There is no room for the downloads" in problem and "Errno" not in problem
     assert files(store.root) == [clip.path]
 
 
@@ -323,20 +323,18 @@ def test_a_full_disk_costs_the_downloads_and_not_what_was_found(store, small_dis
         OutputError.because_of("x", OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))),
     ],
 )
-def test_a_full_disk_is_said_in_words_when_a_video_is_drawn(store, monkeypatch, error):
+def test_a_full_disk_is_said_in_words_when_a_video_is_drawn(store, desk_of, monkeypatch, error):
     def draw(result, out, on_progress):
         out.write_bytes(b"half")
         raise error
 
     monkeypatch.setattr("emorec.report.video.write_annotated", draw)
     monkeypatch.setattr("emorec.report.video.output_path", lambda path, folder: folder / "x.mp4")
-    desk, clip = ClipDesk(Reader(), store), sent(store)
+    desk, clip = desk_of(Reader()), sent(store)
     read(desk, clip)
     before = files(store.root)
-    said = desk.annotate(PAGE, [clip.token], lambda *_: None)
-    assert (
-        "room" in said and "alert" in said and "Errno" not in said and str(store.root) not in said
-    )
+    (said,) = told(desk.draw(PAGE, clip.token))
+    assert "room" in said and "Errno" not in said and str(store.root) not in said
     assert files(store.root) == before
 
 

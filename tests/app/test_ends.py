@@ -11,53 +11,51 @@ from pathlib import Path
 
 import pytest
 from helpers import made_voice, wait_for, write_clip
-from page import OTHER, PAGE, Reader, close_tab, files, read, sent
+from page import OTHER, PAGE, Reader, close_tab, files, read, sent, told
+from websockets.sync.client import connect
 
 from emorec.app import memory
 from emorec.app import store as store_app
-from emorec.app.clip_tab import ClipDesk
 from emorec.app.files import keep_sweeping
 from emorec.app.store import KEPT_S, Store, StoreError
 from emorec.cli import main
 from emorec.paths import REPOSITORY
 
-# `emorec app` as it is, but for the models and Gradio, which take long to load.
+# `emorec app` as it is, but for the models, which take long to load.
 SERVER = """
 import sys
 from starlette.applications import Starlette
 from emorec import cli, recognizer
-from emorec.app import server
+from emorec.app import page
 from emorec.app.files import file_routes
 from emorec.app.guard import Guard
 
 recognizer.Recognizer.load = lambda *_: None
-server.make_app = lambda r, m, store, p: Guard(Starlette(routes=file_routes(store, "x")), p)
+page.make_app = lambda r, m, store, p: Guard(Starlette(routes=file_routes(store, "x")), p)
 sys.exit(cli.main(["app", "--port", "0", "--no-browser"]))
 """
 
 
 @pytest.mark.parametrize("is_deaf", [False, True], ids=["notices", "is just done"])
-def test_a_tab_closed_while_a_clip_is_read_leaves_nothing(store, is_deaf):
+def test_a_tab_closed_while_a_clip_is_read_leaves_nothing(store, desk_of, is_deaf):
     reader = Reader(lambda: close_tab(store) if len(reader.read) == 1 else None, is_deaf)
-    desk = ClipDesk(reader, store)
-    shown = read(desk, sent(store), sent(store))
-    assert "no longer known" in shown[-1] and "em-download" not in shown[-1]
+    shown = read(desk_of(reader), sent(store), sent(store))
+    assert "its page was closed" in shown[-1] and not any('downloads" aria' in s for s in shown)
     store.sweep()
     assert files(store.root) == [] and store.find(PAGE, "x") is None
     assert not (store.root / PAGE).exists()
 
 
-def test_a_tab_that_is_open_gets_its_downloads_and_nothing_is_deleted_meanwhile(store):
-    desk = ClipDesk(Reader(store.sweep), store)
-    assert read(desk, sent(store))[-1].count("em-download") >= 2
+def test_a_tab_that_is_open_gets_its_downloads_and_nothing_is_deleted_meanwhile(store, desk_of):
+    assert read(desk_of(Reader(store.sweep)), sent(store))[-1].count("href=") == 3
     store.sweep()
     assert len(files(store.root)) == 4
     close_tab(store)
     assert files(store.root) == []
 
 
-def test_a_tab_closed_while_its_video_is_drawn_leaves_nothing(store, monkeypatch):
-    desk = ClipDesk(Reader(), store)
+def test_a_tab_closed_while_its_video_is_drawn_leaves_nothing(store, desk_of, monkeypatch):
+    desk = desk_of(Reader())
     clip = sent(store)
     read(desk, clip)
 
@@ -69,13 +67,13 @@ def test_a_tab_closed_while_its_video_is_drawn_leaves_nothing(store, monkeypatch
 
     monkeypatch.setattr("emorec.report.video.write_annotated", draw)
     monkeypatch.setattr("emorec.report.video.output_path", lambda *_: Path("clip.mp4"))
-    assert "its page was closed" in desk.annotate(PAGE, [clip.token], lambda *_: None)
+    assert "its page was closed" in told(desk.draw(PAGE, clip.token))[-1]
     store.sweep()
     assert files(store.root) == []
 
 
-def test_what_was_found_is_forgotten_with_its_clip(store):
-    desk = ClipDesk(Reader(), store)
+def test_what_was_found_is_forgotten_with_its_clip(store, desk_of):
+    desk = desk_of(Reader())
     read(desk, sent(store))
     assert len(desk._results) == 1
     close_tab(store)
@@ -145,8 +143,6 @@ def test_only_so_many_pages_are_open(store, monkeypatch):
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
 def test_at_any_end_of_the_server_all_is_gone(number, tmp_path, monkeypatch):
-    pytest.importorskip("uvicorn")
-    client = pytest.importorskip("websockets.sync.client")
     clip = write_clip(tmp_path / "c.wav", None, made_voice(0.2), audio_codec="pcm_s16le")
     temporary = tmp_path / "temporary"
     temporary.mkdir()
@@ -157,7 +153,7 @@ def test_at_any_end_of_the_server_all_is_gone(number, tmp_path, monkeypatch):
     )  # fmt: skip
     try:
         place = process.stdout.readline().split("http://")[1].split("/")[0]
-        with client.connect(f"ws://{place}/emorec/page/{PAGE}") as page:
+        with connect(f"ws://{place}/emorec/page/{PAGE}") as page:
             page.recv(30)
             asking = http.client.HTTPConnection(place, timeout=60)
             asking.request("POST", f"/emorec/upload/{PAGE}", clip.read_bytes())

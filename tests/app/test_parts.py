@@ -1,32 +1,41 @@
-"""The web page's parts that need neither a browser nor Gradio."""
+"""The web page's parts, without a browser."""
 
 import asyncio
 import json
 import os
+import re
 import stat
 import struct
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from helpers import made_voice, wait_for, write_clip
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
 
 from emorec.app import about_tab
-from emorec.app import result_html as page_html
 from emorec.app import store as store_app
+from emorec.app.files import WEB_FOLDER
 from emorec.app.guard import Guard
 from emorec.app.live_tab import LiveDesk, unpack
+from emorec.app.page import page_html
+from emorec.app.result_html import TEMPLATES, Shown, clip_html, colors_css, words_for
 from emorec.app.store import Store, StoreError, check_clip
 from emorec.cli import main
 from emorec.emotions import COMMON7
 from emorec.evaluation import evidence
 from emorec.evaluation import scores as evaluation
+from emorec.evaluation.deployed import deployed_line
+from emorec.faces.track import FaceTrack
+from emorec.live.engine import LiveVerdict
 from emorec.media.reader import read_frames
 from emorec.models import MODEL_FOLDERS
 from emorec.paths import MODELS, REPOSITORY
-from emorec.result.clip import ClipResult
+from emorec.result.clip import ClipResult, Person
 from emorec.streams.windows import Windows
 
 PAGE, OTHER = "a" * 32, "b" * 32
@@ -185,31 +194,43 @@ def asked(guard, path="/", method="GET", body=b"", **headers):
 
 
 async def inner(scope, receive, send):
-    body = (
-        b'<meta property="og:image" content="https://a.example/i.png"><link href="//b.example/f">'
-        b'<script src="https://c.example/x.js"></script><script src="./own.js"></script>'
-    )
-    headers = [(b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": body[:50], "more_body": True})
-    await send({"type": "http.response.body", "body": body[50:]})
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"served"})
 
 
-def test_the_page_loses_its_links_to_the_outside_and_gains_a_policy():
+def test_every_answer_has_a_policy_that_allows_no_script_and_no_style_within_it():
     status, headers, content = asked(Guard(inner))
-    assert (status, content) == (200, b'<script src="./own.js"></script>')
-    assert headers["content-length"] == str(len(content))
+    assert (status, content) == (200, b"served")
     policy = headers["content-security-policy"]
-    assert "default-src 'self'" in policy and "http" not in policy and "*" not in policy
+    assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self'; ")
+    assert not any(word in policy for word in ("unsafe", "http", "*", "data:", "blob:"))
+    assert headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.fixture(scope="module")
+def document():
+    """The page as it is served."""
+    known = SimpleNamespace(speaker=SimpleNamespace(notes=("judged as Anna, known from 8 clips",)))
+    return page_html(MODELS, known)
+
+
+def test_the_page_loads_nothing_from_outside_and_holds_no_script_and_no_style(document):
+    everything = [document, *(f.read_text() for f in TEMPLATES.glob("*"))]
+    everything += [f.read_text() for f in WEB_FOLDER.glob("*")]
+    for text in everything:
+        assert not re.search(r"""(src|href|url|import)\W{1,3}(https?:)?//""", text)
+    for text in everything[:1]:
+        assert not re.search(r"<style|\sstyle=|\son\w+=|javascript:|<script(?![^>]* src=)", text)
+    assert re.findall(r"<script[^>]*src=\"([^\"]*)", document) == ["emorec/web/page.js"]
 
 
 @pytest.mark.parametrize(
     ("path", "headers", "status"),
     [
-        ("/config", {}, 200),
         ("/emorec/web/page.js", {}, 200),
-        ("/gradio_api/upload", {}, 404),
-        ("/gradio_api/file=/etc/passwd", {}, 404),
+        ("/config", {}, 404),
+        ("/upload", {}, 404),
+        ("/file=/etc/passwd", {}, 404),
         ("/emorec/web/../app.py", {}, 404),
         ("/", {"host": "localhost:1"}, 200),
         ("/", {"host": "evil.example:7860"}, 403),
@@ -225,16 +246,20 @@ def test_only_the_page_itself_gets_what_it_needs(path, headers, status):
 
 def test_a_message_that_is_too_long_is_refused():
     guard = Guard(inner)
-    assert asked(guard, "/gradio_api/queue/join", "POST", b"{}")[0] == 200
-    long = {"content_length": "2000000"}
-    assert asked(guard, "/gradio_api/queue/join", "POST", b"{}", **long)[0] == 413
-    assert asked(guard, "/gradio_api/queue/join", "POST", b"{}", content_length="")[0] == 413
+    path = f"/emorec/read/{PAGE}"
+    assert asked(guard, path, "POST", b"{}")[0] == 200
+    assert asked(guard, path, "POST", b"{}", content_length="2000000")[0] == 413
+    assert asked(guard, path, "POST", b"{}", content_length="")[0] == 413
+    assert asked(guard, f"/emorec/upload/{PAGE}", "POST", content_length="2000000")[0] == 200
 
 
 def test_the_password_is_asked_for_and_remembered_by_a_cookie():
     guard = Guard(inner, "pass wörd")
-    status, _, page = asked(guard, "/config")
-    assert status == 401 and b'type="password"' in page
+    for path in ("/", "/emorec/colors.css", f"/emorec/clip/{PAGE}/x", "/emorec/web"):
+        status, _, page = asked(guard, path)
+        assert status == 401 and b'type="password"' in page and b"<style" not in page
+    assert asked(guard, "/emorec/web/page.css")[0] == 200, "the form is dressed, too"
+    assert asked(guard, "/emorec/web/../clip/x")[0] == 404
     assert asked(guard, "/login", "POST", b"password=wrong")[0] == 401
     status, headers, _ = asked(guard, "/login", "POST", b"password=pass+w%C3%B6rd")
     assert status == 303
@@ -257,52 +282,95 @@ def result(**changes) -> ClipResult:
 
 
 def test_a_verdict_in_words_names_disagreement_and_doubt():
-    words = page_html.words_for(result())
+    words = words_for(result())
     assert words.startswith("Probably sad, next ")
     assert words.endswith("The voice says sad and the face says happy.")
     unsure = result(posteriors={"voice": posterior(sad=0.3), "fused": posterior(sad=0.3)})
-    assert page_html.words_for(unsure).startswith("Unsure, perhaps sad")
+    assert words_for(unsure).startswith("Unsure, perhaps sad")
     same = {stream: posterior(sad=0.95) for stream in ("voice", "face", "fused")}
-    agreed = page_html.words_for(result(posteriors=same))
+    agreed = words_for(result(posteriors=same))
     assert agreed.endswith("The voice and the face both say sad.")
 
 
 def test_names_and_notes_cannot_become_markup():
     evil = "<script>alert(1)</script>"
-    clip = result(notes=[evil])
-    failed = ClipResult.failed(evil, evil, evil)
-    shown = page_html.notes_list(clip.notes) + page_html.verdict(failed)
-    shown += page_html.results_table_html([clip, failed])
-    assert "<script" not in shown and "&lt;script" in shown
+    shown = clip_html(Shown(result(notes=[evil]), evil, is_row=True))
+    shown += clip_html(Shown(ClipResult.failed(evil, evil, evil), evil))
+    assert "<script" not in shown and shown.count("&lt;script") >= 4
 
 
 def test_the_timeline_shows_each_window_where_it_was():
-    shown = page_html.timeline(result())
-    assert shown.count("<rect") == 6
-    assert shown.count("<polygon") == 2 * len(COMMON7), "the gap parts the course in two"
-    said = json.loads(shown.split('data-said="')[1].split('"')[0].replace("&quot;", '"'))
+    shown = clip_html(Shown(result(), "a.mp4", "token", "emorec/clip/x", "video"))
+    timeline = shown.split("<emorec-timeline")[1].split("</emorec-timeline")[0]
+    rows = timeline.split('class="row')
+    assert [row.count("<rect") for row in rows[2:4]] == [3, 3], "voice and face"
+    assert timeline.count("<polygon") == 2 * len(COMMON7), "the gap parts the course in two"
+    said = json.loads(timeline.split('data-said="')[1].split('"')[0].replace("&#34;", '"'))
     assert said["Voice"][0] == [0.0, 0.5, "sad", 60]
+    assert next(iter(said)) == "All together"
+    assert "style=" not in shown
 
 
-def test_about_says_what_the_evidence_says():
+def test_all_together_comes_first_and_a_missing_stream_is_named():
+    shown = clip_html(Shown(result(), "a.mp4"))
+    streams = re.findall(r'data-stream="(\w+)"', shown)
+    assert streams == ["fused", "voice", "face", "geometry"]
+    assert shown.count("not there") == 1
+    assert shown.index('class="badge e-sad">sad 50%') < shown.index("data-stream")
+
+
+def test_everybody_has_a_row_where_there_are_several():
+    people = tuple(
+        Person(
+            number, FaceTrack(np.array([0.5, 2.5]), np.zeros((2, 4))), share,
+            {"fused": posterior(happy=0.8)}, {"fused": result().windows["fused"]}, duration_s=4.0,
+        )
+        for number, share in ((1, 0.7), (2, 0.0))
+    )  # fmt: skip
+    shown = clip_html(Shown(result(people=people), "a.mp4"))
+    rows = shown.split('class="people"')[1].split("</ul>")[0].split("<li>")[1:]
+    assert len(rows) == 2 and all("happy 80%" in row for row in rows)
+    assert "70% of the speech" in rows[0] and "is silent" in rows[1]
+    assert "0:00 to 0:02" in rows[0]
+    assert 'class="people"' not in clip_html(Shown(result(people=people[:1]), "a.mp4"))
+
+
+def test_every_emotion_is_read_well_on_its_colour():
+    """4.5 to 1 at least, as WCAG asks of small letters."""
+    for color, on in re.findall(r"--shade: (#\w+); --on: (#\w+)", colors_css()):
+        parts = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+        light = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+        assert {"#000": (light + 0.05) / 0.05, "#fff": 1.05 / (light + 0.05)}[on] >= 4.5, color
+
+
+def test_about_says_what_the_evidence_says(document):
     facts = about_tab.cards(MODELS)
     assert [model.stream for model in facts] == ["voice", "face", "geometry", "fused"]
-    table = about_tab.about_html(facts)
     for model in facts:
-        assert f"{100 * model.metrics['scores']['accuracy']:.1f}" in table
+        assert f"<strong>{100 * model.metrics['scores']['accuracy']:.1f}</strong>" in document
         folder = MODELS / MODEL_FOLDERS.get(model.stream, "fusion")
         predictions = evidence.read_predictions(folder, "predictions.csv")
         counts = evaluation.confusion(predictions)
-        for name, (recall, low, high) in model.recalls.items():
+        for name, (recall, low, high) in model.intervals.items():
             assert recall == pytest.approx(counts.loc[name, name] / counts.loc[name].sum())
             assert low <= recall <= high
-    assert "acted" in about_tab.limits_markdown(facts)
+    assert "emotions are acted" in document
     assert "CC BY-NC-SA" in about_tab.licence_markdown(REPOSITORY)
+    assert deployed_line(MODELS) in document
+    assert "Judged as Anna" in document
+
+
+def test_nothing_on_the_page_is_for_developers(document):
+    for word in ("ferplus)", "Made again by", "python -m", "predictions.csv", " ms"):
+        assert word not in document
 
 
 def test_models_without_evidence_are_said_to_be_unknown(tmp_path):
     assert about_tab.cards(tmp_path) == []
-    assert "nothing is known" in about_tab.about_html([])
+    known = SimpleNamespace(speaker=SimpleNamespace(notes=()))
+    shown = page_html(tmp_path, known)
+    assert "nothing is known" in shown and "came without figures" in shown
 
 
 # What leaves the machine
@@ -344,12 +412,10 @@ def test_messages_of_the_live_view():
 
 
 def test_a_live_view_whose_time_jumps_ends_and_gives_its_slot_back(recognizer, example):
-    starlette = pytest.importorskip("starlette.applications")
-    client = pytest.importorskip("starlette.testclient")
     frames = next(read_frames(example, max_side_px=640)).frames
     desk = LiveDesk(recognizer)
-    app = starlette.Starlette(routes=desk.routes())
-    with client.TestClient(app) as browser:
+    app = Starlette(routes=desk.routes())
+    with TestClient(app) as browser:
         with browser.websocket_connect("/emorec/live") as view:
             for number, time_s in enumerate([0.0, 0.1, 0.2, 1e9, 1e9 + 0.1, 0.3, 0.4] * 3):
                 height, width = frames[0].shape
@@ -360,6 +426,50 @@ def test_a_live_view_whose_time_jumps_ends_and_gives_its_slot_back(recognizer, e
         wait_for(lambda: desk._views == 0)
 
 
+class TellingEngine:
+    """Stands in for the live engine: happy, twice a second."""
+
+    counts = SimpleNamespace(dropped=0)
+
+    def __init__(self, _):
+        self.time_s = 0.0
+
+    def push_frame(self, frame, time_s):
+        self.time_s = time_s
+
+    def verdict(self):
+        said = {"face": posterior(happy=0.8), "fused": posterior(happy=0.9)}
+        return LiveVerdict(self.time_s, said, notes=["no sound"]) if self.time_s else None
+
+    def drain(self, timeout_s):
+        return True
+
+    def summary(self):
+        return self.verdict()
+
+    def close(self):
+        pass
+
+
+def test_a_live_view_that_is_stopped_is_summed_up(monkeypatch):
+    monkeypatch.setattr("emorec.live.engine.LiveEngine", TellingEngine)
+    monkeypatch.setattr("emorec.app.live_tab._VERDICT_EVERY_S", 0.01)
+    app = Starlette(routes=LiveDesk(None).routes())
+    with TestClient(app) as browser, browser.websocket_connect("/emorec/live") as view:
+        for time_s in (100.0, 100.2, 100.6, 101.1, 104.9):
+            view.send_bytes(struct.pack("<B3xHHd", 1, 4, 3, time_s) + bytes(12))
+            while (told := view.receive_json())["time_s"] != time_s:
+                pass
+            assert (told["word"], told["notes"]) == ("very likely", ["no sound"])
+        view.send_text("stop")
+        while "summary" not in (told := view.receive_json()):
+            pass
+    shown = told["summary"]
+    assert 'class="badge e-happy">happy 90%' in shown and "No sound." in shown
+    assert shown.count("<polygon") == 2 * len(COMMON7), "a hole of three seconds parts the course"
+    assert 'data-duration="5.' in shown and "<video" not in shown and "draw" not in shown
+
+
 def test_the_command_says_what_is_missing_and_refuses_a_weak_password(capsys, monkeypatch):
     assert main(["app", "--password-file", "/nonexistent/word"]) == 2
     said = capsys.readouterr().err
@@ -367,3 +477,12 @@ def test_the_command_says_what_is_missing_and_refuses_a_weak_password(capsys, mo
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert main(["app"]) == 2
     assert "pip install 'emorec[app]'" in capsys.readouterr().err
+
+
+def test_the_page_of_a_person_who_is_not_known_is_refused(
+    recognizer, capsys, monkeypatch, tmp_path
+):
+    monkeypatch.setenv("EMOREC_PEOPLE", str(tmp_path))
+    monkeypatch.setattr("emorec.recognizer.Recognizer.load", lambda *_: recognizer)
+    assert main(["app", "--person", "Anna", "--port", "0", "--no-browser"]) == 2
+    assert "Anna" in capsys.readouterr().err

@@ -78,7 +78,7 @@ def test_help_imports_nothing_that_reads_clips():
 @pytest.mark.parametrize(
     ("arguments", "absent", "extra"),
     [
-        (["app"], "gradio", "app"),
+        (["app"], "starlette", "app"),
         (["data", "ravdess"], "pooch", "train"),
         (["classify", "CLIP", "--engine", "keras"], "keras", "train"),
         (["classify", "CLIP", "--voice-model", "voice_random_forest"], "librosa", "train"),

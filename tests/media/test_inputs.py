@@ -3,13 +3,16 @@
 import io
 import pickle
 
+import av
 import numpy as np
 import pytest
 from helpers import made_voice, write_clip
 
 from emorec import MediaError, Recording
 from emorec.media import inputs
-from emorec.media.reader import read_sound
+from emorec.media.reader import BOTH_KINDS, FrameBatch, SoundBlock, read_sound
+from emorec.media.recording import RecordingReader
+from emorec.media.source import Source
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +97,53 @@ def test_streams_that_are_asked_for_judge_alone(recognizer, example):
     assert both.duration_s == pytest.approx(voice.duration_s, abs=0.5)
     with pytest.raises(ValueError, match="choose from voice, face, geometry"):
         recognizer.for_streams("mouth")
+
+
+@pytest.mark.parametrize(
+    ("streams", "decoded"),
+    [(("voice",), {"audio"}), (("face", "geometry"), {"video"}), (("voice", "face"), BOTH_KINDS)],
+)
+def test_what_no_stream_asks_for_is_not_decoded(recognizer, example, monkeypatch, streams, decoded):
+    found = set()
+    decode = Source._decoded
+
+    def spy(source, packet):
+        found.add(packet.stream.type)
+        return decode(source, packet)
+
+    monkeypatch.setattr(Source, "_decoded", spy)
+    result = recognizer.for_streams(*streams).classify(example)
+    monkeypatch.undo()
+    whole = recognizer.classify(example)
+    assert found == set(decoded)
+    assert set(result.posteriors) == {*streams, "fused"}
+    for stream in streams:
+        np.testing.assert_array_equal(result.posteriors[stream], whole.posteriors[stream])
+    assert result.notes == whole.notes
+    assert result.duration_s == pytest.approx(whole.duration_s, abs=0.2)
+
+
+def test_a_clip_without_what_is_asked_for_says_so(recognizer, example, tmp_path):
+    silent = tmp_path / "silent.mp4"
+    with av.open(str(example)) as source, av.open(str(silent), "w") as out:
+        stream = out.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(source.streams.video[0]):
+            if packet.dts is not None:
+                packet.stream = stream
+                out.mux(packet)
+    result = recognizer.for_streams("voice").classify(silent)
+    assert (result.status, result.reason) == ("no verdict", "voice: not in it")
+    assert "no sound" in result.notes
+
+
+def test_of_a_recording_only_what_is_asked_for_is_converted():
+    frames = np.zeros((30, 64, 64), np.uint8)
+    sound = np.zeros(16_000, np.float32)
+    recording = Recording(frames, frame_rate_hz=15, sound=sound, sample_rate_hz=16_000)
+    how = {"sample_rate_hz": 16_000, "frames_per_batch": 4}
+    for kind, read in (("video", FrameBatch), ("audio", SoundBlock)):
+        pieces = list(RecordingReader(recording, **how, kinds=[kind]))
+        assert pieces and {type(piece) for piece in pieces} == {read}
 
 
 def test_a_stream_that_is_not_in_the_clip_gives_no_verdict(recognizer, sound):

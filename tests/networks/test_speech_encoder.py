@@ -55,12 +55,13 @@ def test_the_modules_import_without_the_extra_and_say_what_is_missing():
     code = (
         "import sys\n"
         "sys.modules['torch'] = sys.modules['transformers'] = None\n"
+        "from emorec.errors import run_main\n"
         "from emorec.experiments import speech_encoder\n"
-        "speech_encoder.main(['--method', 'frozen'])"
+        "run_main(lambda: speech_encoder.main(['--method', 'frozen']))"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert run.returncode == 1
-    assert "torch is not installed" in run.stderr
+    assert "torch: not installed. Remedy: " in run.stderr
     assert "pip install 'emorec[pretrained]'" in run.stderr
     assert "Traceback" not in run.stderr
 

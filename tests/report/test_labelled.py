@@ -120,6 +120,16 @@ def test_seconds_are_judged_from_the_timeline_within_them():
     assert mixed.sum() == pytest.approx(1, abs=1e-4)
 
 
+def test_stretches_are_not_counted_as_clips(capsys):
+    result = made_result(fused=windows("happy", "happy", "sad", "sad"))
+    found = evaluation_of(judge(part(0.0, 1.0), result), judge(part(1.0, 2.0), result))
+    page = found._repr_html_()
+    assert "of 2 stretches are named rightly" in page and ">clips<" not in page
+    print_evaluation(found, by_speaker=True)
+    assert "clips" not in capsys.readouterr().out.partition("Notes")[0]
+    assert six().counted == "clips" and "of 5 clips are named" in six()._repr_html_()
+
+
 def test_seconds_shorter_than_a_step_and_beyond_the_end():
     result = made_result(fused=windows("happy", "happy", "sad", "sad"))
     assert judge(part(1.3, 1.4), result).emotion == "sad"

@@ -1,5 +1,5 @@
-// <emorec-intake>: takes files and recordings, sends them, and says which ones arrived.
-import { mediaProblem, openMedia, pageId } from "./identity.js";
+// <emorec-intake>: takes files and recordings, sends them, and shows what was found.
+import { LOST, element, mediaProblem, openMedia, pageId, startClock, work } from "./identity.js";
 
 const LARGEST_BYTES = 200e6;
 const LONGEST_S = 600;
@@ -7,91 +7,138 @@ const MOST_CLIPS = 40;
 
 class Intake extends HTMLElement {
   connectedCallback() {
-    if (this.firstChild) return;
-    this.innerHTML = `
-      <div class="em-drop">
-        <div class="em-actions">
-          <button type="button" class="em-button em-first" data-do="choose">Choose clips</button>
-          <button type="button" class="em-button" data-do="camera">Record with the camera</button>
-          <button type="button" class="em-button" data-do="voice">Record the voice only</button>
-        </div>
-        <p>Video or sound of a speaking person, up to ${LARGEST_BYTES / 1e6} MB and
-          ${LONGEST_S / 60} minutes each; several at once give a table. Or drop them here.</p>
-        <input type="file" multiple hidden aria-label="Clips">
-        <div class="em-recording" hidden></div>
-      </div>
-      <ul class="em-sending" aria-live="polite"></ul>`;
-    this.input = this.querySelector("input");
-    this.list = this.querySelector(".em-sending");
-    this.drop = this.querySelector(".em-drop");
+    for (const name of ["sending", "drop", "found", "recording"]) this[name] = this.querySelector(`.${name}`);
+    this.input = this.querySelector("input[type=file]");
     this.input.addEventListener("change", () => this.take([...this.input.files]));
-    this.querySelector("[data-do=choose]").onclick = () => this.input.click();
-    this.querySelector("[data-do=camera]").onclick = () => this.record({ video: true, audio: true });
-    this.querySelector("[data-do=voice]").onclick = () => this.record({ audio: true });
+    const deeds = {
+      choose: () => this.input.click(),
+      example: () => this.example(),
+      camera: () => this.record({ video: { width: { ideal: 1280 } }, audio: true }),
+      voice: () => this.record({ audio: true }),
+    };
+    for (const [name, deed] of Object.entries(deeds)) this.querySelector(`[data-do=${name}]`).onclick = deed;
     for (const name of ["dragover", "dragleave", "drop"]) {
       this.drop.addEventListener(name, event => {
         event.preventDefault();
-        this.drop.classList.toggle("em-over", name === "dragover");
+        this.drop.classList.toggle("over", name === "dragover");
         if (name === "drop") this.take([...event.dataTransfer.files]);
       });
     }
-  }
-
-  disconnectedCallback() {
-    this.endRecording?.();
+    this.found.addEventListener("click", event => {
+      if (event.target.matches(".draw")) this.draw(event.target);
+    });
+    // The players of rows load once they are to be seen; this event does not bubble.
+    this.found.addEventListener("toggle", event => event.target.querySelector(".player")?.setAttribute("preload", "metadata"), true);
   }
 
   busy(is) {
     for (const button of this.querySelectorAll("[data-do]")) button.disabled = is;
+    this.found.setAttribute("aria-busy", is);
   }
 
-  problem(text, item = document.createElement("li")) {
-    const line = document.createElement("p");
-    line.className = "em-problem";
+  // What was found before leaves as soon as something new is wanted.
+  begin() {
+    this.sending.replaceChildren();
+    this.found.replaceChildren();
+    this.busy(true);
+  }
+
+  problem(text, name = "") {
+    const line = element("p", { className: "problem" }, name && element("strong", { textContent: `${name}: ` }), text);
     line.setAttribute("role", "alert");
-    line.textContent = text;
-    item.append(line);
-    this.list.append(item);
+    this.sending.append(element("li", {}, line));
+  }
+
+  step(text) {
+    const bar = element("progress", { max: 1 });
+    bar.setAttribute("aria-label", text);
+    const name = element("span", { textContent: text });
+    const item = element("li", {}, name, bar);
+    this.sending.append(item);
+    return { item, name, bar };
   }
 
   async take(files) {
     this.input.value = "";
     if (!files.length) return;
-    this.list.replaceChildren();
+    this.begin();
     if (files.length > MOST_CLIPS) {
       this.problem(`These are ${files.length} clips; ${MOST_CLIPS} at once are taken. The command line takes any number: emorec classify.`);
+      this.busy(false);
       return;
     }
-    this.busy(true);
     const tokens = [];
     for (const file of files) {
-      const item = document.createElement("li");
-      const name = document.createElement("span");
-      name.textContent = file.name;
-      const bar = document.createElement("progress");
-      bar.max = 1;
-      bar.setAttribute("aria-label", `Sending ${file.name}`);
-      item.append(name, bar);
-      this.list.append(item);
+      const { item, bar } = this.step(`Sending ${file.name}`);
       try {
         tokens.push(await this.send(file, bar));
-        item.remove();
       } catch (error) {
-        bar.remove();
-        this.problem(error.message, item);
+        this.problem(error.message, file.name);
+      }
+      item.remove();
+    }
+    await this.read(tokens);
+  }
+
+  async example() {
+    this.begin();
+    const { item } = this.step("Fetching a clip of a made-up person");
+    let token, problem = LOST;
+    try {
+      ({ token, problem } = await (await fetch(`emorec/example/${pageId}`, { method: "POST", body: "{}" })).json());
+    } catch { /* said below */ }
+    item.remove();
+    if (!token) this.problem(problem);
+    await this.read(token ? [token] : []);
+  }
+
+  async read(tokens) {
+    if (tokens.length) {
+      this.classList.add("worked");
+      const everybody = this.querySelector("[name=everybody]").checked;
+      const { item, name, bar } = this.step("Waiting");
+      for await (const told of work(`emorec/read/${pageId}`, { tokens, everybody })) {
+        if (told.html) {
+          this.found.insertAdjacentHTML("beforeend", told.html);
+          if (this.found.getBoundingClientRect().top > innerHeight / 2) this.found.scrollIntoView();
+        }
+        if (told.problem) this.problem(told.problem);
+        if (told.what) name.textContent = told.what;
+        if (told.share) bar.value = told.share;
+      }
+      item.remove();
+      // One row of downloads: what one clip has of its own stands with the files of all.
+      const own = this.found.querySelector("article .downloads");
+      const files = this.found.querySelector("nav.downloads");
+      if (own && files) {
+        files.append(...own.childNodes);
+        files.dataset.of = own.dataset.of;
+        own.replaceWith(files);
       }
     }
     this.busy(false);
-    if (tokens.length) {
-      const detail = { page: pageId, tokens };
-      this.deliver(detail);
-    }
   }
 
-  // Gradio may still be setting up its ear; who hears it prevents the default.
-  deliver(detail) {
-    const event = new CustomEvent("emorec-clips", { detail, bubbles: true, cancelable: true });
-    if (this.dispatchEvent(event)) setTimeout(() => this.deliver(detail), 200);
+  async draw(button) {
+    const row = button.closest(".downloads");
+    const drawing = [...this.found.querySelectorAll(".draw")];
+    for (const other of drawing) other.disabled = true;
+    const bar = element("progress", { max: 1, value: 0 });
+    bar.setAttribute("aria-label", "Making the annotated video");
+    const share = element("span", { className: "share", textContent: "0%" });
+    button.replaceWith(bar, share);
+    for await (const told of work(`emorec/draw/${pageId}/${row.dataset.of}`)) {
+      if (told.share) {
+        bar.value = told.share;
+        share.textContent = `${Math.round(100 * told.share)}%`;
+      }
+      if (told.problem) this.problem(told.problem);
+      if (told.html) row.insertAdjacentHTML("beforeend", told.html);
+      if (told.problem) row.append(button);
+    }
+    bar.remove();
+    share.remove();
+    for (const other of drawing) other.disabled = false;
   }
 
   send(file, bar) {
@@ -101,10 +148,10 @@ class Intake extends HTMLElement {
     }
     return new Promise((done, fail) => {
       const request = new XMLHttpRequest();
-      request.open("POST", new URL(`emorec/upload/${pageId}`, document.baseURI));
+      request.open("POST", `emorec/upload/${pageId}`);
       request.setRequestHeader("X-Clip-Name", encodeURIComponent(file.name));
       request.upload.onprogress = event => { bar.value = event.loaded / Math.max(1, event.total); };
-      request.onerror = () => fail(new Error("It could not be sent: the connection to emorec was lost. Is it still running?"));
+      request.onerror = () => fail(new Error(`It could not be sent. ${LOST}`));
       request.onload = () => {
         let answer = {};
         try { answer = JSON.parse(request.responseText); } catch { /* no JSON: said below */ }
@@ -116,61 +163,49 @@ class Intake extends HTMLElement {
   }
 
   async record(wanted) {
-    this.list.replaceChildren();
-    this.busy(true);
+    this.begin();
     let stream;
     try {
-      stream = await openMedia(wanted.video ? { video: { width: { ideal: 1280 } }, audio: true } : wanted);
+      stream = await openMedia(wanted);
     } catch (error) {
       this.busy(false);
       this.problem(mediaProblem(error));
       return;
     }
-    const place = this.querySelector(".em-recording");
+    const place = this.recording;
+    const button = (textContent, className, onclick) => element("button", { type: "button", textContent, className, onclick });
+    const read = button("Stop and read", "button first", () => end(true));
+    const clock = element("time");
+    place.append(
+      element("p", { className: "clock" }, element("i", { className: "dot" }), "Recording", clock),
+      element("div", { className: "actions" }, read, button("Throw away", "button", () => end(false))),
+    );
+    if (wanted.video) {
+      place.prepend(element("video", { className: "mirrored", muted: true, autoplay: true, playsInline: true, srcObject: stream }));
+    }
     place.hidden = false;
-    place.innerHTML = `
-      ${wanted.video ? '<video class="em-mirrored" muted autoplay playsinline></video>' : ""}
-      <p class="em-status" role="timer">Recording</p>
-      <div class="em-actions">
-        <button type="button" class="em-button em-first" data-end="read">Stop and read</button>
-        <button type="button" class="em-button" data-end="away">Throw away</button>
-      </div>`;
-    if (wanted.video) place.querySelector("video").srcObject = stream;
     const kinds = ["video/webm;codecs=vp8,opus", "video/webm", "video/mp4"].map(
       kind => wanted.video ? kind : kind.replace("video/", "audio/").replace("vp8,", ""));
     const mimeType = kinds.find(kind => MediaRecorder.isTypeSupported(kind));
     const recorder = new MediaRecorder(stream, mimeType ? { mimeType } : {});
     const pieces = [];
     recorder.ondataavailable = event => pieces.push(event.data);
-    const begun = performance.now();
-    const clock = place.querySelector(".em-status");
-    const ticking = setInterval(() => {
-      const passed = (performance.now() - begun) / 1000;
-      clock.textContent = `Recording: ${passed.toFixed(0)} s`;
-      if (passed > LONGEST_S - 5) end(true);
-    }, 250);
-    const close = () => {
-      clearInterval(ticking);
-      for (const track of stream.getTracks()) track.stop();
-      place.hidden = true;
-      place.replaceChildren();
-      this.endRecording = null;
-      this.busy(false);
-    };
+    const stopClock = startClock(clock, passed => { if (passed > LONGEST_S - 5) end(true); });
     const end = keep => {
+      stopClock();
       recorder.onstop = () => {
-        close();
+        for (const track of stream.getTracks()) track.stop();
+        place.hidden = true;
+        place.replaceChildren();
+        this.busy(false);
         const type = recorder.mimeType;
         const name = `recording.${type.includes("mp4") ? "mp4" : "webm"}`;
         if (keep && pieces.length) this.take([new File(pieces, name, { type })]);
       };
       if (recorder.state === "inactive") recorder.onstop(); else recorder.stop();
     };
-    this.endRecording = () => end(false);
-    place.querySelector("[data-end=read]").onclick = () => end(true);
-    place.querySelector("[data-end=away]").onclick = () => end(false);
     recorder.start(1000);
-    place.querySelector("[data-end=read]").focus();
+    read.focus();
   }
 }
 

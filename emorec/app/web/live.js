@@ -1,6 +1,6 @@
 // <emorec-live>: sends the camera's grey frames and the microphone's sound, shows the verdicts.
-// The form of the messages is described in app_live.py.
-import { mediaProblem, openMedia, socketAddress } from "./identity.js";
+// The form of the messages is described in live_tab.py.
+import { mediaProblem, openMedia, socketAddress, startClock } from "./identity.js";
 
 const LONGER_SIDE = 640;
 // Between two frames: as short as the answers allow, for frames left out were sent for nothing.
@@ -9,48 +9,20 @@ const LONGEST_PAUSE_MS = 120;
 const MOST_WAITING_BYTES = 1_000_000;
 const FRAME = 1;
 const SOUND = 2;
-const STREAMS = { voice: "Voice", face: "Face", geometry: "Geometry", fused: "All together" };
-const COLORS = {
-  angry: "#d55e00", disgust: "#009e73", fear: "#8f5aa8", happy: "#f0c808",
-  neutral: "#a8a8a8", sad: "#0072b2", surprise: "#6ec5f0",
-};
+const COURSE_S = 60;
 
 const seconds = () => performance.now() / 1000;
 
 class Live extends HTMLElement {
   connectedCallback() {
-    if (this.firstChild) return;
-    const rows = Object.keys(COLORS).map(name => `
-      <li data-emotion="${name}"><span class="em-name">${name}</span>
-        <span class="em-track"><span class="em-fill" style="width:0;background:${COLORS[name]}"></span></span>
-        <span class="em-share"></span></li>`).join("");
-    const panels = Object.entries(STREAMS).map(([stream, title]) => `
-      <section class="em-panel" data-stream="${stream}"><h4>${title}</h4>
-        <ul class="em-bars">${rows}</ul></section>`).join("");
-    this.innerHTML = `
-      <div class="em-actions">
-        <button type="button" class="em-button em-first" data-do="start">Start camera and microphone</button>
-        <button type="button" class="em-button" data-do="stop" hidden>Stop</button>
-      </div>
-      <p class="em-status" role="status">Nothing is recorded or kept; it goes to the program on this machine alone.</p>
-      <div class="em-view" hidden>
-        <p class="em-live-verdict" aria-live="off"></p>
-        <div class="em-live-grid">
-          <div class="em-stage em-mirrored"><video muted autoplay playsinline></video><canvas></canvas></div>
-          <div class="em-panels">${panels}</div>
-        </div>
-        <p class="em-status em-notes-live"></p>
-      </div>`;
+    for (const name of ["view", "stage", "summary", "verdict", "clock"]) this[name] = this.querySelector(`.${name}`);
     this.video = this.querySelector("video");
-    this.over = this.querySelector("canvas");
+    this.over = this.querySelector(".stage canvas");
+    this.course = this.querySelector("canvas.course");
     this.button = { start: this.querySelector("[data-do=start]"), stop: this.querySelector("[data-do=stop]") };
     this.button.start.onclick = () => this.start();
-    this.button.stop.onclick = () => this.stop("Stopped.");
+    this.button.stop.onclick = () => this.finish();
     this.onDevices = () => this.fillIn();
-  }
-
-  disconnectedCallback() {
-    this.stop("");
   }
 
   say(text) {
@@ -61,7 +33,9 @@ class Live extends HTMLElement {
     this.button.start.disabled = true;
     this.say("Asking for camera and microphone …");
     this.tracks = { video: null, audio: null };
-    this.sent = this.skipped = this.leftOut = 0;
+    this.skipped = this.leftOut = 0;
+    this.told = [];
+    this.summary.replaceChildren();
     this.pause = SHORTEST_PAUSE_MS;
     const problem = await this.fillIn();
     if (!this.tracks.video && !this.tracks.audio) {
@@ -75,7 +49,9 @@ class Live extends HTMLElement {
     socket.onclose = () => { if (this.socket === socket) this.stop(this.problem ?? "The connection to emorec was lost. Start again."); };
     navigator.mediaDevices.addEventListener("devicechange", this.onDevices);
     this.problem = null;
-    this.querySelector(".em-view").hidden = false;
+    this.view.hidden = false;
+    this.clock.hidden = false;
+    this.endClock = startClock(this.clock.querySelector("time"));
     this.button.start.hidden = true;
     this.button.stop.hidden = false;
     this.button.stop.focus();
@@ -101,6 +77,7 @@ class Live extends HTMLElement {
       }
     }
     this.sayWhatIsThere();
+    this.stage.classList.toggle("absent", !this.tracks.video);
     return problem;
   }
 
@@ -160,7 +137,6 @@ class Live extends HTMLElement {
     }
     this.size = [width, height];
     this.socket.send(message);
-    this.sent++;
   }
 
   ready() {
@@ -200,33 +176,72 @@ class Live extends HTMLElement {
       this.problem = told.problem;
       return;
     }
-    for (const [stream] of Object.entries(STREAMS)) {
-      const panel = this.querySelector(`[data-stream=${stream}]`);
-      const posterior = told.probabilities[stream];
-      panel.style.opacity = posterior ? 1 : 0.35;
-      panel.title = posterior ? "" : "not there";
-      told.emotions.forEach((name, index) => {
-        const share = posterior?.[index] ?? 0;
-        const row = panel.querySelector(`[data-emotion=${name}]`);
-        row.classList.toggle("em-best", Boolean(posterior) && share === Math.max(...posterior));
-        row.querySelector(".em-fill").style.width = `${100 * share}%`;
-        row.querySelector(".em-share").textContent = posterior ? `${Math.round(100 * share)}%` : "";
-      });
+    if ("summary" in told) {
+      this.summary.innerHTML = told.summary;
+      this.stop(told.summary ? "Stopped. Nothing was kept." : "Stopped: neither a voice nor a face was there.");
+      return;
     }
+    for (const panel of this.view.querySelectorAll(".panel")) this.fill(panel, told);
     const fused = told.probabilities.fused;
-    const best = fused ? fused.indexOf(Math.max(...fused)) : -1;
-    const verdict = this.querySelector(".em-live-verdict");
-    verdict.textContent = fused ? `${told.emotions[best]} ${Math.round(100 * fused[best])}%` : "Listening and looking …";
-    this.outline(told.face_box, fused ? COLORS[told.emotions[best]] : "#fff");
-    const facts = [...told.notes];
+    const best = fused ? told.emotions[fused.indexOf(Math.max(...fused))] : "";
+    const badge = this.verdict.querySelector(".badge");
+    badge.className = `badge e-${best}`;
+    badge.textContent = best ? `${best} ${Math.round(100 * Math.max(...fused))}%` : "…";
+    this.querySelector(".live-words").textContent = { "": "Listening and looking", unsure: `Unsure, perhaps ${best}` }[told.word]
+      ?? `${told.word[0].toUpperCase()}${told.word.slice(1)} ${best}`;
+    this.outline(told.face_box, getComputedStyle(badge).getPropertyValue("--shade") || "#fff");
+    this.draw(told);
+    // Frames that were left out were sent for nothing.
     const leftOut = told.dropped + this.skipped;
     this.pause = leftOut > this.leftOut
       ? Math.min(this.pause * 1.25, LONGEST_PAUSE_MS)
       : Math.max(this.pause * 0.98, SHORTEST_PAUSE_MS);
     this.leftOut = leftOut;
-    if (leftOut) facts.push(`${leftOut} frames left out`);
-    this.querySelector(".em-notes-live").textContent = facts.join(" · ");
+    this.querySelector(".live-notes").textContent = told.notes.join(" · ");
     this.dataset.verdicts = Number(this.dataset.verdicts ?? 0) + 1;
+  }
+
+  fill(panel, told) {
+    const posterior = told.probabilities[panel.dataset.stream];
+    const highest = posterior ? Math.max(...posterior) : 0;
+    const parts = panel.querySelectorAll(".stack rect");
+    panel.querySelector(".best").textContent = posterior ? `${told.emotions[posterior.indexOf(highest)]} ${Math.round(100 * highest)}%` : "not there";
+    let sum = 0;
+    told.emotions.forEach((name, index) => {
+      const share = posterior?.[index] ?? 0;
+      const row = panel.querySelector(`[data-emotion=${name}]`);
+      row.classList.toggle("best", Boolean(posterior) && share === highest);
+      row.querySelector("rect").setAttribute("width", `${100 * share}%`);
+      row.querySelector(".share").textContent = posterior ? `${Math.round(100 * share)}%` : "";
+      parts[index].setAttribute("x", `${100 * sum}%`);
+      parts[index].setAttribute("width", `${100 * share}%`);
+      sum += share;
+    });
+  }
+
+  // The course of all together over the last minute, one column for each moment that was told.
+  draw(told) {
+    if (!told.probabilities.fused) return;
+    this.told.push([seconds(), told.probabilities.fused]);
+    while (this.told[0][0] < seconds() - COURSE_S) this.told.shift();
+    this.colors ??= told.emotions.map(name => {
+      const probe = this.querySelector(`.legend .e-${name}`);
+      return getComputedStyle(probe).getPropertyValue("--shade");
+    });
+    const { width, height } = this.course;
+    const context = this.course.getContext("2d");
+    context.clearRect(0, 0, width, height);
+    const begun = Math.min(this.told[0][0], seconds() - COURSE_S / 6);
+    const place = time => (time - begun) / (seconds() - begun) * width;
+    this.told.forEach(([time, posterior], index) => {
+      const next = this.told[index + 1]?.[0] ?? seconds();
+      let floor = height;
+      posterior.forEach((share, emotion) => {
+        context.fillStyle = this.colors[emotion];
+        context.fillRect(place(time), floor - share * height, place(next) - place(time) + 1, share * height);
+        floor -= share * height;
+      });
+    });
   }
 
   outline(box, color) {
@@ -241,12 +256,18 @@ class Live extends HTMLElement {
     context.strokeRect(box[0], box[1], box[2], box[2]);
   }
 
-  stop(text) {
+  // Asks for what was found in all; the answer ends it.
+  finish() {
+    this.button.stop.disabled = true;
+    this.say("Putting it together …");
+    if (this.socket?.readyState === WebSocket.OPEN) this.socket.send("stop"); else this.stop("Stopped.");
+    this.release();
+  }
+
+  release() {
     clearInterval(this.watching);
+    this.endClock?.();
     navigator.mediaDevices?.removeEventListener("devicechange", this.onDevices);
-    const socket = this.socket;
-    this.socket = null;
-    socket?.close();
     for (const track of Object.values(this.tracks ?? {})) {
       if (track) track.onended = null;
       track?.stop();
@@ -254,10 +275,18 @@ class Live extends HTMLElement {
     this.tracks = { video: null, audio: null };
     this.sound?.close();
     this.sound = null;
-    if (!this.button) return;
     this.video.srcObject = null;
-    this.querySelector(".em-view").hidden = true;
+    this.clock.hidden = true;
+  }
+
+  stop(text) {
+    const socket = this.socket;
+    this.socket = null;
+    socket?.close();
+    this.release();
+    this.view.hidden = true;
     this.button.stop.hidden = true;
+    this.button.stop.disabled = false;
     Object.assign(this.button.start, { hidden: false, disabled: false });
     if (text) this.say(text);
   }

@@ -1,24 +1,42 @@
-// What the page is to the server: an identity, and a connection that says that it is still open.
+// Tabs, and the connection by which the server knows that the page is still open.
 import "./intake.js";
 import "./player.js";
 import "./live.js";
-import { pageId, socketAddress } from "./identity.js";
+import { element, pageId, socketAddress } from "./identity.js";
+
+const tabs = [...document.querySelectorAll("[role=tab]")];
+
+function open(tab) {
+  for (const other of tabs) {
+    const is = other === tab;
+    other.setAttribute("aria-selected", is);
+    other.tabIndex = is ? 0 : -1;
+    document.getElementById(other.getAttribute("aria-controls")).hidden = !is;
+  }
+  history.replaceState(null, "", `#${tab.getAttribute("aria-controls")}`);
+}
+
+for (const [place, tab] of tabs.entries()) {
+  tab.onclick = () => open(tab);
+  tab.onkeydown = event => {
+    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (!step) return;
+    const next = tabs.at((place + step) % tabs.length);
+    open(next);
+    next.focus();
+  };
+}
+const wanted = tabs.find(tab => `#${tab.getAttribute("aria-controls")}` === location.hash);
+if (wanted) open(wanted);
 
 let server = null;
 
-function lost(text, button) {
-  document.getElementById("em-lost")?.remove();
+function lost(text) {
+  document.getElementById("lost")?.remove();
   if (!text) return;
-  const bar = document.createElement("div");
-  bar.id = "em-lost";
+  const reload = element("button", { textContent: "Reload the page", onclick: () => location.reload() });
+  const bar = element("div", { id: "lost" }, text, reload);
   bar.setAttribute("role", "alert");
-  bar.append(text);
-  if (button) {
-    const reload = document.createElement("button");
-    reload.textContent = "Reload the page";
-    reload.onclick = () => location.reload();
-    bar.append(reload);
-  }
   document.body.append(bar);
 }
 
@@ -26,15 +44,12 @@ function connect() {
   const socket = new WebSocket(socketAddress(`emorec/page/${pageId}`));
   socket.onmessage = message => {
     const told = JSON.parse(message.data).server;
-    if (server !== null && told !== server) {
-      lost("emorec was started anew: what was sent before is gone.", true);
-    } else {
-      lost("");
-    }
-    server = server ?? told;
+    lost(server !== null && told !== server ? "emorec was started anew: what was sent before is gone." : "");
+    server ??= told;
+    document.documentElement.dataset.connected = "";
   };
   socket.onclose = () => {
-    if (server !== null) lost("The connection to emorec is lost. Is it still running?", true);
+    if (server !== null) lost("The connection to emorec is lost. Is it still running?");
     setTimeout(connect, 1500);
   };
 }

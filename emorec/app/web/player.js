@@ -1,41 +1,50 @@
-// <emorec-timeline>: moves its playhead with the player before it, and the player with itself.
+// <emorec-timeline>: moves its playhead with the clip's player, and the player with itself.
 class Timeline extends HTMLElement {
   connectedCallback() {
     this.duration = Number(this.dataset.duration);
     this.said = JSON.parse(this.dataset.said);
-    this.tracks = this.querySelector(".em-tracks");
-    this.head = this.querySelector(".em-head");
-    this.now = this.querySelector(".em-now");
-    this.player = this.parentElement.querySelector(".em-player");
+    for (const name of ["tracks", "playing", "head", "now"]) this[name] = this.querySelector(`.${name}`);
+    const player = this.player = this.closest(".look")?.querySelector(".player");
     this.tracks.addEventListener("click", event => {
-      const place = this.querySelector(".em-playing").getBoundingClientRect();
+      const place = this.playing.getBoundingClientRect();
       this.seek((event.clientX - place.left) / place.width * this.duration);
     });
     this.tracks.addEventListener("keydown", event => this.onKey(event));
-    const player = this.player;
     if (player) {
-      player.addEventListener("loadedmetadata", () => {
-        // A browser's own recording states no length until its end was looked for.
-        if (player.duration === Infinity) {
-          player.addEventListener("durationchange", () => { player.currentTime = 0; }, { once: true });
-          player.currentTime = 1e9;
-        }
-      });
+      if (player.readyState) this.rest(); else player.addEventListener("loadedmetadata", () => this.rest(), { once: true });
       const unplayable = () => {
-        const note = this.parentElement.querySelector(".em-unplayable");
-        if (note) note.hidden = false;
+        player.parentElement.querySelector(".unplayable").hidden = false;
         player.hidden = true;
       };
       player.addEventListener("error", unplayable);
       if (player.error) unplayable();
-      for (const name of ["timeupdate", "seeked"]) player.addEventListener(name, () => this.show(player.currentTime));
-      player.addEventListener("play", () => this.follow());
+      for (const name of ["timeupdate", "seeked"]) {
+        player.addEventListener(name, () => { if (!this.isResting) this.show(player.currentTime); });
+      }
+      player.addEventListener("play", () => {
+        if (this.isResting) this.seek(0);
+        this.follow();
+      });
     }
     this.show(0);
   }
 
+  // A picture from within the clip stands for it until it is played, from its start.
+  rest() {
+    const player = this.player;
+    this.isResting = player.tagName === "VIDEO";
+    if (this.isResting) this.show(this.duration / 2);
+    if (player.duration === Infinity) {
+      // A browser's own recording states no length until its end was looked for.
+      player.addEventListener("durationchange", () => { player.currentTime = this.at; }, { once: true });
+      player.currentTime = 1e9;
+    } else if (this.isResting) {
+      player.currentTime = this.at;
+    }
+  }
+
   follow() {
-    if (!this.player || this.player.paused || !this.isConnected) return;
+    if (this.player.paused || !this.isConnected) return;
     this.show(this.player.currentTime);
     requestAnimationFrame(() => this.follow());
   }
@@ -53,6 +62,7 @@ class Timeline extends HTMLElement {
 
   seek(time) {
     const at = Math.min(Math.max(time, 0), this.duration);
+    this.isResting = false;
     if (this.player && !this.player.hidden) this.player.currentTime = at;
     this.show(at);
   }

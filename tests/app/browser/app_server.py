@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 from emorec.paths import REPOSITORY
@@ -43,11 +44,19 @@ def browser_path() -> str | None:
 
 def why_not() -> str:
     """Why no browser test can run here; "" where they can."""
-    needed = ("gradio", "websockets", "playwright")
+    needed = ("starlette", "jinja2", "uvicorn", "websockets", "playwright")
     missing = [name for name in needed if not importlib.util.find_spec(name)]
     if missing:
         return f"{', '.join(missing)} not installed: pip install -r requirements-app.txt"
     return "" if browser_path() else "no Chromium here: install the package chromium"
+
+
+def until(page, expression: str, argument=None, seconds: float = TIMEOUT_MS / 1000):
+    """Wait for a script; Playwright's way needs `unsafe-eval`, which the page does not allow."""
+    end_s = time.monotonic() + seconds
+    while not page.evaluate(expression, argument):
+        assert time.monotonic() < end_s, f"not so: {expression}"
+        page.wait_for_timeout(50)
 
 
 class Server:

@@ -73,12 +73,17 @@ def asked_for() -> list[str]:
     return []
 
 
+def is_wrong(said) -> bool:
+    """Whether a line on the console is more than a refusal that a test has asked for."""
+    return said.type in ("error", "warning") and "status of 4" not in said.text
+
+
 @pytest.fixture
 def open_page(chromium, asked_for):
     """A function that opens the page in a window of its own."""
     contexts = []
 
-    def open_at(url, wait_for="emorec-intake button", **settings):
+    def open_at(url, wait_for="html[data-connected]", **settings):
         context = chromium.new_context(**{"viewport": {"width": 1280, "height": 900}, **settings})
         context.set_default_timeout(TIMEOUT_MS)
         contexts.append(context)
@@ -87,6 +92,8 @@ def open_page(chromium, asked_for):
         page.on("websocket", lambda socket: asked_for.append(socket.url))
         page.problems = []
         page.on("pageerror", lambda error: page.problems.append(str(error)))
+        # A breach of the page's own policy is told there.
+        page.on("console", lambda said: page.problems.append(said.text) if is_wrong(said) else None)
         page.goto(url)
         page.wait_for_selector(wait_for)
         return page

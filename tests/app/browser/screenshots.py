@@ -9,7 +9,15 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parents[3]), str(Path(__file__).parents[2])]
 
-from app_server import CLIPS, REPOSITORY, TIMEOUT_MS, Server, browser_path, why_not  # noqa: E402
+from app_server import (  # noqa: E402
+    CLIPS,
+    REPOSITORY,
+    TIMEOUT_MS,
+    Server,
+    browser_path,
+    until,
+    why_not,
+)
 
 WINDOWS = {"wide": (1180, 900, "light"), "narrow": (390, 844, "dark")}
 
@@ -32,15 +40,14 @@ def main() -> None:
             context.set_default_timeout(TIMEOUT_MS)
             page = context.new_page()
             page.goto(server.url)
-            page.set_input_files("emorec-intake input[type=file]", CLIPS[1])
-            page.wait_for_selector("#em-draw")
-            page.wait_for_function("document.querySelector('video').readyState >= 2")
-            # A moment of which something is to be seen, and no controls over the face.
-            page.evaluate("document.querySelector('video').controls = false")
-            for _ in range(3):
-                page.press(".em-tracks", "ArrowRight")
-            page.wait_for_function("!document.querySelector('video').seeking")
+            page.set_input_files("emorec-intake input[type=file]", CLIPS[6])
+            page.wait_for_selector(".downloads .draw")
+            player = "document.querySelector('video.player')"
+            until(page, f"{player}.readyState >= 2 && !{player}.seeking")
+            # No controls over the face.
+            page.evaluate(f"{player}.controls = false")
             page.evaluate("document.activeElement.blur()")
+            page.evaluate("document.querySelector('.found').scrollIntoView()")
             page.screenshot(path=REPOSITORY / "Plots" / f"app_{name}.png", full_page=name == "wide")
             context.close()
         browser.close()
