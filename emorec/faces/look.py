@@ -1,13 +1,14 @@
 """How a face looks, as numbers that tell people in one film apart.
 
 Local ternary patterns: which of each pixel's eight neighbours are clearly lighter, and which
-clearly darker, counted in each cell of a grid over the aligned face (Tan and Triggs, Enhanced local
-texture feature sets for face recognition under difficult lighting conditions, 2010), as square
-roots, less the usual face's. They tell the people of one film apart, not one person from all others.
-Of JavaSED's eight people, with means over three pictures of each clip and the limit `SAME`, 8 % of
-the pairs of one person's clips, where another emotion is acted, are taken for two people's, and
-4 % of those of two people for one's: most of them of two who look alike. With binary patterns
-(Ahonen et al. 2006) these are 10 and 9 %. The patterns were chosen with these people in view.
+clearly darker, counted in each cell of a grid over the aligned face (Tan and Triggs, Enhanced
+local texture feature sets for face recognition under difficult lighting conditions, 2010), as
+square roots, less the usual face's. They tell the people of one film apart, not one person from
+all others. Of JavaSED's eight people, with means over three pictures of each clip and the limit
+`SAME`, 8 % of the pairs of one person's clips, where another emotion is acted, are taken for two
+people's, and 4 % of those of two people for one's: most of them of two who look alike. With binary
+patterns (Ahonen et al. 2006) these are 10 and 9 %. The patterns were chosen with these people in
+view.
 """
 
 from __future__ import annotations
