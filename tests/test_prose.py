@@ -162,6 +162,12 @@ CLAIMS = [
         ["savee/scores/accuracy", "savee_shipped/scores/accuracy"],
     ),
     (
+        "docs/results.md",
+        "reads every frame's face, is right in {:.1f} % ({:.1f} to {:.1f} over",
+        "comparisons/peers",
+        ["scores/accuracy", "intervals_95/accuracy/0", "intervals_95/accuracy/1"],
+    ),
+    (
         "notebooks/04_voice_1d_cnn.ipynb",
         "is right in {:.1f} % of the takes of the four test actors ({:.1f} to {:.1f})",
         "comparisons/reference_voice/reference_voice_1d_augmented",
