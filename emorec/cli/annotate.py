@@ -10,6 +10,7 @@ from emorec.errors import EmorecError, MediaError, printable
 EXAMPLES = """examples:
   emorec annotate clip.mp4 -o annotated.mp4
   emorec annotate interview.mkv -o interview_annotated.mkv --side strip
+  emorec annotate talk.mp4 --people -o talk_annotated.mp4     numbers, and who speaks
   emorec annotate holiday.webm -o videos/          writes videos/holiday_annotated.mp4
 
 The clip's picture keeps its size, and the canvas grows by the bars. The sound is copied as it is;
@@ -42,6 +43,7 @@ def add_to(commands) -> None:
         help="the video (.mp4, .mov, .mkv), or a folder",
     )
     add("--side", choices=("bars", "strip"), default="bars", help="bars beside or under (bars)")
+    add("--people", action="store_true", help="box and number for everybody, and who speaks")
     common.add_person(annotate)
     common.add_overwrite(annotate)
     common.add_models(annotate)
@@ -61,7 +63,10 @@ def run(options: argparse.Namespace) -> int:
         out = output_path(options.path, options.out)
         if not options.overwrite:
             refuse_earlier([out])
-        result = common.load_recognizer(options).classify(options.path)
+        recognizer = common.load_recognizer(options)
+        if options.people:
+            recognizer = recognizer.for_everybody()
+        result = recognizer.classify(options.path)
         if result.emotion:
             with common.progress_bar() as progress:
                 task = progress.add_task("Drawing", total=100)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from emorec.emotions import COMMON7
 from emorec.media.colour import ColourSpace, Planes
 from emorec.report.lettering import Lettering, line_height, text_width
 from emorec.report.overlay_layout import Layout, Rect
+from emorec.report.overlay_people import PeopleShown, ShownPerson
 from emorec.result.clip import ClipResult
 from emorec.streams.windows import means_over, posteriors_at
 from emorec.style import EMOTION_COLORS, TITLES, readable_on, strength
@@ -34,6 +37,9 @@ class Overlay:
         track = result.face_track
         self._face_track = track.smoothed() if track is not None else None
         self._letters = Lettering(space)
+        # Of one person the box of the face that is followed says it all.
+        people = result.people if len(result.people) > 1 else ()
+        self._people = PeopleShown(people, self._size_of_label) if people else None
         self._colors = [space.yuv(EMOTION_COLORS[name]) for name in COMMON7]
         self._track, self._playhead = space.yuv(_TRACK), space.yuv(_PLAYHEAD)
         self._base = Planes.filled(layout.width, layout.height, space.yuv(_GROUND))
@@ -58,7 +64,11 @@ class Overlay:
         posteriors = self._posteriors(time_s)
         if picture is not None:
             canvas.paste(picture, *self.layout.picture[:2])
-            self._draw_face(canvas, time_s, posteriors.get("fused"), self._shown(place))
+            shown = self._shown(place)
+            if self._people is None:
+                self._draw_face(canvas, time_s, posteriors.get("fused"), shown)
+            else:
+                self._draw_people(canvas, self._people.at(time_s, shown, self.layout.picture))
         for stream, posterior in posteriors.items():
             for bar, probability, color in zip(
                 self.layout.bars[stream], posterior, self._colors, strict=True
@@ -104,11 +114,34 @@ class Overlay:
         frame = Rect(area.x0 + x, area.y0 + y, area.x0 + x + width, area.y0 + y + height)
         best = None if posterior is None else int(posterior.argmax())
         color = self._space.yuv(_SOFT) if best is None else self._colors[best]
-        thickness = max(2, round(self.layout.text_px / 7))
+        thickness = self._thickness
         self._outline(canvas, frame, thickness + 1, self._space.yuv(_BLACK), grow=1)
         self._outline(canvas, frame, thickness, color)
         if best is not None:
             self._draw_tag(canvas, frame, f"{COMMON7[best]} {posterior[best]:.0%}", best)
+
+    @property
+    def _thickness(self) -> int:
+        return max(2, round(self.layout.text_px / 7))
+
+    def _draw_people(self, canvas: Planes, people: Sequence[ShownPerson]) -> None:
+        """Frame everybody in the colour of what they show; who speaks gets a thicker frame."""
+        for one in people:
+            color = _SOFT if one.emotion is None else EMOTION_COLORS[COMMON7[one.emotion]]
+            thickness = self._thickness * (2 if one.speaks else 1)
+            self._outline(canvas, one.frame, thickness + 1, self._space.yuv(_BLACK), grow=1)
+            self._outline(canvas, one.frame, thickness, self._space.yuv(color))
+        for one in people:
+            if one.label is not None:
+                color = _SOFT if one.emotion is None else EMOTION_COLORS[COMMON7[one.emotion]]
+                plate = self._letters.text(
+                    f" {one.text} ", self.layout.text_px, readable_on(color), color
+                )
+                canvas.paste(plate, one.label.x0, one.label.y0)
+
+    def _size_of_label(self, text: str) -> tuple[int, int]:
+        width = text_width(f" {text} ", self.layout.text_px)
+        return width + width % 2, line_height(self.layout.text_px)
 
     def _draw_tag(self, canvas: Planes, frame: Rect, text: str, emotion: int) -> None:
         """Write on a plate over the frame, or inside it where there is no room above."""

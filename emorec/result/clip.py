@@ -114,6 +114,7 @@ class Person(Judged):
         notes: What a reader should know, in plain words.
         duration_s: Length of the clip.
         seen: Every face of this person that was looked at.
+        speaks: (n, 2) float64: from when to when this person speaks, in seconds.
     """
 
     number: int
@@ -125,6 +126,7 @@ class Person(Judged):
     notes: list[str] = field(default_factory=list)
     duration_s: float = 0.0
     seen: SeenFaces | None = None
+    speaks: np.ndarray = field(default_factory=lambda: np.zeros((0, 2)))
 
     @classmethod
     def of(cls, number: int, told: Told, judge: Judge, duration_s: float) -> Person:
@@ -139,7 +141,12 @@ class Person(Judged):
             notes=seen.notes,
             duration_s=duration_s,
             seen=judge.of_faces(seen.record, seen.looked_at),
+            speaks=told.speaks,
         )
+
+    def speaks_at(self, time_s: float) -> bool:
+        """Whether it is this person who speaks at a time."""
+        return bool(((self.speaks[:, 0] <= time_s) & (time_s < self.speaks[:, 1])).any())
 
     @property
     def seen_s(self) -> float:

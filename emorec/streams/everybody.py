@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from emorec.features.loudness import Loudness
 from emorec.media.grey import FrameBatch
 from emorec.media.sound import SoundBlock
 from emorec.streams.people import PeopleStream, Seen
-from emorec.streams.speaking import shares_of_windows, voice_of, who_speaks
+from emorec.streams.speaking import shares_of_windows, stretches_of, voice_of, who_speaks
 from emorec.streams.windows import Findings
 
 __all__ = ["Everybody", "Told"]
@@ -30,11 +30,13 @@ class Told:
         seen: What was seen of them.
         findings: Stream -> what it says of them; only what there is.
         speech_share: How much of the clip's speech is theirs, 0 to 1.
+        speaks: (n, 2) float64: from when to when they speak, in seconds.
     """
 
     seen: Seen
     findings: dict[str, Findings]
     speech_share: float
+    speaks: np.ndarray = field(default_factory=lambda: np.zeros((0, 2)))
 
 
 class Everybody:
@@ -92,10 +94,10 @@ class Everybody:
         if people and nobodys >= _LEAST_NOTED:
             self.notes.append(f"{nobodys:.0%} of the speech is of nobody who is seen")
         told = []
-        for seen, share, own in zip(people, of_each, shares.T, strict=True):
+        for i, (seen, share, own) in enumerate(zip(people, of_each, shares.T, strict=True)):
             heard = voice_of(voice, loudness, own)
             findings = {"voice": heard, **seen.findings} if heard else seen.findings
-            told.append(Told(seen, findings, float(share)))
+            told.append(Told(seen, findings, float(share), stretches_of(i, speakers)))
         return told
 
 

@@ -18,7 +18,7 @@ from emorec.features.loudness import MOUTH_RATE_HZ
 from emorec.posteriors import log_mean
 from emorec.streams.windows import Findings
 
-__all__ = ["NOBODY", "shares_of_windows", "voice_of", "who_speaks"]
+__all__ = ["NOBODY", "shares_of_windows", "stretches_of", "voice_of", "who_speaks"]
 
 NOBODY = -1
 """Speaks where nobody who is seen does."""
@@ -51,6 +51,21 @@ def who_speaks(mouths: Sequence[MouthTrack | None], levels_db: np.ndarray) -> np
     evidence = np.clip(evidence - _THRESHOLD, -_MOST_EVIDENCE, _MOST_EVIDENCE)
     evidence[loudness < -_LOUD_DB] = 0
     return _course(evidence)
+
+
+def stretches_of(person: int, speakers: np.ndarray) -> np.ndarray:
+    """Return from when to when a person speaks, (n, 2) float64 in seconds.
+
+    Args:
+        person: Index.
+        speakers: (n,) as `who_speaks` returns it.
+
+    >>> stretches_of(0, np.array([NOBODY, 0, 0, 1, 0])) * MOUTH_RATE_HZ
+    array([[1., 3.],
+           [4., 5.]])
+    """
+    edges = np.diff(np.concatenate([[False], speakers == person, [False]]).astype(int))
+    return np.stack([np.flatnonzero(edges > 0), np.flatnonzero(edges < 0)], 1) / MOUTH_RATE_HZ
 
 
 def shares_of_windows(
