@@ -33,7 +33,7 @@ __all__ = [
     "sentence",
 ]
 
-_COLUMNS = (*STREAMS, "fused")
+_COLUMNS = ("fused", *STREAMS)
 _WIDEST_BAR, _NARROWEST_BAR = 24, 5
 _NUMBER, _GAP = 4, 2
 # What all but the bars take of a terminal: the frame, the emotions' names, numbers and gaps.
