@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from emorec.analysis import bias
 from emorec.analysis.strangers import mean_interval
 from emorec.evaluation.evidence import read_predictions
 from emorec.paths import MODELS, REPOSITORY
@@ -210,6 +211,16 @@ def value_of(folder: str, way: str) -> float:
 def test_the_figures_of_a_sentence_are_those_of_its_evidence(page, sentence, folder, ways):
     expected = sentence.format(*(100 * value_of(folder, way) for way in ways))
     assert expected in prose(page)
+
+
+def test_notebook_12_says_how_the_worst_read_actor_fares():
+    judged = read_predictions(MODELS / "fusion")
+    found = 100 * bias.scores_by(judged, judged["speaker"], resamples=1)
+    worst = found.sort_values("accuracy").iloc[0]
+    text = prose("notebooks/12_errors_and_bias.ipynb")
+    assert f"single actors, {worst['accuracy']:.0f} to {found['accuracy'].max():.0f} %" in text
+    sure = f"rightly in {worst['accuracy']:.0f} %, it reads with {worst['confidence']:.0f} %"
+    assert sure in text
 
 
 def test_the_demo_says_what_a_stranger_gets():
