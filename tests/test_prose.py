@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from emorec.analysis import bias
@@ -211,6 +212,19 @@ def value_of(folder: str, way: str) -> float:
 def test_the_figures_of_a_sentence_are_those_of_its_evidence(page, sentence, folder, ways):
     expected = sentence.format(*(100 * value_of(folder, way) for way in ways))
     assert expected in prose(page)
+
+
+def test_notebook_24_says_who_speaks_in_the_committed_clips():
+    scenes = pd.read_csv(MODELS / "comparisons/everybody/clips.csv").set_index("scene")
+    text = prose("notebooks/24_people.ipynb")
+    sums, right = scenes.sum(numeric_only=True), 100 * scenes["right"] / scenes["windows"]
+    for sentence in (
+        f"keeps its number in {100 * sums['kept'] / sums['found']:.1f} % of the frames",
+        f"said to speak in {100 * sums['right'] / sums['windows']:.1f} % of the windows",
+        f"({right['two in turn']:.0f} % of the windows of two, {right['three in turn']:.0f} of",
+        f"with them who speaks ({right['leaving and coming back']:.0f} %)",
+    ):
+        assert sentence in text
 
 
 def test_notebook_12_says_how_the_worst_read_actor_fares():
