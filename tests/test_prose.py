@@ -264,7 +264,6 @@ ELSEWHERE = {
         "64.3": "",
         "54": "an exercise's answer",
     },
-    "12": {"80": "human raters, published"},
     "17": {
         "3.4": "an exercise's answer, as is the next",
         "16.2": "",
