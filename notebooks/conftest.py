@@ -5,7 +5,24 @@ import sys
 sys.modules.setdefault("rfc3987_syntax", None)
 pytest_plugins = ("nbmake.pytest_plugin",)
 
-LONGEST = ("17", "12", "18", "19", "15", "14", "06", "07", "13", "08", "02", "05", "09", "16", "22")
+LONGEST = (
+    "17",
+    "12",
+    "18",
+    "19",
+    "15",
+    "14",
+    "06",
+    "07",
+    "13",
+    "08",
+    "02",
+    "05",
+    "09",
+    "16",
+    "22",
+    "24",
+)
 
 
 def pytest_collection_modifyitems(items):

@@ -1,9 +1,17 @@
 """Figures in the prose of pages and notebooks are those of the evidence."""
 
 import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
+from emorec.analysis import bias
+from emorec.analysis.strangers import mean_interval
+from emorec.evaluation.evidence import read_predictions
 from emorec.paths import MODELS, REPOSITORY
 
 # Page, a sentence with places for figures, and for each the evidence: folder of Models, and the
@@ -156,6 +164,16 @@ CLAIMS = [
         ["scores/accuracy"],
     ),
     (
+        "notebooks/20_all_methods.ipynb",
+        "it names {:.0f} and {:.0f} % of the clips, the 2D CNN {:.0f}",
+        "",
+        [
+            "comparisons/strangers/end_to_end:left_out/voice/savee/scores/accuracy",
+            "comparisons/strangers/end_to_end:left_out/voice/javased/scores/accuracy",
+            "alternatives/voice_long:savee_shipped/scores/accuracy",
+        ],
+    ),
+    (
         "docs/results.md",
         "SAVEE's worse ({:.1f} against {:.1f} % of",
         "alternatives/voice_long",
@@ -200,3 +218,126 @@ def value_of(folder: str, way: str) -> float:
 def test_the_figures_of_a_sentence_are_those_of_its_evidence(page, sentence, folder, ways):
     expected = sentence.format(*(100 * value_of(folder, way) for way in ways))
     assert expected in prose(page)
+
+
+def test_notebook_24_says_who_speaks_in_the_committed_clips():
+    scenes = pd.read_csv(MODELS / "comparisons/everybody/clips.csv").set_index("scene")
+    text = prose("notebooks/24_people.ipynb")
+    sums, right = scenes.sum(numeric_only=True), 100 * scenes["right"] / scenes["windows"]
+    for sentence in (
+        f"keeps its number in {100 * sums['kept'] / sums['found']:.1f} % of the frames",
+        f"said to speak in {100 * sums['right'] / sums['windows']:.1f} % of the windows",
+        f"({right['two in turn']:.0f} % of the windows of two, {right['three in turn']:.0f} of",
+        f"with them who speaks ({right['leaving and coming back']:.0f} %)",
+    ):
+        assert sentence in text
+
+
+def test_notebook_12_says_how_the_worst_read_actor_fares():
+    judged = read_predictions(MODELS / "fusion")
+    found = 100 * bias.scores_by(judged, judged["speaker"], resamples=1)
+    worst = found.sort_values("accuracy").iloc[0]
+    text = prose("notebooks/12_errors_and_bias.ipynb")
+    assert f"single actors, {worst['accuracy']:.0f} to {found['accuracy'].max():.0f} %" in text
+    sure = f"rightly in {worst['accuracy']:.0f} %, it reads with {worst['confidence']:.0f} %"
+    assert sure in text
+
+
+def test_the_demo_says_what_a_stranger_gets():
+    judged = read_predictions(MODELS / "comparisons" / "strangers" / "end_to_end")
+    value, low, high = (100 * share for share in mean_interval(judged)["accuracy"])
+    expected = f"measures: {value:.1f} % right among seven emotions ({low:.1f} to {high:.1f})"
+    assert expected in prose("DEMO/ER_FullClip_DEMO.ipynb")
+
+
+# A figure of a notebook's Markdown that is neither printed by it nor in its evidence: who says it.
+ELSEWHERE = {
+    "02": {"1.02": "a setting", "1.12": "a setting"},
+    "03": {"2.6": "a Haar box in eye distances"},
+    "04": {"65.6": "notebook 05 prints it"},
+    "05": {
+        "60.9": "an exercise's answer, as are the next",
+        "65.9": "",
+        "68.1": "CLAIMS",
+        "77.2": "CLAIMS",
+    },
+    "06": {"40.8": "the reference project"},
+    "07": dict.fromkeys(("46.8", "49.6", "62.5", "64.3"), "the reference project"),
+    "08": {"2.1": "million parameters at most"},
+    "10": {
+        "53.8": "the reference project, as are the next",
+        "62.5": "",
+        "64.3": "",
+        "54": "an exercise's answer",
+    },
+    "17": {
+        "3.4": "an exercise's answer, as is the next",
+        "16.2": "",
+        "5.5": "kHz",
+        "63.5": "another project",
+    },
+    "18": {
+        "64.5": "another project, as are the next",
+        "84.9": "",
+        "88.2": "",
+        "69": "the package fer, measured once",
+    },
+    "19": {"2.3": "million parameters", "93": "another project"},
+    "ER": {"48.7": "the test above"},
+}
+CONFIDENCE = {"95"}  # of every interval
+
+FIGURE = re.compile(
+    r"(?<![\w.,/-])(\d+\.\d+|\d+(?= %| of (?:every )?100\b| points\b))(?![\d.]*[\w-])"
+)
+NUMBER = re.compile(r"-?\d[\d,]*(?:\.\d+)?")
+NOTEBOOKS = sorted([*REPOSITORY.glob("notebooks/*.ipynb"), *REPOSITORY.glob("DEMO/*.ipynb")])
+
+
+def numbers_of(value) -> Iterator[float]:
+    """Every number of a nested entry, also as percent."""
+    if isinstance(value, dict | list):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from numbers_of(part)
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        yield from (float(value), 100 * float(value))
+
+
+def known_numbers(notebook: dict) -> list[float]:
+    """What a notebook prints, and what the evidence says that it explains."""
+    text = []
+    for cell in notebook["cells"]:
+        for output in cell.get("outputs", []):
+            data = output.get("data", {})
+            text += output.get("text", []) + data.get("text/html", []) + data.get("text/plain", [])
+    known = [float(found.replace(",", "")) for found in NUMBER.findall("\n".join(text))]
+    for place in notebook["metadata"].get("emorec", {}).get("models", []):
+        for path in (MODELS / place).rglob("*.json"):
+            known += numbers_of(json.loads(path.read_text(encoding="utf-8")))
+    return known
+
+
+def figures_of_nobody(path: Path) -> set[str]:
+    """Figures of a notebook's Markdown that nothing bears out."""
+    notebook = json.loads(path.read_text(encoding="utf-8"))
+    known = np.abs(known_numbers(notebook))
+    markdown = "".join(
+        "".join(cell["source"]) + "\n"
+        for cell in notebook["cells"]
+        if cell["cell_type"] == "markdown"
+    )
+    markdown = re.sub(r"```.*?```|`[^`]*`|\$[^$]*\$|\]\([^)]*\)", "", markdown, flags=re.S)
+    alone = set()
+    for figure in FIGURE.findall(markdown):
+        digits = len(figure.partition(".")[2])
+        # Half up and half to even are both right.
+        near = np.abs(known - float(figure)) <= 0.5 * 10**-digits + 1e-9
+        if not near.any():
+            alone.add(figure)
+    return alone
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_figure_of_a_notebook_is_printed_by_it_or_in_its_evidence(path):
+    allowed = set(ELSEWHERE.get(path.stem[:2], {}))
+    assert figures_of_nobody(path) - CONFIDENCE == allowed

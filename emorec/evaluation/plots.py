@@ -127,7 +127,8 @@ def plot_recall(axes: Axes, predictions_by_name: Mapping[str, pd.DataFrame], tit
         axes.bar(places, recall, width, label=name, color=COLOURS[i % len(COLOURS)])
     axes.set_xticks(range(len(counts)), counts.index, rotation=45, ha="right")
     axes.set(ylim=(0, 100), ylabel="recall (%)", title=title)
-    axes.legend(fontsize="small")
+    if len(predictions_by_name) > 1:
+        legend_below(axes, gap=0.3)
 
 
 def plot_accuracy_by_speaker(axes: Axes, predictions: pd.DataFrame, title: str) -> None:
@@ -137,11 +138,18 @@ def plot_accuracy_by_speaker(axes: Axes, predictions: pd.DataFrame, title: str) 
     by_speaker = 100 * right.groupby(predictions["speaker"]).mean().sort_values()
     names = by_speaker.index.str.replace(r"^.*-", "", regex=True)
     axes.bar(names, by_speaker, color=COLOURS[0])
-    axes.axhline(
-        100 * right.mean(), color=COLOURS[5], label=f"all clips: {100 * right.mean():.1f} %"
-    )
-    axes.set(ylim=(0, 100), xlabel="speaker", ylabel="accuracy (%)", title=title)
-    axes.legend()
+    axes.axhline(100 * right.mean(), color=COLOURS[5])
+    line = f"line: all clips, {100 * right.mean():.1f} %"
+    axes.set(ylim=(0, 100), xlabel=f"speaker ({line})", ylabel="accuracy (%)", title=title)
+
+
+def legend_below(axes: Axes, gap: float = 0.18) -> None:
+    """Put the legend under the axes, where it covers nothing; `gap` is a share of their height."""
+    columns = min(3, len(axes.get_legend_handles_labels()[0]))
+    axes.legend(
+        loc="upper center", bbox_to_anchor=(0.5, -gap), ncols=columns, fontsize="small",
+        frameon=False,
+    )  # fmt: skip
 
 
 def shrink(figure: Figure, dots_per_inch: int = 80) -> Figure:

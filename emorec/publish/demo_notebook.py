@@ -21,6 +21,15 @@ from emorec.report.terminal import Line, print_lines
 
 NOTEBOOK = REPOSITORY / "DEMO" / "ER_FullClip_DEMO.ipynb"
 
+# On a phone a name is cut, not broken at each hyphen; what does not fit is scrolled to.
+_PAGE_STYLE = """<style>
+table td:first-child{white-space:nowrap}
+@media (max-width:600px){
+ table.dataframe,table[id^=T_]{font-size:11px}
+ table[id^=T_] td,table[id^=T_] th{padding:.3em .35em!important}
+ table[id^=T_] td:first-child{max-width:9em;overflow:hidden;text-overflow:ellipsis;direction:rtl}
+}
+</style>"""
 _PLAYER_LINK = re.compile(r'(<(?:video|audio)\b[^>]* src=")\./')
 
 
@@ -36,12 +45,25 @@ def run_notebook(notebook: Path, results_folder: Path) -> None:
     # TensorFlow's start-up messages would bury the table; errors are raised all the same.
     client.execute(stderr=subprocess.DEVNULL)
     move_links(content)
-    page, _ = HTMLExporter(exclude_input=True).from_notebook_node(without_messages(content))
+    page, _ = HTMLExporter(exclude_input=True).from_notebook_node(for_reading(content))
     write_atomically(results_folder / notebook.name, lambda name: nbformat.write(content, name))
     write_atomically(
         results_folder / f"{notebook.stem}.html",
         lambda name: Path(name).write_text(page, encoding="utf-8"),
     )
+
+
+def for_reading(content: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """Return a copy that shows what was found, verdicts first, and not how it was found."""
+    shown = without_messages(content)
+    first = next(
+        (i for i, cell in enumerate(shown.cells) if cell.source.startswith("## All verdicts")), 0
+    )
+    told = shown.cells[0].source.split("\n\n")
+    head = [part for part in told if part.startswith(("# ", "**Data.**"))]
+    style = nbformat.v4.new_markdown_cell(_PAGE_STYLE)
+    shown.cells[:first] = [nbformat.v4.new_markdown_cell("\n\n".join(head)), style]
+    return shown
 
 
 def without_messages(content: nbformat.NotebookNode) -> nbformat.NotebookNode:

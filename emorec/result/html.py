@@ -32,6 +32,7 @@ EMBED_AT_MOST_BYTES = 64_000
 _ORDER = ("fused", *STREAMS)
 _JPEG_QUALITY = 80
 _MOST_SEGMENTS = 240  # of a strip: an hour has thousands of windows
+_NAMES_PX = 72  # what the names at the left of bars and strips take
 _STYLE = """
 .emorec{font:14px/1.4 system-ui,sans-serif;max-width:60em;margin:.4em 0 1.6em}
 .emorec .top{display:flex;flex-wrap:wrap;gap:1.2em;align-items:flex-start}
@@ -43,6 +44,8 @@ _STYLE = """
 .emorec table.bars{border-collapse:collapse;width:100%;margin:.5em 0 0;font-size:13px}
 .emorec table.bars th,.emorec table.bars td{border:0;padding:1px 8px 1px 0;text-align:left;
  background:none;font-weight:400;white-space:nowrap}
+.emorec table.bars{table-layout:fixed}
+.emorec table.bars th.soft{white-space:normal;vertical-align:bottom}
 .emorec .track{display:inline-block;width:calc(100% - 3.2em);height:.8em;vertical-align:middle;
  background:rgba(128,128,128,.22)}
 .emorec .fill{display:block;height:100%}
@@ -140,8 +143,8 @@ def _bars(result: ClipResult) -> str:
         f"<tr><th>{row[0].emotion}</th>{''.join(map(_bar, row))}</tr>"
         for row in zip(*(bars_of(result.posteriors[stream]) for stream in streams), strict=True)
     )
-    column = f"<col style='width:{90 / len(streams):.0f}%'>"
-    columns = "<col style='width:10%'>" + len(streams) * column
+    # The names of the emotions take what they need, on a phone too.
+    columns = f"<col style='width:{_NAMES_PX}px'>" + len(streams) * "<col>"
     return f"<table class='bars'>{columns}<tr><th></th>{headings}</tr>{rows}</table>"
 
 
@@ -162,7 +165,8 @@ def _timeline(result: ClipResult) -> str:
         top = 21 * row
         parts.append(
             f"<text x='0' y='{top + 12}'>{TITLES[stream]}</text>"
-            f"<svg x='10%' y='{top}' width='90%' height='16'>"
+            f"<svg x='{_NAMES_PX}' y='{top}' width='90%' height='16' "
+            f"style='width:calc(100% - {_NAMES_PX}px)'>"
             "<rect width='100%' height='16' fill='rgba(128,128,128,.22)'/>"
         )
         windows = result.windows.get(stream)
@@ -171,7 +175,7 @@ def _timeline(result: ClipResult) -> str:
             parts += [_segment(span, duration_s) for span in spans(windows, result.duration_s)]
         parts.append("</svg>")
     parts.append(
-        f"<text x='10%' y='98'>0 s</text>"
+        f"<text x='{_NAMES_PX}' y='98'>0 s</text>"
         f"<text x='100%' y='98' text-anchor='end'>{result.duration_s:.1f} s</text>"
     )
     return f"<svg role='img' aria-label='over time'>{''.join(parts)}</svg>"

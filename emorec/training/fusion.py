@@ -213,7 +213,8 @@ def main(models: Path = MODELS) -> None:
     )
     files.write_atomically(folder / "fusion.json", fitted.to_json)
     write_card(folder, card_text(rules, fitted, no_harm))
-    print({name: round(value, 4) for name, value in metrics["scores"].items()})
+    words = (f"{name.replace('_', ' ')} {value:.1%}" for name, value in metrics["scores"].items())
+    print("; ".join(words))
 
 
 def fit_beside(

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.image import imread
+from matplotlib.text import Text
 
 from emorec import files as files_emorec
 from emorec.emotions import COMMON7
@@ -19,6 +20,7 @@ from emorec.evaluation.model_card import BEGIN, END
 from emorec.evaluation.scores import prediction_table
 from emorec.paths import MODELS, REPOSITORY
 from emorec.publish import figures, methods, rebuild, slides
+from emorec.publish.slide_layout import LEAST_PT, SIZE_INCHES, Slide
 from emorec.training import fusion as fusion_training
 
 
@@ -249,11 +251,28 @@ def test_published_figures_are_those_of_the_corpus_named_first():
 
 
 def test_the_slides_are_built_of_the_evidence_and_are_the_same_each_time(tmp_path):
-    # A text that does not fit on its slide raises.
-    first = slides.build(path=tmp_path / "first.pdf").read_bytes()
+    with slides.drawn() as drawn:
+        for slide in drawn:
+            check_that_it_can_be_read(slide)
+        assert len({slide.title for slide in drawn}) == len(drawn)
+        slides.write(drawn, tmp_path / "first.pdf")
+    first = (tmp_path / "first.pdf").read_bytes()
     assert 12 <= len(re.findall(rb"/Type /Page\b", first)) <= 18
     assert len(first) < 3e6 and b"CreationDate" not in first
     assert slides.build(path=tmp_path / "second.pdf").read_bytes() == first
+    notes = (tmp_path / "first.md").read_text(encoding="utf-8")
+    committed = slides.PATH.with_suffix(".md").read_text(encoding="utf-8")
+    assert notes == committed, "Remedy: make slides"
+
+
+def check_that_it_can_be_read(slide: Slide):
+    # Bullets that do not fit on their slide raise.
+    assert len(slide.notes.split()) >= 20, slide.title
+    texts = [t for t in slide.figure.findobj(Text) if t.get_visible() and t.get_text()]
+    assert min(text.get_fontsize() for text in texts) >= LEAST_PT, slide.title
+    drawn_in = slide.figure.get_tightbbox()
+    assert drawn_in.xmin >= 0 and drawn_in.ymin >= 0, slide.title
+    assert drawn_in.xmax <= SIZE_INCHES[0] and drawn_in.ymax <= SIZE_INCHES[1], slide.title
 
 
 def test_every_method_stands_on_one_page_with_what_was_measured_of_it(small_tree):

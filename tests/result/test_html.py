@@ -13,7 +13,7 @@ from helpers import made_voice, write_clip
 
 from emorec.emotions import COMMON7
 from emorec.paths import REPOSITORY
-from emorec.publish.demo_notebook import move_links, without_messages
+from emorec.publish.demo_notebook import for_reading, move_links, without_messages
 from emorec.result.clip import ClipResult
 from emorec.result.html import EMBED_AT_MOST_BYTES, render
 from emorec.streams.windows import Windows
@@ -179,6 +179,17 @@ def test_the_demo_page_is_without_messages_of_libraries():
     content = nbformat.v4.new_notebook(cells=[cell])
     assert [out.text for out in without_messages(content).cells[0].outputs] == ["a verdict"]
     assert len(content.cells[0].outputs) == 2
+
+
+def test_the_demo_page_begins_with_its_verdicts():
+    path = REPOSITORY / "DEMO" / "ER_FullClip_DEMO.ipynb"
+    content = nbformat.read(path, as_version=4)
+    count = len(content.cells)
+    shown = for_reading(content).cells
+    assert shown[0].source.startswith("# Demo") and "made up" in shown[0].source
+    assert "EMOREC_QUICK" not in shown[0].source
+    assert shown[2].source.startswith("## All verdicts") and shown[3].outputs
+    assert len(content.cells) == count
 
 
 def test_the_demo_notebook_is_small_and_links_its_clips():

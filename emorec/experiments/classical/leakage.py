@@ -87,4 +87,4 @@ def plot_inflation(axes: Axes, table: pd.DataFrame, title: str) -> None:
     axes.axhline(12.5, color="grey", linestyle=":", label="chance, eight classes")
     axes.set(title=title, ylabel="accuracy (%)", ylim=(0, 105))
     axes.set_xticks(place, [name.replace(" on ", "\non ") for name in table.index], fontsize=8)
-    axes.legend(loc="upper right", fontsize=8, ncols=2)
+    plots.legend_below(axes)
