@@ -20,6 +20,7 @@ from emorec.paths import default_models_folder
 from emorec.recognizer import Recognizer
 
 _PICTURE_AFTER_S = 2.4
+_COLUMNS = 80
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -50,9 +51,9 @@ def main(arguments: list[str] | None = None) -> int:
             engine.drain()
         counts = engine.counts
         rate = counts.taken / (time.monotonic() - start_s)
-        view = panel(engine.verdict(), counts, rate, 100)
+        view = panel(engine.verdict(), counts, rate, _COLUMNS)
     with Path(os.devnull).open("w") as nowhere:
-        console = Console(record=True, width=100, file=nowhere, force_terminal=True)
+        console = Console(record=True, width=_COLUMNS, file=nowhere, force_terminal=True)
         console.print(view)
     # The picture names a font of the web otherwise, which no reader's machine should fetch.
     svg = re.sub(r"@font-face \{.*?\}", "", console.export_svg(title="emorec live"), flags=re.S)

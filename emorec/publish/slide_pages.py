@@ -142,7 +142,7 @@ def page(story: Story) -> Slide:
         The clip that is shown is made up.""",
     )
     slide.show(
-        story.root / "Plots" / "app_wide.png", (0.04, 0.09, 0.92, 0.7), (0.04, 0.28, 1, 0.78)
+        story.root / "Plots" / "app_wide.png", (0.04, 0.09, 0.92, 0.7), (0.04, 0.245, 0.96, 0.78)
     )
     slide.remark("emorec app, after reading a made-up clip")
     return slide
@@ -151,14 +151,14 @@ def page(story: Story) -> Slide:
 def live(story: Story) -> Slide:
     """The live view."""
     slide = Slide.begin(
-        "Live, camera and microphone move the bars several times a second",
+        "Live, camera and microphone move the bars as you speak",
         """The same engine as for clips, and the same answer in the end. The picture is the
         terminal's view of a made-up clip after two seconds.""",
     )
     axes = axes_of(slide, (0.04, 0.1, 0.92, 0.67))
     axes.set_facecolor("#292929")
     axes.set(xticks=[], yticks=[], xlim=(0, 1), ylim=(0, 1))
-    lines = _terminal(story.root / "Plots" / "live_terminal.svg", width=78)
+    lines = _terminal(story.root / "Plots" / "live_terminal.svg", width=80)
     for row, line in enumerate(lines):
         at = 0.92 - 0.9 * row / max(len(lines), 10)
         axes.text(0.01, at, line, family="monospace", color="#dddddd", va="center")

@@ -232,19 +232,22 @@ def own_data(story: Story) -> Slide:
 def everybody(story: Story) -> Slide:
     """Everybody in the clip, and who speaks."""
     folder = story.root / "Models" / "comparisons" / "everybody"
-    scenes = pd.read_csv(folder / "clips.csv").set_index("scene")
+    clips = pd.read_csv(folder / "clips.csv")
+    scenes = clips.groupby("scene", sort=False)[["right", "windows"]].sum()
     right = 100 * scenes["right"] / scenes["windows"]
     slide = Slide.begin(
         f"It tells who speaks: in {right['two in turn']:.0f} of 100 windows of two in turn, "
         f"{right['leaving and coming back']:.0f} where people come and go",
         """Each face keeps a number, and the voice counts for whom the mouth says. New, and measured
-        on one made clip a scene, of people that the thresholds were set with: a help, not a
-        witness. People who leave and come back, or move their lips in silence, confuse it.""",
+        on made clips of people that the thresholds were set with: a help, not a witness. People
+        who look alike, or move their lips in silence, confuse it.""",
     )
     axes = axes_of(slide, (0.36, 0.2, 0.58, 0.56))
     bars(axes, right.sort_values(ascending=False).to_dict())
     axes.set(xlim=(0, 112), xticks=[0, 50, 100], xlabel="windows with the right speaker (%)")
-    slide.remark(f"{len(scenes)} made clips, one a scene; emorec classify talk.mp4 --people.")
+    slide.remark(
+        f"{len(clips)} made clips of {len(scenes)} scenes; emorec classify talk.mp4 --people."
+    )
     return slide
 
 
