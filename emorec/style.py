@@ -65,7 +65,7 @@ def strength(probability: float) -> float:
 
 
 def readable_on(color: str) -> str:
-    """Return the hex code of black or white, whichever has the higher contrast (WCAG 2) on a colour.
+    """Return the hex code of black or white, whichever stands out more on a colour (by WCAG 2).
 
     >>> readable_on("#f0c808"), readable_on("#0072b2")
     ('#000000', '#ffffff')
