@@ -105,7 +105,7 @@ def _serve(
         app = build(recognizer, models, store, password)
         config = uvicorn.Config(
             app,
-            log_level="warning",
+            log_level="error",  # whoever sends nonsense is answered, and fills no log
             access_log=False,
             timeout_graceful_shutdown=_PATIENCE_S,
             http=patient_protocol(),

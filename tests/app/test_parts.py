@@ -143,7 +143,7 @@ def test_what_is_too_large_too_much_or_from_nowhere_is_refused(store, monkeypatc
         (b"ffconcat version 1.0\nfile /etc/passwd\n\x00", "not a recording"),
         (b"<?xml?><MPD></MPD>\x00", "not a recording"),
         (b"\x00\x01<MPD xmlns='urn:mpeg:dash:schema:mpd:2011'>", "not a recording"),
-        (bytes(range(256)) * 9, "play it in a media player"),
+        (bytes(range(256)) * 9, "Play it in a media player"),
     ],
 )
 def test_content_decides_and_not_the_name(store, content, reason):
