@@ -151,7 +151,7 @@ def _password(options: Namespace) -> str | None:
     if len(password) < _SHORTEST_PASSWORD:
         raise AppError(
             options.host,
-            "others can reach it, so that the page needs a password of at least "
+            "others can reach it, so that it needs a password of at least "
             f"{_SHORTEST_PASSWORD} characters",
             f"--password-file FILE, or the variable {PASSWORD_VARIABLE}",
         )

@@ -165,6 +165,8 @@ def make_service(recognizer: Recognizer, _: Path, store: Store, password: str | 
         lifespan=lambda _: tidy(store, queue),
         docs_url=None,
         redoc_url=None,
+        # No variable of the environment has it tell others of requests.
+        telemetry={"auto_configure": False},
     )
     _add_routes(app, service, asks_password=password is not None)
     _add_errors(app)

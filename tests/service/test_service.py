@@ -142,6 +142,14 @@ def test_nonsense_is_answered_and_not_logged(client, caplog):
     assert [one for one in caplog.records if one.name.startswith("python_multipart")] == []
 
 
+def test_no_variable_has_the_framework_report_to_others(folder, monkeypatch, caplog):
+    monkeypatch.setenv("FASTAPI_OTEL_AUTO_CONFIGURE", "true")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")
+    with Store(keep_s=0) as store, served(Stub(), store) as client:
+        assert client.get("/health").status_code == 200
+    assert caplog.records == []
+
+
 def test_what_helps_is_said_as_on_the_command_line(client):
     (clip,) = classify(client, b"").json()["clips"]
     assert (clip["reason"], clip["remedy"]) == ("the file is empty", "copy or record it again")
