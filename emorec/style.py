@@ -65,10 +65,13 @@ def strength(probability: float) -> float:
 
 
 def readable_on(color: str) -> str:
-    """Return the hex code of black or white, whichever stands out from a colour by its luminance.
+    """Return the hex code of black or white, whichever stands out more on a colour (by WCAG 2).
 
     >>> readable_on("#f0c808"), readable_on("#0072b2")
     ('#000000', '#ffffff')
     """
-    red, green, blue = (int(color[i : i + 2], 16) / 255 for i in (1, 3, 5))
-    return "#000000" if 0.299 * red + 0.587 * green + 0.114 * blue > 0.5 else "#ffffff"
+    parts = np.array([int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)])
+    linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+    luminance = linear @ (0.2126, 0.7152, 0.0722)
+    # Black has (luminance + 0.05) / 0.05, white 1.05 / (luminance + 0.05).
+    return "#000000" if (luminance + 0.05) ** 2 > 1.05 * 0.05 else "#ffffff"

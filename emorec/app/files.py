@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import time
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from emorec.app import memory
+from emorec.app.queue import ReadingQueue
 from emorec.app.store import LARGEST_BYTES, NO_ROOM, Store, Stored, StoreError, check_clip
 
 if TYPE_CHECKING:
@@ -18,7 +21,7 @@ if TYPE_CHECKING:
     from starlette.routing import BaseRoute
     from starlette.websockets import WebSocket
 
-__all__ = ["WEB_FOLDER", "clip_name", "file_routes", "keep_sweeping"]
+__all__ = ["WEB_FOLDER", "clip_name", "file_routes", "keep_sweeping", "tidy"]
 
 WEB_FOLDER = Path(__file__).with_name("web")
 """Scripts and styles of the page."""
@@ -141,6 +144,17 @@ class _Files:
             return
         finally:
             self._store.disconnect(page)
+
+
+@contextlib.asynccontextmanager
+async def tidy(store: Store, queue: ReadingQueue) -> AsyncIterator[None]:
+    """Sweep while a server runs, and end its work when it ends: the lifespan of both servers."""
+    memory.keep_what_is_loaded()
+    sweeping = asyncio.create_task(keep_sweeping(store))
+    yield
+    sweeping.cancel()
+    store.end()
+    await asyncio.to_thread(queue.close)
 
 
 async def keep_sweeping(store: Store) -> None:

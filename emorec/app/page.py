@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from emorec.app.about_tab import about
 from emorec.app.clip_tab import ClipDesk
-from emorec.app.files import file_routes, keep_sweeping
+from emorec.app.files import file_routes, tidy
 from emorec.app.guard import Guard
 from emorec.app.live_tab import LiveDesk
-from emorec.app.memory import keep_what_is_loaded
 from emorec.app.queue import ReadingQueue
 from emorec.app.result_html import colors_css, render
 from emorec.app.store import LARGEST_BYTES, LONGEST_S, Store
@@ -42,15 +39,6 @@ def make_app(recognizer: Recognizer, models: Path, store: Store, password: str |
     colors = Response(colors_css(), media_type="text/css")
     queue = ReadingQueue()
 
-    @contextlib.asynccontextmanager
-    async def lifespan(_):
-        keep_what_is_loaded()
-        sweeping = asyncio.create_task(keep_sweeping(store))
-        yield
-        sweeping.cancel()
-        store.end()
-        await asyncio.to_thread(queue.close)
-
     routes = [
         Route("/", page, methods=["GET"]),
         Route("/emorec/colors.css", colors, methods=["GET"]),
@@ -58,7 +46,7 @@ def make_app(recognizer: Recognizer, models: Path, store: Store, password: str |
         *LiveDesk(recognizer).routes(),
         *file_routes(store, secrets.token_hex(8)),
     ]
-    return Guard(Starlette(routes=routes, lifespan=lifespan), password)
+    return Guard(Starlette(routes=routes, lifespan=lambda _: tidy(store, queue)), password)
 
 
 def page_html(models: Path, recognizer: Recognizer) -> str:

@@ -86,6 +86,11 @@ def patient_server(config: uvicorn.Config, on_end: Callable[[], None]) -> uvicor
             asyncio.get_running_loop().call_later(ENDING_S, self._hang_up)
             await super().shutdown(sockets)
 
+        def handle_exit(self, sig, frame) -> None:
+            # A second Ctrl-C would break into what ends within seconds, threads among it.
+            if not self.should_exit:
+                super().handle_exit(sig, frame)
+
         def _hang_up(self) -> None:
             for connection in list(self.server_state.connections):
                 connection.transport.abort()

@@ -21,7 +21,7 @@ from emorec.errors import printable
 from emorec.result.clip import ClipResult, Judged, Person
 from emorec.streams.segments import clock, course
 from emorec.streams.windows import STREAMS, Span, at_most, courses, spans
-from emorec.style import EMOTION_COLORS, TITLES, bars_of, strength
+from emorec.style import EMOTION_COLORS, TITLES, bars_of, readable_on, strength
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -63,19 +63,11 @@ def render(template: str, **values: Any) -> str:
 
 
 def colors_css() -> str:
-    """Return the emotions' colours as classes, each with what is read on it by WCAG's contrast."""
+    """Return the emotions' colours as classes, each with what is read on it."""
     return "".join(
-        f".e-{name} {{ --shade: {color}; --on: {_on(color)}; }}\n"
+        f".e-{name} {{ --shade: {color}; --on: {readable_on(color)}; }}\n"
         for name, color in EMOTION_COLORS.items()
     )
-
-
-def _on(color: str) -> str:
-    """Black or white, whichever has the higher contrast."""
-    parts = np.array([int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)])
-    linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
-    luminance = linear @ (0.2126, 0.7152, 0.0722)
-    return "#000" if (luminance + 0.05) ** 2 > 1.05 * 0.05 else "#fff"
 
 
 @dataclass(frozen=True)

@@ -105,7 +105,7 @@ def _serve(
         app = build(recognizer, models, store, password)
         config = uvicorn.Config(
             app,
-            log_level="warning",
+            log_level="error",  # whoever sends nonsense is answered, and fills no log
             access_log=False,
             timeout_graceful_shutdown=_PATIENCE_S,
             http=patient_protocol(),
@@ -151,7 +151,7 @@ def _password(options: Namespace) -> str | None:
     if len(password) < _SHORTEST_PASSWORD:
         raise AppError(
             options.host,
-            "others can reach it, so that the page needs a password of at least "
+            "others can reach it, so that it needs a password of at least "
             f"{_SHORTEST_PASSWORD} characters",
             f"--password-file FILE, or the variable {PASSWORD_VARIABLE}",
         )

@@ -287,7 +287,7 @@ def check_clip(stored: Stored) -> Stored:
     try:
         info = probe(stored.path)
     except MediaError as error:
-        raise StoreError(f"{_sentence(error.reason)} To mend it: {error.remedy}.") from error
+        raise StoreError(f"{_sentence(error.reason)} {_sentence(error.remedy)}") from error
     if info.duration_s is not None and info.duration_s > LONGEST_S:
         raise StoreError(too_long(info.duration_s))
     media_type = _media_type(info.container, info.has_picture)

@@ -24,8 +24,8 @@ NOTICE = "<!-- Made by `make results`; edits between these marks are lost. -->"
 
 RAVDESS_LIMITS = (
     "The emotions are acted, by 24 professional actors from North America who say two "
-    "sentences in English, in a studio. Nothing is known of other people, cultures, languages "
-    "and of emotion that is felt.",
+    "sentences in English, in a studio. The scores say little of other people, cultures and "
+    "languages, and nothing of emotion that is felt.",
     "Accuracy differs from actor to actor by tens of points; see `predictions.csv`.",
     "A probability is a statement about how such acting is labelled, not about what a person "
     "feels. It is not fit for decisions about people.",

@@ -7,7 +7,6 @@ owner in the store and in the queue: what it sent is deleted when it is answered
 # No `from __future__ import annotations`: FastAPI looks at the annotations of what it calls.
 
 import asyncio
-import contextlib
 import secrets
 from collections.abc import Sequence
 from dataclasses import replace
@@ -23,8 +22,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from emorec import __version__
-from emorec.app.files import keep_sweeping
-from emorec.app.memory import keep_what_is_loaded
+from emorec.app.files import tidy
 from emorec.app.queue import CancelledTicket, QueueFull, ReadingQueue, Ticket, clip_work
 from emorec.app.store import LARGEST_BYTES, LONGEST_S, MOST_CLIPS, Store, StoreError, check_clip
 from emorec.models import MODEL_FOLDERS
@@ -161,18 +159,14 @@ def make_service(recognizer: Recognizer, _: Path, store: Store, password: str | 
     """
     queue = ReadingQueue()
     service = Service(recognizer, store, queue)
-
-    @contextlib.asynccontextmanager
-    async def lifespan(_):
-        keep_what_is_loaded()
-        sweeping = asyncio.create_task(keep_sweeping(store))
-        yield
-        sweeping.cancel()
-        store.end()
-        await asyncio.to_thread(queue.close)
-
     app = FastAPI(
-        title="emorec", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None
+        title="emorec",
+        version=__version__,
+        lifespan=lambda _: tidy(store, queue),
+        docs_url=None,
+        redoc_url=None,
+        # No variable of the environment has it tell others of requests.
+        telemetry={"auto_configure": False},
     )
     _add_routes(app, service, asks_password=password is not None)
     _add_errors(app)
@@ -289,8 +283,14 @@ def _add_errors(app: FastAPI) -> None:
 
     @on(RequestValidationError)
     async def invalid(_, error: RequestValidationError) -> Response:
-        what = "; ".join(f"{one['loc'][-1]}: {one['msg']}" for one in error.errors())
-        return problem(400, what, "see /openapi.json for the options, or the page at /")
+        options = Wanted.model_fields
+        wrong = [(str(one["loc"][-1]), str(one["input"])) for one in error.errors()]
+        reasons = (
+            f"{name} cannot be {value!r}" if name in options else f"there is no option {name!r}"
+            for name, value in wrong
+        )
+        remedies = (f"{name}: {option.description}" for name, option in options.items())
+        return problem(400, "; ".join(reasons), " ".join(remedies))
 
     @on(HTTPException)
     async def unknown(_, error: HTTPException) -> Response:

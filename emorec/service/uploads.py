@@ -6,6 +6,7 @@ Nothing of a file is held in memory, and nothing is taken beyond what the store 
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import dataclass
 from typing import BinaryIO
 from urllib.parse import quote
@@ -22,6 +23,8 @@ __all__ = ["LARGEST_REQUEST_BYTES", "Received", "RefusedError", "receive_clips"]
 
 LARGEST_REQUEST_BYTES = 1_000_000_000
 _CHECKED_EVERY_BYTES = 8_000_000
+# What is wrong with a form is answered, and not logged.
+logging.getLogger("python_multipart").setLevel(logging.ERROR)
 _FORM = "send files as multipart/form-data, as in: curl -F file=@clip.mp4"
 
 

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import uvicorn
 from helpers import made_voice, wait_for, write_clip
 from page import OTHER, PAGE, Reader, close_tab, files, read, sent, told
 from websockets.sync.client import connect
@@ -17,6 +18,7 @@ from websockets.sync.client import connect
 from emorec.app import memory
 from emorec.app import store as store_app
 from emorec.app.files import keep_sweeping
+from emorec.app.patience import patient_server
 from emorec.app.store import KEPT_S, Store, StoreError
 from emorec.cli import main
 from emorec.paths import REPOSITORY
@@ -100,6 +102,13 @@ def test_memory_is_given_back_once_a_page_has_gone(store, monkeypatch):
     asyncio.run(asyncio.wait_for(sweep(), 20))
     assert given == [1]
     memory.give_back()
+
+
+def test_a_second_interrupt_breaks_into_no_end():
+    server = patient_server(uvicorn.Config(None), lambda: None)
+    for _ in range(2):
+        server.handle_exit(signal.SIGINT, None)
+    assert server.should_exit and not server.force_exit
 
 
 def test_work_for_a_page_that_is_gone_brings_its_folder_back_for_a_moment_at_most(store):

@@ -2,8 +2,10 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from emorec.evaluation import model_card, scores
+from emorec.paths import MODELS
 
 CLASSES = ("angry", "happy", "sad")
 
@@ -27,3 +29,10 @@ def test_a_card_holds_the_numbers_and_what_a_reader_must_know():
     card = model_card.render_card(model_card.CardText("A title", "What.", "Whose."), metrics)
     for part in ("# A title", "66.7", "| sad | 2 | 50.0", "angry (1)", "CC BY-NC-SA", "decisions"):
         assert part in card
+
+
+@pytest.mark.parametrize("name", ["fusion", "geometry", "alternatives/voice_2d_cnn"])
+def test_committed_cards_say_the_limits_that_the_code_says(name):
+    card = (MODELS / name / "MODEL_CARD.md").read_text(encoding="utf-8")
+    for limit in model_card.RAVDESS_LIMITS:
+        assert f"- {limit}\n" in card

@@ -130,6 +130,31 @@ def test_what_cannot_be_served_is_said_with_a_remedy(client, folder, send, statu
     assert files(folder) == []
 
 
+def test_a_wrong_option_is_named_with_what_there_is(client):
+    answer = classify(client, TONE, query="?streams=smell").json()
+    assert answer["reason"] == "streams cannot be 'smell'"
+    assert "voice, face, geometry" in answer["remedy"] and "people" in answer["remedy"]
+    assert "'stream'" in classify(client, TONE, query="?stream=voice").json()["reason"]
+
+
+def test_nonsense_is_answered_and_not_logged(client, caplog):
+    assert raw(client, b"nonsense").status_code == 400
+    assert [one for one in caplog.records if one.name.startswith("python_multipart")] == []
+
+
+def test_no_variable_has_the_framework_report_to_others(folder, monkeypatch, caplog):
+    monkeypatch.setenv("FASTAPI_OTEL_AUTO_CONFIGURE", "true")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")
+    with Store(keep_s=0) as store, served(Stub(), store) as client:
+        assert client.get("/health").status_code == 200
+    assert caplog.records == []
+
+
+def test_what_helps_is_said_as_on_the_command_line(client):
+    (clip,) = classify(client, b"").json()["clips"]
+    assert (clip["reason"], clip["remedy"]) == ("the file is empty", "copy or record it again")
+
+
 PART = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\n\r\n'
 
 

@@ -32,7 +32,10 @@ class Intake extends HTMLElement {
   }
 
   busy(is) {
+    // A button that is disabled loses the keyboard, and gets it back.
+    this.held = this.querySelector("[data-do]:focus") ?? this.held;
     for (const button of this.querySelectorAll("[data-do]")) button.disabled = is;
+    if (!is && document.activeElement === document.body) this.held?.focus({ preventScroll: true });
     this.found.setAttribute("aria-busy", is);
   }
 
@@ -133,7 +136,10 @@ class Intake extends HTMLElement {
         share.textContent = `${Math.round(100 * told.share)}%`;
       }
       if (told.problem) this.problem(told.problem);
-      if (told.html) row.insertAdjacentHTML("beforeend", told.html);
+      if (told.html) {
+        row.insertAdjacentHTML("beforeend", told.html);
+        row.querySelector("video").previousElementSibling.focus({ preventScroll: true });
+      }
       if (told.problem) row.append(button);
     }
     bar.remove();

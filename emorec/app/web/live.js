@@ -250,7 +250,7 @@ class Live extends HTMLElement {
     if (over.width !== size[0] || over.height !== size[1]) [over.width, over.height] = size;
     const context = over.getContext("2d");
     context.clearRect(0, 0, ...size);
-    if (!box) return;
+    if (!box || !this.video.srcObject) return;
     context.strokeStyle = color;
     context.lineWidth = 4;
     context.strokeRect(box[0], box[1], box[2], box[2]);
@@ -276,6 +276,7 @@ class Live extends HTMLElement {
     this.sound?.close();
     this.sound = null;
     this.video.srcObject = null;
+    this.outline();
     this.clock.hidden = true;
   }
 

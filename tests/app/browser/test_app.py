@@ -122,7 +122,7 @@ def test_several_clips_give_a_table_and_bad_files_a_reason(server, open_page, sh
     )
     assert "not a recording" in problems[0] and "not a recording" in problems[2]
     assert "empty" in problems[1]
-    assert "play it in a media player" in problems[3]
+    assert "Play it in a media player" in problems[3]
     assert page.locator("video.player >> visible=true").count() == 0
     page.focus("summary >> nth=0")
     page.keyboard.press("Enter")
@@ -288,6 +288,7 @@ def test_the_keyboard_alone_is_enough(server, open_page, short_clip):
         page.keyboard.press("Enter")
     chooser.value.set_files(short_clip)
     page.wait_for_selector(DONE)
+    until(page, "document.activeElement.textContent === 'Choose clips'")
     reached = set()
     for _ in range(15):
         page.keyboard.press("Tab")
