@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
@@ -22,15 +24,16 @@ __all__ = [
     "ENGINES",
     "ModelSpec",
     "Network",
-    "find_voice_model",
     "load_network",
     "read_model_spec",
-    "voice_models",
+    "with_embedding",
 ]
 
 
 DISTANCE = "distance"
 """Output of a network that also tells how far an input lies from what it learned from."""
+
+_EMBEDDING = "embedding"
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,8 @@ class ModelSpec:
         engines: What can run it; a forest is no network and has no Keras form.
         far: Where a network also gives an input's `distance` from what it learned from: beyond
             this, a note says so. Infinite where it gives none.
+        embedding: Engine -> what in the network its last layer reads: the tensor in
+            `model.onnx`, the layer in `model.keras`. Empty where no embedding is handed out.
     """
 
     stream: str
@@ -53,6 +58,7 @@ class ModelSpec:
     inputs: dict = field(default_factory=dict)
     engines: tuple[str, ...] = ("onnx", "keras")
     far: float = math.inf
+    embedding: Mapping[str, str] = field(default_factory=dict)
 
 
 class Network(Protocol):
@@ -76,11 +82,13 @@ class Network(Protocol):
             (n, classes) float32, each row a posterior.
         """
 
-    def predict_with_distance(self, batch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Judge a batch, and tell how far each input lies from what the network learned from.
+    def read(self, batch: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Judge a batch, and tell what else the network finds in it.
 
         Returns:
-            What `predict` returns, and (n,) float32; zeros of a network that gives no distance.
+            What `predict` returns; (n,) float32, how far each input lies from what the network
+            learned from, zeros of one that gives no distance; (n, d) float32, their embeddings,
+            where d is 0 unless the network comes from `with_embedding`.
         """
 
 
@@ -100,6 +108,7 @@ def read_model_spec(folder: str | Path) -> ModelSpec:
             inputs=dict(content.get("inputs", {})),
             engines=tuple(content.get("engines", ENGINES)),
             far=_distance(content.get("far", math.inf)),
+            embedding={e: _text(of) for e, of in dict(content.get(_EMBEDDING, {})).items()},
         )
     except OSError as error:
         raise ModelError(path, _why_unreadable(error)) from error
@@ -151,11 +160,16 @@ def load_network(folder: str | Path, engine: str = "onnx") -> Network:
 class OnnxNetwork:
     """A network in ONNX Runtime, on the processor.
 
+    Args:
+        folder: The model's folder.
+        spec: What is known about it.
+        embedding: Name of the tensor that is handed out beside the outputs; empty: none.
+
     Raises:
         ModelError: When `model.onnx` is absent, broken or foreign.
     """
 
-    def __init__(self, folder: Path, spec: ModelSpec):
+    def __init__(self, folder: Path, spec: ModelSpec, embedding: str = ""):
         import onnxruntime
 
         self.spec = spec
@@ -164,10 +178,13 @@ class OnnxNetwork:
         options.intra_op_num_threads = 1
         options.log_severity_level = 4
         self._path = path = folder / "model.onnx"
+        self._embedding = embedding
         self._session = _loaded(
             path,
             lambda name: onnxruntime.InferenceSession(
-                name, options, providers=["CPUExecutionProvider"]
+                path.read_bytes() + _further_output(embedding) if embedding else name,
+                options,
+                providers=["CPUExecutionProvider"],
             ),
         )
         first = self._session.get_inputs()[0]
@@ -181,12 +198,22 @@ class OnnxNetwork:
         """Judge a batch; see `Network`."""
         return _finite(self._path, self._session.run([self._output], {self._input: batch})[0])
 
-    def predict_with_distance(self, batch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def read(self, batch: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Judge a batch; see `Network`."""
-        if not self._has_distance:
-            return self.predict(batch), np.zeros(len(batch), np.float32)
-        posterior, distance = self._session.run([self._output, DISTANCE], {self._input: batch})
-        return _finite(self._path, posterior), distance[:, 0]
+        names = [self._output, *[DISTANCE] * self._has_distance]
+        names += [self._embedding] if self._embedding else []
+        found = dict(zip(names, self._session.run(names, {self._input: batch}), strict=True))
+        posterior = _finite(self._path, found[self._output])
+        return posterior, *_beside(found, self._embedding, len(batch))
+
+    @cached_property
+    def embedding(self) -> OnnxNetwork:
+        """The same network, whose `read` gives embeddings; see `with_embedding`."""
+        tensor = _embedding_in(self._path, self.spec, "onnx")
+        try:
+            return OnnxNetwork(self._path.parent, self.spec, tensor)
+        except ModelError as error:  # it was loaded before: it is the tensor that is absent
+            raise _no_embedding(self._path) from error
 
 
 class KerasNetwork:
@@ -219,25 +246,87 @@ class KerasNetwork:
 
     def predict(self, batch: np.ndarray) -> np.ndarray:
         """Judge a batch; see `Network`."""
-        return self.predict_with_distance(batch)[0]
+        return self.read(batch)[0]
 
-    def predict_with_distance(self, batch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def read(self, batch: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Judge a batch; see `Network`."""
         from keras import ops
 
         outputs = self._model(batch, training=False)
         if not isinstance(outputs, dict):
             outputs = {self._output: outputs}
-        posterior = _finite(self._path, ops.convert_to_numpy(outputs[self._output]))
-        if DISTANCE not in outputs:
-            return posterior, np.zeros(len(batch), np.float32)
-        return posterior, ops.convert_to_numpy(outputs[DISTANCE])[:, 0]
+        found = {name: ops.convert_to_numpy(values) for name, values in outputs.items()}
+        return _finite(self._path, found[self._output]), *_beside(found, _EMBEDDING, len(batch))
+
+    @cached_property
+    def embedding(self) -> KerasNetwork:
+        """The same network, whose `read` gives embeddings; see `with_embedding`."""
+        import keras
+
+        layer = _embedding_in(self._path, self.spec, "keras")
+        outputs = dict(zip(self._model.output_names, self._model.outputs, strict=True))
+        try:
+            outputs[_EMBEDDING] = self._model.get_layer(layer).output
+        except ValueError as error:
+            raise _no_embedding(self._path) from error
+        embedding = copy(self)
+        embedding._model = keras.Model(self._model.inputs[0], outputs)
+        return embedding
 
 
 ENGINES: dict[str, Callable[[Path, ModelSpec], Network]] = {
     "onnx": OnnxNetwork,
     "keras": KerasNetwork,
 }
+
+
+def with_embedding(network: Network) -> Network:
+    """Return the same network, whose `read` also gives what its last layer reads.
+
+    Raises:
+        ModelError: When it is not known where in the network that lies.
+    """
+    if isinstance(network, OnnxNetwork | KerasNetwork):
+        return network.embedding
+    raise _no_embedding(Path(network.spec.stream))
+
+
+def _embedding_in(path: Path, spec: ModelSpec, engine: str) -> str:
+    if engine not in spec.embedding:
+        raise _no_embedding(path)
+    return spec.embedding[engine]
+
+
+def _no_embedding(path: Path) -> ModelError:
+    remedy = "use the voice and the face that come with emorec, or ask for no embeddings"
+    return ModelError(path, "it hands out no embeddings", remedy)
+
+
+def _beside(
+    found: Mapping[str, np.ndarray], embedding: str, n: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the distances (n,) and the embeddings (n, d) of what a network found."""
+    distance = found.get(DISTANCE, np.zeros((n, 1), np.float32))[:, 0]
+    return distance, found.get(embedding, np.zeros((n, 0), np.float32))
+
+
+def _further_output(tensor: str) -> bytes:
+    """Return what makes a tensor an output, when it is put behind the bytes of an ONNX model.
+
+    ONNX Runtime hands out outputs alone. The file is one protobuf message, and of two that lie one
+    behind the other, a reader makes one: fields that repeat are joined, as is documented of
+    protobuf's encoding. This is a second `ModelProto` with an output's name and nothing else, so
+    that no model has to be exported anew and the package onnx is not needed.
+    """
+
+    def field_of(number: int, content: bytes) -> bytes:
+        length, size = b"", len(content)
+        while size > 127:
+            length, size = length + bytes([size & 127 | 128]), size >> 7
+        return bytes([number << 3 | 2]) + length + bytes([size]) + content
+
+    # ModelProto.graph is field 7, GraphProto.output 12, ValueInfoProto.name 1.
+    return field_of(7, field_of(12, field_of(1, tensor.encode())))
 
 
 def _loaded(path: Path, load):
@@ -304,54 +393,3 @@ def write_model_spec(
     if math.isfinite(far):
         content["far"] = round(far, 4)
     write_json(Path(folder) / "model.json", content)
-
-
-_WEIGHTS = ("model.onnx", "model.keras")
-
-
-def voice_models(models: Path) -> list[str]:
-    """List the names of the voice models in a models' folder that can be loaded, sorted."""
-    return sorted(
-        file.parent.name
-        for file in (
-            *Path(models).glob("*/model.json"),
-            *Path(models).glob("alternatives/*/model.json"),
-        )
-        if _stream(file) == "voice" and _has_weights(file.parent)
-    )
-
-
-def find_voice_model(name: str | Path, models: Path) -> Path:
-    """Return the folder of a voice model.
-
-    Args:
-        name: The folder, or its name in `models` or its `alternatives`.
-        models: The models' folder.
-
-    Raises:
-        ModelError: If neither is there; it lists those there are.
-    """
-    places = (Path(name), Path(models) / name, Path(models) / "alternatives" / name)
-    for folder in places:
-        if (folder / "model.json").exists():
-            return folder
-    there = voice_models(models)
-    reason = f"there is no voice model of this name in {models}"
-    for folder in (*places, *Path(models).glob(f"comparisons/*/{name}")):
-        if _has_weights(folder):
-            reason = "its weights are there, and no model.json that tells how to feed them"
-        elif (folder / "metrics.json").exists():
-            reason = "it was trained for comparison: its evidence is kept, and no weights"
-    remedy = f"choose from {', '.join(there)}" if there else "name the models' folder with --models"
-    raise ModelError(name, reason, remedy)
-
-
-def _has_weights(folder: Path) -> bool:
-    return any((folder / name).exists() for name in _WEIGHTS)
-
-
-def _stream(file: Path) -> str:
-    try:
-        return json.loads(file.read_text(encoding="utf-8"))["stream"]
-    except (OSError, *OTHER_FORM):
-        return ""

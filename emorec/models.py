@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
 
-from emorec.engines import Network, find_voice_model, load_network
-from emorec.errors import ModelError
+from emorec.engines import Network, load_network, with_embedding
+from emorec.errors import OTHER_FORM, ModelError
 from emorec.files import fingerprint
 from emorec.fusion import LogLinearFusion
 from emorec.streams.face import FaceStream
 from emorec.streams.geometry import GeometryStream
 from emorec.streams.voice import VoiceStream
 
-__all__ = ["FIT_AGAIN", "MODEL_FOLDERS", "fingerprints", "load_for", "load_fusion", "places"]
+__all__ = [
+    "FIT_AGAIN",
+    "MODEL_FOLDERS",
+    "find_voice_model",
+    "fingerprints",
+    "load_for",
+    "load_fusion",
+    "places",
+    "voice_models",
+    "with_embeddings",
+]
 
 MODEL_FOLDERS = {"voice": "voice_encoder", "face": "face_cnn", "geometry": "geometry"}
 """Which model of the models' folder serves which stream."""
@@ -84,6 +96,16 @@ def load_for(stream: str, folder: Path, engine: str) -> Network:
     return network
 
 
+def with_embeddings(networks: Mapping[str, Network], streams: tuple[str, ...]) -> dict:
+    """Return networks of which those of voice and face give embeddings, where they are asked for.
+
+    Raises:
+        ModelError: When one of them hands out none.
+    """
+    asked = [stream for stream in ("voice", "face") if stream in streams]
+    return {**networks, **{stream: with_embedding(networks[stream]) for stream in asked}}
+
+
 def load_fusion(path: Path) -> LogLinearFusion:
     """Read the fusion, or say what is wrong with its file.
 
@@ -116,3 +138,54 @@ def fingerprints(folder: Path, voice_model: str | Path) -> dict[str, str]:
     except OSError as error:
         reason = f"it cannot be read any more ({error.strerror})"
         raise ModelError(error.filename, reason) from error
+
+
+_WEIGHTS = ("model.onnx", "model.keras")
+
+
+def voice_models(models: Path) -> list[str]:
+    """List the names of the voice models in a models' folder that can be loaded, sorted."""
+    return sorted(
+        file.parent.name
+        for file in (
+            *Path(models).glob("*/model.json"),
+            *Path(models).glob("alternatives/*/model.json"),
+        )
+        if _stream(file) == "voice" and _has_weights(file.parent)
+    )
+
+
+def find_voice_model(name: str | Path, models: Path) -> Path:
+    """Return the folder of a voice model.
+
+    Args:
+        name: The folder, or its name in `models` or its `alternatives`.
+        models: The models' folder.
+
+    Raises:
+        ModelError: If neither is there; it lists those there are.
+    """
+    places = (Path(name), Path(models) / name, Path(models) / "alternatives" / name)
+    for folder in places:
+        if (folder / "model.json").exists():
+            return folder
+    there = voice_models(models)
+    reason = f"there is no voice model of this name in {models}"
+    for folder in (*places, *Path(models).glob(f"comparisons/*/{name}")):
+        if _has_weights(folder):
+            reason = "its weights are there, and no model.json that tells how to feed them"
+        elif (folder / "metrics.json").exists():
+            reason = "it was trained for comparison: its evidence is kept, and no weights"
+    remedy = f"choose from {', '.join(there)}" if there else "name the models' folder with --models"
+    raise ModelError(name, reason, remedy)
+
+
+def _has_weights(folder: Path) -> bool:
+    return any((folder / name).exists() for name in _WEIGHTS)
+
+
+def _stream(file: Path) -> str:
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))["stream"]
+    except (OSError, *OTHER_FORM):
+        return ""

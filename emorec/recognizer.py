@@ -63,7 +63,9 @@ class Recognizer:
         purpose: Purpose = ANY_PURPOSE,
         notes: Sequence[str] = (),
     ):
-        self.networks = networks
+        self.networks = self._readers = networks
+        if purpose.embeddings:
+            self._readers = models.with_embeddings(networks, purpose.streams)
         self._notes = list(notes)
         self.judge = Judge(fusion, purpose.speaker)
         self.purpose = purpose
@@ -130,7 +132,7 @@ class Recognizer:
         Example:
             >>> Recognizer.load().calibrate(["a.mp4", "b.mp4"])  # doctest: +SKIP
         """
-        plain = self._changed(speaker=ANYBODY, everybody=False)
+        plain = self._changed(speaker=ANYBODY, everybody=False, embeddings=False)
         return self.calibrated_on([plain.classify(path) for path in paths])
 
     def calibrated_on(self, results: Sequence[ClipResult]) -> Recognizer:
@@ -212,6 +214,16 @@ class Recognizer:
         """
         return self._changed(everybody=True)
 
+    def with_embeddings(self) -> Recognizer:
+        """Return a recogniser that keeps embeddings, too; this one stays as it is.
+
+        Its results have `voice_embeddings` and `face_embeddings`: what the last layers read.
+
+        Raises:
+            ModelError: When a network hands out none, as those of another voice model.
+        """
+        return self._changed(embeddings=True)
+
     def for_streams(self, *streams: str) -> Recognizer:
         """Return a recogniser that judges by some of the streams; this one stays as it is.
 
@@ -244,7 +256,7 @@ class Recognizer:
                 raise MediaError(
                     name_of(clip), "in a picture only the face is read", "read it, too"
                 )
-            notes, face = (*self._notes, *self.speaker.notes), self.networks["face"]
+            notes, face = (*self._notes, *self.speaker.notes), self._readers["face"]
             return still.read_still(ready, ready.picture, face, self.landmarks, self.judge, notes)
 
     def _classify(self, clip: Given, watch: Callable[[float], None] | None) -> ClipResult:
@@ -252,7 +264,7 @@ class Recognizer:
         streams = self.purpose.streams
         read = read_clip(
             clip.reader,
-            self.networks,
+            self._readers,
             self.landmarks,
             streams=streams,
             reads_everybody=self.purpose.everybody,

@@ -58,6 +58,7 @@ def make_models(folder: Path) -> Path:
         inputs = whisper_log_mel_spec() if stream == "voice" else {}
         write_network(folder / name / "model.onnx", shape, len(classes), output)
         spec = {"stream": stream, "classes": classes, "output": output, "inputs": inputs}
+        spec["embedding"] = {"onnx": "flat"}
         (folder / name / "model.json").write_text(json.dumps(spec))
     (folder / "fusion").mkdir()
     fusion = LogLinearFusion(

@@ -11,12 +11,13 @@ from made_models import make_models
 
 from emorec import ModelError, Recognizer, cli
 from emorec.emotions import RAVDESS8
-from emorec.engines import OnnxNetwork, load_network, voice_models, write_model_spec
+from emorec.engines import OnnxNetwork, load_network, write_model_spec
 from emorec.experiments.classical import ship_forest
 from emorec.experiments.classical.models import Forest
 from emorec.features import voice_classical
 from emorec.fusion import Calibration, LogLinearFusion
 from emorec.media.reader import read_sound
+from emorec.models import voice_models
 from emorec.paths import MODELS
 from emorec.streams.voice_inputs import means_26_spec
 

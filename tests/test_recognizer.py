@@ -119,9 +119,9 @@ class Meeting:
         self.spec, self.input_shape = network.spec, network.input_shape
         self._network, self._both = network, threading.Barrier(2, timeout=PATIENCE_S)
 
-    def predict(self, batch):
+    def read(self, batch):
         self._both.wait()
-        return self._network.predict(batch)
+        return self._network.read(batch)
 
 
 def test_clips_that_are_read_at_once_do_not_wait_for_each_others_faces(recognizer, result, example):

@@ -17,7 +17,13 @@ from emorec.features.pitch import SAMPLE_RATE_HZ as PITCH_RATE_HZ
 from emorec.features.pitch import track_pitch
 from emorec.media import storage
 from emorec.media.reader import sound_blocks
-from emorec.streams.details import VOICE_COLUMNS, HeardWindows, SeenFaces, faces_table
+from emorec.streams.details import (
+    VOICE_COLUMNS,
+    HeardWindows,
+    SeenFaces,
+    faces_table,
+    with_embeddings,
+)
 from emorec.streams.face import FaceUsed
 from emorec.streams.segments import segments
 from emorec.streams.windows import STREAMS, Span, Windows
@@ -224,11 +230,38 @@ class ClipResult(Judged):
         The columns are told by `streams.details.faces_table`. Head poses are computed here, in
         a third of a millisecond each.
         """
+        return faces_table(self._seen)
+
+    @property
+    def _seen(self) -> list[tuple[int | None, SeenFaces]]:
+        """Numbers of people, None where nobody is numbered, and their faces."""
         seen: list[tuple[int | None, SeenFaces]]
         seen = [(person.number, person.seen) for person in self.people if person.seen]
-        if not seen and self.seen:
-            seen = [(None, self.seen)]
-        return faces_table(seen)
+        return [(None, self.seen)] if not seen and self.seen else seen
+
+    @property
+    def face_embeddings(self) -> pd.DataFrame:
+        """time_s, person, face_000 to face_255 (float32) of each face that its network looked at.
+
+        Without a row unless asked for: see `Recognizer.with_embeddings`.
+        """
+        import pandas as pd
+
+        tables = [seen.embeddings_table(number) for number, seen in self._seen]
+        if not tables:
+            return pd.DataFrame(columns=["time_s", "person"])
+        return pd.concat(tables).sort_values(["time_s", "person"], ignore_index=True, kind="stable")
+
+    @property
+    def voice_embeddings(self) -> pd.DataFrame:
+        """start_s, end_s, voice_0000 to voice_3071 (float32) of each row of `voice`.
+
+        Without a row unless asked for: see `Recognizer.with_embeddings`.
+        """
+        rows = self.voice[["start_s", "end_s"]]
+        if self.heard is None or not len(rows):
+            return rows
+        return with_embeddings(rows, "voice", self.heard.embeddings)
 
     @property
     def voice(self) -> pd.DataFrame:

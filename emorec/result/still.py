@@ -55,13 +55,17 @@ def read_still(
         return ClipResult(given.path, "no verdict", reason=reason, remedy=remedy, named=given.named)
     said = np.concatenate(
         [
-            predict_faces(network.predict, np.stack([_crop(face, network) for face in some]))
+            predict_faces(
+                lambda batch: np.hstack(network.read(batch)[::2]),
+                np.stack([_crop(face, network) for face in some]),
+            )
             for some in (faces[i : i + _AT_ONCE] for i in range(0, len(faces), _AT_ONCE))
         ]
     )
+    classes = network.spec.classes
     findings = [
-        Findings(network.spec.classes, np.zeros(1), one[np.newaxis], one, FACE_WINDOW_S)
-        for one in said
+        Findings(classes, np.zeros(1), one[np.newaxis], one, FACE_WINDOW_S, embedding[np.newaxis])
+        for one, embedding in zip(*np.split(said, [len(classes)], axis=1), strict=True)
     ]
     # Of the person whom the judge may know, it is not said which of them it is.
     anybodys = Judge(judge.fusion, ANYBODY)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +16,14 @@ from emorec.streams.windows import Windows
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["FACE_COLUMNS", "VOICE_COLUMNS", "HeardWindows", "SeenFaces", "faces_table"]
+__all__ = [
+    "FACE_COLUMNS",
+    "VOICE_COLUMNS",
+    "HeardWindows",
+    "SeenFaces",
+    "faces_table",
+    "with_embeddings",
+]
 
 _POINT_NAMES = [f"{axis}{i}" for i in range(68) for axis in "xy"]
 
@@ -33,6 +40,27 @@ VOICE_COLUMNS = ("start_s", "end_s", "speech_share", "loudness_db", *COMMON7)
 _QUIETEST_DB = -100.0
 
 
+def _none() -> np.ndarray:
+    return np.zeros((0, 0), np.float32)
+
+
+def with_embeddings(rows: pd.DataFrame, stream: str, values: np.ndarray) -> pd.DataFrame:
+    """Put embeddings beside what tells whose they are.
+
+    Args:
+        rows: A row for each.
+        stream: "voice" or "face"; columns are called voice_0000 and so on.
+        values: (n, d) float32; where d is 0, none were asked for, and there are no rows.
+    """
+    import pandas as pd
+
+    count = values.shape[1]
+    names = [f"{stream}_{i:0{len(str(count - 1))}}" for i in range(count)]
+    rows = rows if count else rows[:0]
+    values = values if count else _none()
+    return pd.concat([rows, pd.DataFrame(values, index=rows.index, columns=names)], axis=1)
+
+
 @dataclass(frozen=True)
 class SeenFaces:
     """Every face of somebody that the streams looked at.
@@ -40,13 +68,24 @@ class SeenFaces:
     Attributes:
         record: Where they were, and their landmarks.
         said: What the face network said of those that it looked at.
+        embeddings: (n, d) float32, of the same ones; d is 0 where they were not asked for.
     """
 
     record: FaceRecord
     said: Windows
+    embeddings: np.ndarray = field(default_factory=_none)
 
     def __repr__(self) -> str:
         return f"<SeenFaces: {len(self.record.times_s)}, of which {len(self.said.times_s)} read>"
+
+    def embeddings_table(self, person: int | None = None) -> pd.DataFrame:
+        """Return time_s, person and the embedding of each face that the network looked at."""
+        import pandas as pd
+
+        times_s = self.said.times_s
+        number = pd.array([person] * len(times_s), dtype="Int64")
+        rows = pd.DataFrame({"time_s": times_s, "person": number})
+        return with_embeddings(rows, "face", self.embeddings)
 
     def table(self, person: int | None = None) -> pd.DataFrame:
         """Return a row for each face; see `faces_table`."""
@@ -92,12 +131,14 @@ class HeardWindows:
         ends_s: (n,) float64.
         speech_shares: (n,) float64: how much of each is speech, 0 to 1.
         loudness: (n,) float64: root mean square; 1 is full scale.
+        embeddings: (n, d) float32; d is 0 where they were not asked for.
     """
 
     starts_s: np.ndarray
     ends_s: np.ndarray
     speech_shares: np.ndarray
     loudness: np.ndarray
+    embeddings: np.ndarray = field(default_factory=_none)
 
     def __repr__(self) -> str:
         return f"<HeardWindows: {len(self.starts_s)}>"

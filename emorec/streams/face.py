@@ -54,9 +54,9 @@ class FaceUsed:
 
 @dataclass(frozen=True)
 class _Batch:
-    """Faces that are being read: their posteriors to come, their times and pictures to show."""
+    """Faces that are being read: what is to come of them, their times and pictures to show."""
 
-    posteriors: Future[np.ndarray]
+    read: Future[tuple[np.ndarray, np.ndarray, np.ndarray]]
     times_s: Sequence[float]
     pictures: Sequence[np.ndarray]
 
@@ -87,6 +87,7 @@ class FaceStream:
         self._running: _Batch | None = None
         self._times_s: list[float] = []
         self._posteriors: list[np.ndarray] = []
+        self._embeddings: list[np.ndarray] = []
         self._pictures: list[FaceUsed] = []
         self.looked_at: Findings | None = None
 
@@ -117,7 +118,8 @@ class FaceStream:
         pooled = [posteriors[windows == window].mean(0) for window in kept]
         classes = self._network.spec.classes
         of_all = pool_faces(posteriors, classes)
-        self.looked_at = Findings(classes, times_s, posteriors, of_all, 0.0)
+        embeddings = np.concatenate(self._embeddings)
+        self.looked_at = Findings(classes, times_s, posteriors, of_all, 0.0, embeddings)
         findings = Findings(
             classes, (kept + 0.5) * FACE_WINDOW_S, np.stack(pooled), of_all, FACE_WINDOW_S
         )
@@ -131,15 +133,16 @@ class FaceStream:
         self._pending = []
         self._collect()
         batch = standardize_faces(np.stack(crops))
-        posteriors = self._beside.submit(self._network.predict, batch)
-        self._running = _Batch(posteriors, times_s, pictures)
+        read = self._beside.submit(self._network.read, batch)
+        self._running = _Batch(read, times_s, pictures)
 
     def _collect(self) -> None:
         """Take what was found of the faces that were handed over last."""
         batch, self._running = self._running, None
         if batch is None:
             return
-        posteriors = batch.posteriors.result()
+        posteriors, _, embeddings = batch.read.result()
+        self._embeddings.append(embeddings)
         self._times_s.extend(batch.times_s)
         self._posteriors.append(posteriors)
         folded = fold(posteriors, self._network.spec.classes, COMMON7)

@@ -29,11 +29,13 @@ class Purpose:
         speaker: Whose, see `Recognizer.calibrate`; by default anybody's.
         everybody: See `Recognizer.for_everybody`.
         streams: See `Recognizer.for_streams`.
+        embeddings: See `Recognizer.with_embeddings`.
     """
 
     speaker: Speaker = ANYBODY
     everybody: bool = False
     streams: tuple[str, ...] = STREAMS
+    embeddings: bool = False
 
 
 ANY_PURPOSE = Purpose()
@@ -95,7 +97,7 @@ class Judge:
             return SeenFaces(record, Windows(np.zeros(0), np.zeros((0, len(COMMON7))), 0.0))
         said = self._personal("face", looked_at.posteriors, looked_at.classes)
         said = fold(said, self.fusion.classes, COMMON7).astype(np.float32)
-        return SeenFaces(record, Windows(looked_at.times_s, said, 0.0))
+        return SeenFaces(record, Windows(looked_at.times_s, said, 0.0), looked_at.embeddings)
 
     def _personal_findings(self, stream: str, findings: Findings) -> Findings:
         """Apply `_personal` to all that a stream found."""

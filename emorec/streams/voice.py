@@ -85,6 +85,7 @@ class VoiceStream:
         self._heard_in: list[tuple[float, float, float]] = []  # start, end, share of speech
         self._posteriors: list[np.ndarray] = []
         self._distances: list[np.ndarray] = []
+        self._embeddings = [np.zeros((0, 0), np.float32)]
 
     @property
     def end_s(self) -> float:
@@ -100,7 +101,8 @@ class VoiceStream:
     def heard(self) -> HeardWindows:
         """Where the windows lie that were read, and what was heard in them."""
         starts_s, ends_s, shares = np.array(self._heard_in).reshape(-1, 3).T
-        return HeardWindows(starts_s, ends_s, shares, self.loudness)
+        embeddings = np.concatenate(self._embeddings[1:] or self._embeddings)
+        return HeardWindows(starts_s, ends_s, shares, self.loudness, embeddings)
 
     def _begin(self, start_s: float | None) -> None:
         """Begin at a time; None: at the first block's."""
@@ -182,9 +184,10 @@ class VoiceStream:
     def _predict(self) -> None:
         if self._pending:
             batch = np.stack(self._pending).astype(np.float32)
-            posteriors, distances = self._network.predict_with_distance(batch)
+            posteriors, distances, embeddings = self._network.read(batch)
             self._posteriors.append(posteriors)
             self._distances.append(distances)
+            self._embeddings.append(embeddings)
         self._pending = []
 
 

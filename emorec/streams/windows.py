@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -49,6 +49,7 @@ class Findings:
         posteriors: (n, classes) float, one for each window.
         pooled: (classes,) float, the whole clip's.
         window_s: Length of a window.
+        embeddings: (n, d) float32, of the face network where they were asked for, else d is 0.
     """
 
     classes: tuple[str, ...]
@@ -56,6 +57,7 @@ class Findings:
     posteriors: np.ndarray
     pooled: np.ndarray
     window_s: float
+    embeddings: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.float32))
 
 
 @dataclass(frozen=True)

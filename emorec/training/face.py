@@ -37,6 +37,7 @@ from emorec.training.fit import (
     save_network,
     training_precision,
 )
+from emorec.training.own_networks import name_embedding
 
 MODEL_FOLDER = MODELS / "face_cnn"
 SEED = 1
@@ -204,6 +205,7 @@ def ship(folder: Path, network: keras.Model) -> keras.Model:
         inputs={"size_px": FACE_SIZE_PX},
         output="fer",
     )
+    name_embedding(folder, "embedding")
     return shipped
 
 

@@ -22,7 +22,7 @@ from emorec.errors import ModelError
 from emorec.files import write_atomically, write_json
 from emorec.training.linear_head import LinearHead
 
-__all__ = ["ObservedNetwork", "read_head", "write_with_head"]
+__all__ = ["ObservedNetwork", "name_embedding", "read_head", "write_with_head"]
 
 _KERAS_WEIGHTS = "model.weights.h5"
 
@@ -60,6 +60,18 @@ def read_head(folder: Path) -> LinearHead:
     return LinearHead(kernel, bias.astype(np.float32).reshape(-1))
 
 
+def name_embedding(folder: Path, layer: str) -> None:
+    """Write into `model.json` where in the network lies what its head reads.
+
+    Args:
+        folder: The model's folder, with `model.onnx` and `model.json`.
+        layer: Name of the layer in `model.keras`.
+    """
+    content = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+    names = {"onnx": _place(_read(folder).graph, folder).features, "keras": layer}
+    write_json(folder / "model.json", {**content, "embedding": names})
+
+
 class ObservedNetwork:
     """A network as `emorec.engines.OnnxNetwork` runs it, that also keeps what its head reads.
 
@@ -92,14 +104,14 @@ class ObservedNetwork:
 
     def predict(self, batch: np.ndarray) -> np.ndarray:
         """Judge a batch; see `emorec.engines.Network`."""
-        return self.predict_with_distance(batch)[0]
+        return self.read(batch)[0]
 
-    def predict_with_distance(self, batch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def read(self, batch: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Judge a batch; see `emorec.engines.Network`."""
         found = self._session.run(self._asked, {self._input: batch})
         distance = found[2][:, 0] if len(found) > 2 else np.zeros(len(batch), np.float32)
         self._taken.append((found[1], distance))
-        return found[0], distance
+        return found[0], distance, np.zeros((len(batch), 0), np.float32)
 
     def taken(self) -> list[tuple[np.ndarray, np.ndarray]]:
         """Return of each batch since last asked: features (n, d), distances (n,), both float32."""

@@ -31,6 +31,7 @@ from emorec.training.familiarity import Familiarity, fit_familiarity
 from emorec.training.heard import LOADERS, Heard, hear
 from emorec.training.linear_head import LinearHead
 from emorec.training.masked_heads import fit_logistic
+from emorec.training.own_networks import name_embedding
 from emorec.training.quantize import save_quantized
 
 FOLDER = MODELS / "voice_encoder"
@@ -129,6 +130,7 @@ def ship(folder: Path, network: keras.Model, far: float) -> None:
         output="voice",
         far=far,
     )
+    name_embedding(folder, "statistics")
 
 
 def ship_without(corpus: str, heard: Heard, folder: Path) -> None:

@@ -11,12 +11,12 @@ from helpers import made_tone
 
 from emorec.corpora import savee
 from emorec.emotions import COMMON7, RAVDESS8, fold
-from emorec.engines import find_voice_model, voice_models
 from emorec.errors import ModelError
 from emorec.evaluation import scores as evaluation
 from emorec.evaluation.evidence import load_evidence, read_predictions
 from emorec.experiments import voice_long
 from emorec.files import write_table
+from emorec.models import find_voice_model, voice_models
 from emorec.networks.voice import build_voice_network
 from emorec.paths import MODELS, REPOSITORY
 from emorec.recognizer import Recognizer
