@@ -81,9 +81,10 @@ def _comparison_table(found: list[Evidence], models: Path, notebooks: list[Noteb
 
 
 def _named_after(name: str) -> str:
-    """Return the experiment or the analysis of a folder's name."""
-    is_analysis = (REPOSITORY / "emorec" / "analysis" / f"{name}.py").exists()
-    return f"{'analysis' if is_analysis else 'experiments'}.{name}"
+    """Return the module of a folder's name: an analysis, a benchmark, or else an experiment."""
+    package = REPOSITORY / "emorec"
+    wings = (w for w in ("analysis", "benchmarks") if (package / w / f"{name}.py").exists())
+    return f"{next(wings, 'experiments')}.{name}"
 
 
 def _module(command: str) -> str:
