@@ -29,6 +29,20 @@ from emorec.errors import OutputError
 
 __all__ = ["main"]
 
+EXAMPLES = """examples:
+  emorec try                                       needs no clip of yours
+  emorec classify clip.mp4
+  emorec classify recordings/ 'more/**/*.wav' --csv results.csv --plots plots/
+  emorec annotate clip.mp4 -o annotated.mp4
+  emorec features clip.mp4 -o features.csv
+  emorec evaluate labels.csv --html report.html
+  emorec calibrate anna anna-1.mp4 anna-2.mp4
+  emorec live
+  emorec app
+
+emorec COMMAND --help has all options of a command, more examples, and what its exit status means.
+"""
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line.
@@ -67,7 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="emorec",
         description="Reads emotion from a speaking person's voice and face.",
-        epilog=classify.EXAMPLES,
+        epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"emorec {__version__}")

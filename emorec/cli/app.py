@@ -32,7 +32,7 @@ def add_to(commands) -> None:
         commands,
         "app",
         help="open the web page: clips, live view, and what is known of the models",
-        description="Serves a web page on this machine: clips, live view, and what is known of "
+        description="Serves a web page on this machine: clips, live view, and what is known of\n"
         "the models. Nothing that is sent to it leaves the machine.",
         examples=EXAMPLES,
     )

@@ -34,8 +34,9 @@ def add_to(commands) -> None:
         commands,
         "serve",
         help="read clips that other programs send over HTTP",
-        description="Serves other programs over HTTP on this machine: clips go in, what emorec "
-        "classify --json writes comes out. Nothing that is sent to it leaves the machine.",
+        description="Serves other programs over HTTP on this machine: clips go in, what\n"
+        "emorec classify --json writes comes out. Nothing that is sent to it leaves\n"
+        "the machine.",
         examples=EXAMPLES,
     )
     common.add_listening(serve, 8000)
