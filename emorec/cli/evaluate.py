@@ -144,6 +144,8 @@ def _report(labels: Labels, done: list[Judgement], options: argparse.Namespace) 
     screen = sys.stderr if any(map(is_standard_output, outputs)) else None
     print_evaluation(evaluation, by_speaker=bool(options.by), file=screen)
     _write(evaluation, options.json, options.html)
+    if options.html:
+        print(f"page: {printable(options.html)}", file=screen)
     return common.EXIT_NOT_ALL if evaluation.not_judged else common.EXIT_OK
 
 

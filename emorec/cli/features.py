@@ -58,7 +58,7 @@ def add_to(commands) -> None:
 def run(options: argparse.Namespace) -> int:
     """Write the tables; see ``emorec features --help``."""
     from emorec.cli.progress import BatchProgress
-    from emorec.report.features import EMBEDDINGS, TABLES, FeatureWriter
+    from emorec.report.features import EMBEDDINGS, TABLES, FeatureWriter, feature_files
 
     failed, tables = 0, TABLES + (EMBEDDINGS if options.embeddings else ())
     try:
@@ -78,6 +78,10 @@ def run(options: argparse.Namespace) -> int:
                         common.say(f"{printable(result.name)}: {problem}")
     except EmorecError as error:
         return common.refuse(error)
+    if not options.quiet and len(clips) > failed:
+        files = feature_files(options.output, tables).values() if options.output.suffix else []
+        where = ", ".join(map(printable, files)) or f"in {printable(options.output)}"
+        common.say(f"tables: {where}")
     return common.EXIT_NOT_ALL if failed else common.EXIT_OK
 
 

@@ -27,7 +27,7 @@ table td:first-child{white-space:nowrap}
 @media (max-width:600px){
  table.dataframe,table[id^=T_]{font-size:11px}
  table[id^=T_] td,table[id^=T_] th{padding:.3em .35em!important}
- table[id^=T_] td:first-child{max-width:9em;overflow:hidden;text-overflow:ellipsis;direction:rtl}
+ table[id^=T_] td:first-child{max-width:9em;overflow:hidden;text-overflow:ellipsis}
 }
 </style>"""
 _PLAYER_LINK = re.compile(r'(<(?:video|audio)\b[^>]* src=")\./')
@@ -45,7 +45,9 @@ def run_notebook(notebook: Path, results_folder: Path) -> None:
     # TensorFlow's start-up messages would bury the table; errors are raised all the same.
     client.execute(stderr=subprocess.DEVNULL)
     move_links(content)
-    page, _ = HTMLExporter(exclude_input=True).from_notebook_node(for_reading(content))
+    title = {"metadata": {"name": "emorec: the clips in DEMO/Examples"}}
+    exporter = HTMLExporter(exclude_input=True)
+    page, _ = exporter.from_notebook_node(for_reading(content), resources=title)
     write_atomically(results_folder / notebook.name, lambda name: nbformat.write(content, name))
     write_atomically(
         results_folder / f"{notebook.stem}.html",
@@ -89,7 +91,8 @@ def main() -> None:
     argparse.ArgumentParser(description=__doc__.split("\n")[0]).parse_args()
     results = NOTEBOOK.parent / "Results"
     results.mkdir(exist_ok=True)
-    print(f"Reading the clips in {NOTEBOOK.parent.name}/Examples ...", file=sys.stderr)
+    where = f"{NOTEBOOK.parent.name}/Examples"
+    print(f"Reading the clips in {where}, and drawing them: a minute or two ...", file=sys.stderr)
     run_notebook(NOTEBOOK, results)
     with (results / "results.csv").open(newline="", encoding="utf-8") as file:
         lines = [Line.of_row(row) for row in csv.DictReader(file)]
