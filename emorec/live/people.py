@@ -76,6 +76,9 @@ class LivePeople:
         self._recognizer = recognizer
         self._loudness = RecentLoudness()
         self._end_s = -np.inf
+        self._members: dict[int, _Member] = {}
+        self._speaker: int | None = None
+        self._reading, self._listening = Pace(FACES_PER_S), Pace(_LISTENED_PER_S)
 
     def hear(self, samples: np.ndarray, sample_rate_hz: int, time_s: float) -> None:
         """Take the next stretch of sound, as `LiveEngine.push_sound` does."""
@@ -113,8 +116,7 @@ class LivePeople:
     def _begin(self) -> None:
         """Know nobody; here and not above, for a cascade belongs to the thread that searches."""
         self._crowd = Crowd(self._recognizer.landmarks)
-        self._members: dict[int, _Member] = {}
-        self._speaker: int | None = None
+        self._members, self._speaker = {}, None
         self._reading, self._listening = Pace(FACES_PER_S), Pace(_LISTENED_PER_S)
 
     def _points(self, face: Face) -> np.ndarray:
