@@ -9,14 +9,12 @@ import cv2
 import numpy as np
 
 from emorec.live.people import LivePerson
-from emorec.style import EMOTION_COLORS
+from emorec.style import EMOTION_COLORS, readable_on
 
 if TYPE_CHECKING:
     from rich.text import Text
 
-__all__ = ["color_of", "draw_people", "in_short", "line_of", "write"]
-
-_NO_EMOTION = (255, 255, 255)
+__all__ = ["color_of", "draw_people", "in_short", "line_of"]
 
 
 def in_short(people: Sequence[LivePerson]) -> str:
@@ -59,20 +57,24 @@ def draw_people(picture: np.ndarray, people: Sequence[LivePerson]) -> None:
         text = f"{person.number} speaks" if person.speaks else str(person.number)
         if person.emotion:
             text += f": {person.emotion} {100 * person.confidence:.0f} %"
-        write(picture, text, (x, y - 3 * thick), color, picture.shape[0] / 800)
+        _label(picture, text, (x, y), person.emotion)
 
 
-def write(
-    picture: np.ndarray, text: str, place: tuple[int, int], color: tuple[int, ...], scale: float
-) -> None:
-    """Write with a dark edge around the letters, for faces are often as bright as they are."""
-    thick = max(1, picture.shape[0] // 240)
-    for ink, width in (((0, 0, 0), 4 * thick), (color, thick)):
-        cv2.putText(picture, text, place, cv2.FONT_HERSHEY_SIMPLEX, scale, ink, width, cv2.LINE_AA)
+def _label(picture: np.ndarray, text: str, place: tuple[int, int], emotion: str | None) -> None:
+    """Write on a plate above a place, or below the picture's upper edge."""
+    font, scale, thick = cv2.FONT_HERSHEY_SIMPLEX, picture.shape[0] / 800, picture.shape[0] // 480
+    (width, height), below = cv2.getTextSize(text, font, scale, max(1, thick))
+    x, y = place[0], max(place[1] - below, height + below)
+    ink = (0, 0, 0) if emotion is None else _blue_green_red(readable_on(EMOTION_COLORS[emotion]))
+    plate = (x, y - height - below), (x + width + below, y + below)
+    cv2.rectangle(picture, *plate, color_of(emotion), cv2.FILLED)
+    cv2.putText(picture, text, (x, y), font, scale, ink, max(1, thick), cv2.LINE_AA)
 
 
 def color_of(emotion: str | None) -> tuple[int, ...]:
     """Return an emotion's colour as blue, green, red; white without one."""
-    if emotion is None:
-        return _NO_EMOTION
-    return tuple(int(EMOTION_COLORS[emotion][i : i + 2], 16) for i in (5, 3, 1))
+    return (255, 255, 255) if emotion is None else _blue_green_red(EMOTION_COLORS[emotion])
+
+
+def _blue_green_red(code: str) -> tuple[int, ...]:
+    return tuple(int(code[i : i + 2], 16) for i in (5, 3, 1))

@@ -15,7 +15,7 @@ import numpy as np
 from emorec.confidence import word_for
 from emorec.emotions import COMMON7
 from emorec.live.engine import LiveCounts, LiveEngine, LiveVerdict
-from emorec.live.people_view import color_of, draw_people, in_short, line_of, write
+from emorec.live.people_view import color_of, draw_people, in_short, line_of
 from emorec.streams.windows import STREAMS
 from emorec.style import EMOTION_COLORS, TITLES, readable_on
 
@@ -272,5 +272,8 @@ def draw(frame: np.ndarray, verdict: LiveVerdict) -> np.ndarray:
     elif verdict.face_box is not None:
         x, y, side = verdict.face_box
         cv2.rectangle(picture, (x, y), (x + side, y + side), color, thick)
-    write(picture, text, (4 * thick, frame.shape[0] // 12), color, frame.shape[0] / 480)
+    scale, place = frame.shape[0] / 480, (4 * thick, frame.shape[0] // 12)
+    # A dark edge around the letters, for faces and walls are often as bright as they are.
+    for ink, width in (((0, 0, 0), 4 * thick), (color, thick)):
+        cv2.putText(picture, text, place, cv2.FONT_HERSHEY_SIMPLEX, scale, ink, width, cv2.LINE_AA)
     return picture
