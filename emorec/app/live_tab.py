@@ -1,8 +1,8 @@
 """The page's live tab: a browser's camera and microphone through `emorec.live.engine.LiveEngine`.
 
 A page opens one WebSocket and sends grey frames and sound as binary messages; verdicts come back
-ten times a second. The engine lives as long as the connection; the text "stop" ends it with a
-summary of all that was taken.
+ten times a second; where the address ends in `?people`, they tell of everybody. The engine lives
+as long as the connection; the text "stop" ends it with a summary of all that was taken.
 
 Each message begins with 16 bytes, little-endian: its kind (uint8: 1 frame, 2 sound), three bytes
 of padding, two uint16 or one uint32 (width and height in pixels, or the sample rate in Hz), and
@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import struct
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -95,6 +96,7 @@ def entry(verdict: LiveVerdict, counts: LiveCounts) -> dict:
             for stream, posterior in verdict.probabilities.items()
         },
         "face_box": None if verdict.face_box is None else [float(v) for v in verdict.face_box],
+        "people": [asdict(person) for person in verdict.people],
         "word": word_for(float(verdict.probabilities["fused"].max())) if verdict.emotion else "",
         "notes": list(verdict.notes),
         "dropped": counts.dropped,
@@ -118,6 +120,11 @@ class LiveDesk:
 
         return [WebSocketRoute("/emorec/live", self.view)]
 
+    def _asked_for(self, socket: WebSocket) -> Recognizer:
+        """The recogniser that a page asks for: its own, or that of everybody."""
+        asks_for_everybody = "people" in socket.query_params
+        return self._recognizer.for_everybody() if asks_for_everybody else self._recognizer
+
     async def view(self, socket: WebSocket) -> None:
         """Serve one live view, from its opening to its end."""
         from starlette.websockets import WebSocketDisconnect
@@ -133,7 +140,7 @@ class LiveDesk:
         self._views += 1
         engine = None
         try:
-            engine = await asyncio.to_thread(LiveEngine, self._recognizer)
+            engine = await asyncio.to_thread(LiveEngine, self._asked_for(socket))
             course: list[LiveVerdict] = []
             telling = asyncio.create_task(_tell(socket, engine, course))
             try:

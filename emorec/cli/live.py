@@ -24,6 +24,7 @@ EXAMPLES = """examples:
   emorec live --no-camera --microphone "USB Audio"
   emorec live --file clip.mp4 --record timeline.csv
   emorec live --file clip.mp4 --loop
+  emorec live --people                        every face has a number, and who speaks is told
 
 A microphone needs sounddevice: pip install 'emorec[live]'. Ctrl-C ends; what is recorded until
 then stays, and only --overwrite writes over it. Nothing that is seen or heard is kept or sent
@@ -59,6 +60,7 @@ def add_to(commands) -> None:
     sounds.add_argument("--microphone", metavar="NAME", help="name, part of it, or number")
     sounds.add_argument("--no-microphone", action="store_true", help="the face alone")
     add("--loop", action="store_true", help="play the file again and again")
+    add("--people", action="store_true", help="follow every face, and tell who speaks")
     add("--record", type=common.path, metavar="FILE", help="write the timeline as CSV, as it comes")
     common.add_person(live)
     common.add_overwrite(live)
@@ -82,7 +84,9 @@ def run(options: argparse.Namespace) -> int:
             if not options.overwrite:
                 refuse_earlier([options.record])
             recorder = stack.enter_context(Recorder(options.record))
-            engine = stack.enter_context(LiveEngine(common.load_recognizer(options)))
+            recognizer = common.load_recognizer(options)
+            recognizer = recognizer.for_everybody() if options.people else recognizer
+            engine = stack.enter_context(LiveEngine(recognizer))
             sources = _sources(options, engine)
         except EmorecError as error:
             return common.refuse(error)
@@ -122,6 +126,8 @@ def _check_usage(options: argparse.Namespace) -> None:
         options.parser.error("--file brings its own sound: leave the microphone out")
     if options.no_camera and options.no_microphone:
         options.parser.error("without camera and microphone there is nothing to look at")
+    if options.people and options.no_camera:
+        options.parser.error("--people needs a picture: leave --no-camera out")
 
 
 def _sources(options: argparse.Namespace, engine: LiveEngine) -> list[Source]:

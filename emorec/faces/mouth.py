@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_left
 from collections import deque
 from dataclasses import dataclass
 
@@ -72,6 +73,12 @@ class Mouth:
         self._times_s.append(time_s)
         self._openings.append(mouth_opening(points))
         self._changes.append(change)
+
+    def forget(self, before_s: float) -> None:
+        """Let go of the frames before a time."""
+        old = bisect_left(self._times_s, before_s)
+        for values in (self._times_s, self._openings, self._changes):
+            del values[:old]
 
     def finish(self) -> MouthTrack:
         """Return what was gathered."""

@@ -1,6 +1,7 @@
 """The live engine: frames and sound go in as they come, verdicts come out, and it never lags.
 
-Two threads work, one on the picture and one on the voice. What waits for them is bounded: where
+Two threads work, one on the picture and one on the voice, and a third where everybody is
+followed. What waits for them is bounded: where
 they fall behind, the oldest goes and is counted. See `emorec.live.sources` for where frames and
 sound come from.
 """
@@ -9,12 +10,13 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from emorec.emotions import COMMON7
+from emorec.live.people import LivePerson, PeopleWorker
 from emorec.live.waiting import Waiting
 from emorec.streams.picture import LivePicture
 from emorec.streams.voice import NO_SPEECH, SILENT, LiveVoice
@@ -44,6 +46,7 @@ class LiveVerdict:
         face_box: x, y and side of the face in pixels of the frame pushed, or None.
         notes: What a reader should know, in plain words.
         latency_s: From the arrival of the newest frame to this verdict; NaN without a frame.
+        people: Who is there, by number; empty where not everybody is followed.
     """
 
     time_s: float
@@ -51,6 +54,7 @@ class LiveVerdict:
     face_box: tuple[int, int, int] | None = None
     notes: list[str] = field(default_factory=list)
     latency_s: float = float("nan")
+    people: tuple[LivePerson, ...] = ()
 
     @property
     def emotion(self) -> str | None:
@@ -76,6 +80,7 @@ class LiveCounts:
         latency_median_s: From a frame's arrival to its verdict, over all frames; NaN before
             the first.
         latency_p95_s: Its 95th percentile.
+        people_dropped: Frames that came too fast for the thread that follows everybody.
     """
 
     taken: int
@@ -85,13 +90,15 @@ class LiveCounts:
     verdicts: int
     latency_median_s: float
     latency_p95_s: float
+    people_dropped: int = 0
 
 
 class LiveEngine:
     """Reads emotion from frames and sound as they come; a context manager.
 
     Args:
-        recognizer: Whose networks read them; several engines can share one.
+        recognizer: Whose networks read them; several engines can share one. With that of
+            `Recognizer.for_everybody` all faces are followed, too.
 
     Example:
         >>> with LiveEngine(recognizer) as engine:  # doctest: +SKIP
@@ -122,6 +129,8 @@ class LiveEngine:
         self._sound_taken_s = self._sound_dropped_s = 0.0
         self._latency_s = float("nan")
         self._latencies = np.zeros(_LATENCY_BINS_PER_S * _LONGEST_LATENCY_S, np.int64)
+        is_asked = recognizer.purpose.everybody
+        self._people = PeopleWorker(recognizer, self.tell) if is_asked else None
         self._workers = [
             threading.Thread(target=self._work_on_picture, name="live picture", daemon=True),
             threading.Thread(target=self._work_on_voice, name="live voice", daemon=True),
@@ -151,6 +160,8 @@ class LiveEngine:
         self._frame_arrived_s = now_s
         self._newest_frame = grey = grey.copy()
         self._given_way += int(self._frames.put((now_s, time_s, grey), 1))
+        if self._people:
+            self._people.push_frame(grey, time_s)
 
     def push_sound(self, samples: np.ndarray, sample_rate_hz: int, time_s: float) -> None:
         """Hand over a stretch of sound; returns at once.
@@ -227,6 +238,7 @@ class LiveEngine:
             self._verdicts,
             self._latency_quantile(0.5),
             self._latency_quantile(0.95),
+            self._people.dropped if self._people else 0,
         )
 
     def summary(self) -> LiveVerdict | None:
@@ -258,7 +270,8 @@ class LiveEngine:
         deadline_s = time.perf_counter() + timeout_s
         return all(
             waiting.wait_until_idle(deadline_s - time.perf_counter())
-            for waiting in (self._frames, self._sound)
+            for waiting in (self._sound, self._frames, self._people)
+            if waiting
         )
 
     def close(self) -> None:
@@ -267,6 +280,8 @@ class LiveEngine:
             waiting.close()
         for worker in self._workers:
             worker.join()
+        if self._people:
+            self._people.close()
 
     def _work_on_picture(self) -> None:
         # Here and not above, for a cascade belongs to the thread that searches with it.
@@ -304,6 +319,8 @@ class LiveEngine:
                 with self._voice_lock:
                     for samples, rate_hz, time_s in blocks:
                         self._voice.push(samples, rate_hz, time_s)
+                        if self._people:
+                            self._people.push_sound(samples, rate_hz, time_s)
                         self._sound_taken_s += samples.size / rate_hz
                     self._voice.predict()
                     posterior = self._voice.posterior
@@ -328,7 +345,11 @@ class LiveEngine:
                 self._note_latency(time.perf_counter() - arrived_s)
             seen_s = self._picture.end_s if self._picture else -np.inf
             newest_s = max(self._voice.end_s, seen_s)
-            self._verdict = LiveVerdict(newest_s, probabilities, box, self.notes, self._latency_s)
+            people = self._people.people if self._people and has_picture else ()
+            if not heard:  # what is loud is no voice
+                people = tuple(replace(person, speaks=False) for person in people)
+            told = self.notes, self._latency_s, people
+            self._verdict = LiveVerdict(newest_s, probabilities, box, *told)
             self._verdicts += 1
 
     def _is_stale(self, arrived_s: float, now_s: float) -> bool:

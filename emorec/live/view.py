@@ -15,6 +15,7 @@ import numpy as np
 from emorec.confidence import word_for
 from emorec.emotions import COMMON7
 from emorec.live.engine import LiveCounts, LiveEngine, LiveVerdict
+from emorec.live.people_view import color_of, draw_people, in_short, line_of
 from emorec.streams.windows import STREAMS
 from emorec.style import EMOTION_COLORS, TITLES, readable_on
 
@@ -78,7 +79,7 @@ def sentence(verdict: LiveVerdict) -> str:
     'happy 90 %, very likely  (voice happy 90 %)  no picture'
     """
     if "fused" not in verdict.probabilities:
-        return "  ".join(["no verdict", "; ".join(verdict.notes)]).rstrip()
+        return _joined("no verdict", in_short(verdict.people), "; ".join(verdict.notes))
     emotion, confidence = strongest(verdict.probabilities["fused"])
     parts = []
     for stream in STREAMS:
@@ -86,7 +87,11 @@ def sentence(verdict: LiveVerdict) -> str:
             name, probability = strongest(verdict.probabilities[stream])
             parts.append(f"{stream} {name} {100 * probability:.0f} %")
     text = f"{emotion} {100 * confidence:.0f} %, {word_for(confidence)}  ({', '.join(parts)})"
-    return "  ".join([text, "; ".join(verdict.notes)]).rstrip()
+    return _joined(text, in_short(verdict.people), "; ".join(verdict.notes))
+
+
+def _joined(*parts: str) -> str:
+    return "  ".join(filter(None, parts))
 
 
 def panel(
@@ -107,7 +112,11 @@ def panel(
     if verdict is None:
         return Panel(Text("waiting for picture and sound ...", style="dim"), title="emorec live")
     rows: list[RenderableType] = [_headline(verdict), Text(), _bars(verdict, width), Text()]
+    if verdict.people:
+        rows += [*map(line_of, verdict.people), Text()]
     facts = f"{frames_per_s:.0f} frames a second · {counts.dropped} dropped"
+    if counts.people_dropped:
+        facts += f" ({counts.people_dropped} of everybody)"
     if np.isfinite(verdict.latency_s):
         facts += f" · {1000 * verdict.latency_s:.0f} ms from frame to verdict"
     rows.append(Text(facts, style="dim"))
@@ -242,7 +251,7 @@ class PictureWindow:
 
 
 def draw(frame: np.ndarray, verdict: LiveVerdict) -> np.ndarray:
-    """Draw the face's box and the verdict on a frame.
+    """Draw the face's box, or everybody's, and the verdict on a frame.
 
     Args:
         frame: (height, width) uint8, grey.
@@ -252,14 +261,15 @@ def draw(frame: np.ndarray, verdict: LiveVerdict) -> np.ndarray:
         (height, width, 3) uint8, BGR.
     """
     picture = cv2.cvtColor(frame, cv2.COLOR_GRAY2BGR)
-    color, text = (255, 255, 255), "no verdict"
+    color, text = color_of(None), "no verdict"
     if "fused" in verdict.probabilities:
         emotion, confidence = strongest(verdict.probabilities["fused"])
-        blue, green, red = (int(EMOTION_COLORS[emotion][i : i + 2], 16) for i in (5, 3, 1))
-        color = (blue, green, red)
+        color = color_of(emotion)
         text = f"{emotion} {100 * confidence:.0f} %"
     thick = max(1, frame.shape[0] // 240)
-    if verdict.face_box is not None:
+    if verdict.people:
+        draw_people(picture, verdict.people)
+    elif verdict.face_box is not None:
         x, y, side = verdict.face_box
         cv2.rectangle(picture, (x, y), (x + side, y + side), color, thick)
     scale, place = frame.shape[0] / 480, (4 * thick, frame.shape[0] // 12)

@@ -26,9 +26,10 @@ from emorec.streams.face import FaceStream, FaceUsed, LiveFace
 from emorec.streams.geometry import GeometryStream, LiveGeometry
 from emorec.streams.windows import Findings
 
-__all__ = ["LivePicture", "PictureStream"]
+__all__ = ["LONGEST_STEP_BACK_S", "LivePicture", "PictureStream", "reduced"]
 
-_LONGEST_STEP_BACK_S = 1.0
+LONGEST_STEP_BACK_S = 1.0
+"""A frame from so long before the last one begins a new recording."""
 
 
 class PictureStream:
@@ -154,12 +155,9 @@ class LivePicture:
         Returns:
             x, y and side of the face in pixels of the frame, None where there is none.
         """
-        if self.end_s - _LONGEST_STEP_BACK_S < time_s < self.end_s:
+        if self.end_s - LONGEST_STEP_BACK_S < time_s < self.end_s:
             return None
-        scale = max(1.0, max(frame.shape) / MAX_SIDE_PX)
-        if scale > 1:
-            size = (round(frame.shape[1] / scale), round(frame.shape[0] / scale))
-            frame = cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
+        frame, scale = reduced(frame)
         if frame.shape != self._shape or not 0 <= time_s - self.end_s <= LONGEST_GAP_S:
             self._begin(frame.shape)
         self.end_s = time_s
@@ -218,6 +216,15 @@ class LivePicture:
                 self._face.add(seen.time_s, seen.sighting)
                 self._geometry.add(seen.time_s, seen.sighting)
         return seen
+
+
+def reduced(frame: np.ndarray) -> tuple[np.ndarray, float]:
+    """Return a frame (height, width) no larger than is looked at, and by what it was divided."""
+    scale = max(1.0, max(frame.shape) / MAX_SIDE_PX)
+    if scale == 1:
+        return frame, scale
+    size = (round(frame.shape[1] / scale), round(frame.shape[0] / scale))
+    return cv2.resize(frame, size, interpolation=cv2.INTER_AREA), scale
 
 
 def _present(face: np.ndarray | None, geometry: np.ndarray | None) -> dict[str, np.ndarray]:

@@ -18,10 +18,13 @@ from emorec.features.loudness import MOUTH_RATE_HZ
 from emorec.posteriors import log_mean
 from emorec.streams.windows import Findings
 
-__all__ = ["NOBODY", "shares_of_windows", "stretches_of", "voice_of", "who_speaks"]
+__all__ = ["LOUD_DB", "NOBODY", "shares_of_windows", "stretches_of", "voice_of", "who_speaks"]
 
 NOBODY = -1
 """Speaks where nobody who is seen does."""
+
+LOUD_DB = 25.0
+"""So far below the loudest, sound is no evidence."""
 
 _MOVEMENT_FRAMES, _ALIKE_FRAMES = 15, 45
 _LEAST_MOVEMENT = 0.002  # eye distances, below which lips that move more count no more
@@ -29,7 +32,7 @@ _OPENING_WEIGHT, _ALIKE_WEIGHT = 0.6, 0.5
 _THRESHOLD = -1.4  # evidence below which nobody speaks
 _MOST_EVIDENCE = 1.0  # of a frame
 _CHANGE = 4.5  # evidence that a change of speaker costs
-_LOUD_DB, _FLOOR_DB = 25.0, 60.0  # below the loudest: no evidence; no loudness
+_FLOOR_DB = 60.0  # below the loudest: no loudness
 _LEAST_SHARE = 0.5  # of a window's sound, for the window to be a person's
 
 
@@ -49,7 +52,7 @@ def who_speaks(mouths: Sequence[MouthTrack | None], levels_db: np.ndarray) -> np
     loudness = np.maximum(levels_db - loudest_db, -_FLOOR_DB)
     evidence = np.stack([_evidence(mouth, loudness) for mouth in mouths], axis=1)
     evidence = np.clip(evidence - _THRESHOLD, -_MOST_EVIDENCE, _MOST_EVIDENCE)
-    evidence[loudness < -_LOUD_DB] = 0
+    evidence[loudness < -LOUD_DB] = 0
     return _course(evidence)
 
 

@@ -32,6 +32,7 @@ from emorec.evaluation import scores as evaluation
 from emorec.evaluation.deployed import deployed_line
 from emorec.faces.track import FaceTrack
 from emorec.live.engine import LiveVerdict
+from emorec.live.people import LivePerson
 from emorec.media.reader import read_frames
 from emorec.models import MODEL_FOLDERS
 from emorec.paths import MODELS, REPOSITORY
@@ -448,6 +449,26 @@ class TellingEngine:
         pass
 
 
+def test_a_live_view_of_several_people_tells_of_each(recognizer, monkeypatch):
+    asked = []
+
+    class OfEverybody(TellingEngine):
+        def __init__(self, recognizer):
+            asked.append(recognizer.purpose.everybody)
+            super().__init__(recognizer)
+
+        def verdict(self):
+            people = (LivePerson(2, (4, 5, 60), "happy", 0.63, True),)
+            return LiveVerdict(self.time_s, {}, people=people)
+
+    monkeypatch.setattr("emorec.live.engine.LiveEngine", OfEverybody)
+    app = Starlette(routes=LiveDesk(recognizer).routes())
+    with TestClient(app) as browser, browser.websocket_connect("/emorec/live?people") as view:
+        told = view.receive_json()
+    person = {"number": 2, "box": [4, 5, 60], "emotion": "happy", "confidence": 0.63}
+    assert told["people"] == [{**person, "speaks": True}] and asked == [True]
+
+
 def test_a_live_view_that_is_stopped_is_summed_up(monkeypatch):
     monkeypatch.setattr("emorec.live.engine.LiveEngine", TellingEngine)
     monkeypatch.setattr("emorec.app.live_tab._VERDICT_EVERY_S", 0.01)
@@ -458,6 +479,7 @@ def test_a_live_view_that_is_stopped_is_summed_up(monkeypatch):
             while (told := view.receive_json())["time_s"] != time_s:
                 pass
             assert (told["word"], told["notes"]) == ("very likely", ["no sound"])
+            assert told["people"] == []
         view.send_text("stop")
         while "summary" not in (told := view.receive_json()):
             pass

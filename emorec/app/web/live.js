@@ -12,6 +12,8 @@ const SOUND = 2;
 const COURSE_S = 60;
 
 const seconds = () => performance.now() / 1000;
+const words = ({ number, speaks, emotion, confidence }) =>
+  `${number}${speaks ? " speaks" : ""}${emotion ? `: ${emotion} ${Math.round(100 * confidence)}%` : ""}`;
 
 class Live extends HTMLElement {
   connectedCallback() {
@@ -20,6 +22,7 @@ class Live extends HTMLElement {
     this.over = this.querySelector(".stage canvas");
     this.course = this.querySelector("canvas.course");
     this.button = { start: this.querySelector("[data-do=start]"), stop: this.querySelector("[data-do=stop]") };
+    this.people = this.querySelector("[name=people]");
     this.button.start.onclick = () => this.start();
     this.button.stop.onclick = () => this.finish();
     this.onDevices = () => this.fillIn();
@@ -30,7 +33,7 @@ class Live extends HTMLElement {
   }
 
   async start() {
-    this.button.start.disabled = true;
+    this.button.start.disabled = this.people.disabled = true;
     this.say("Asking for camera and microphone …");
     this.tracks = { video: null, audio: null };
     this.skipped = this.leftOut = 0;
@@ -39,11 +42,11 @@ class Live extends HTMLElement {
     this.pause = SHORTEST_PAUSE_MS;
     const problem = await this.fillIn();
     if (!this.tracks.video && !this.tracks.audio) {
-      this.button.start.disabled = false;
+      this.button.start.disabled = this.people.disabled = false;
       this.say(problem);
       return;
     }
-    const socket = this.socket = new WebSocket(socketAddress("emorec/live"));
+    const socket = this.socket = new WebSocket(socketAddress(this.people.checked ? "emorec/live?people" : "emorec/live"));
     socket.binaryType = "arraybuffer";
     socket.onmessage = message => this.show(JSON.parse(message.data));
     socket.onclose = () => { if (this.socket === socket) this.stop(this.problem ?? "The connection to emorec was lost. Start again."); };
@@ -189,7 +192,8 @@ class Live extends HTMLElement {
     badge.textContent = best ? `${best} ${Math.round(100 * Math.max(...fused))}%` : "…";
     this.querySelector(".live-words").textContent = { "": "Listening and looking", unsure: `Unsure, perhaps ${best}` }[told.word]
       ?? `${told.word[0].toUpperCase()}${told.word.slice(1)} ${best}`;
-    this.outline(told.face_box, getComputedStyle(badge).getPropertyValue("--shade") || "#fff");
+    this.querySelector(".live-people").textContent = told.people.map(words).join(" · ");
+    this.outline(this.marks(told, best));
     this.draw(told);
     // Frames that were left out were sent for nothing.
     const leftOut = told.dropped + this.skipped;
@@ -224,10 +228,7 @@ class Live extends HTMLElement {
     if (!told.probabilities.fused) return;
     this.told.push([seconds(), told.probabilities.fused]);
     while (this.told[0][0] < seconds() - COURSE_S) this.told.shift();
-    this.colors ??= told.emotions.map(name => {
-      const probe = this.querySelector(`.legend .e-${name}`);
-      return getComputedStyle(probe).getPropertyValue("--shade");
-    });
+    this.colors ??= told.emotions.map(name => this.shade(name));
     const { width, height } = this.course;
     const context = this.course.getContext("2d");
     context.clearRect(0, 0, width, height);
@@ -244,16 +245,41 @@ class Live extends HTMLElement {
     });
   }
 
-  outline(box, color) {
+  shade(emotion) {
+    const probe = this.querySelector(`.legend .e-${emotion}`);
+    return probe ? getComputedStyle(probe).getPropertyValue("--shade") : "#fff";
+  }
+
+  // What is marked in the picture: everybody, who speaks last; or the one face.
+  marks(told, best) {
+    if (!told.people.length) return told.face_box ? [{ box: told.face_box, color: this.shade(best), wide: false, text: "" }] : [];
+    return [...told.people].sort((one, other) => one.speaks - other.speaks).map(
+      person => ({ box: person.box, color: this.shade(person.emotion), wide: person.speaks, text: words(person) }));
+  }
+
+  outline(marks = []) {
     const { over, size } = this;
     if (!size) return;
     if (over.width !== size[0] || over.height !== size[1]) [over.width, over.height] = size;
     const context = over.getContext("2d");
     context.clearRect(0, 0, ...size);
-    if (!box || !this.video.srcObject) return;
-    context.strokeStyle = color;
-    context.lineWidth = 4;
-    context.strokeRect(box[0], box[1], box[2], box[2]);
+    if (!this.video.srcObject) return;
+    context.font = "bold 16px sans-serif";
+    for (const { box: [x, y, side], color, wide, text } of marks) {
+      context.strokeStyle = color;
+      context.lineWidth = wide ? 8 : 4;
+      context.strokeRect(x, y, side, side);
+      // The picture is shown mirrored, and so are letters, if they are not turned round before.
+      context.save();
+      context.translate(x + side, Math.max(y - 8, 16));
+      context.scale(-1, 1);
+      context.strokeStyle = "#000";
+      context.lineWidth = 4;
+      context.strokeText(text, 0, 0);
+      context.fillStyle = color;
+      context.fillText(text, 0, 0);
+      context.restore();
+    }
   }
 
   // Asks for what was found in all; the answer ends it.
@@ -289,6 +315,7 @@ class Live extends HTMLElement {
     this.button.stop.hidden = true;
     this.button.stop.disabled = false;
     Object.assign(this.button.start, { hidden: false, disabled: false });
+    this.people.disabled = false;
     if (text) this.say(text);
   }
 }

@@ -215,8 +215,11 @@ def test_the_live_view_shows_verdicts_and_ends_with_its_tab(server, open_page):
         "navigator.mediaDevices.getUserMedia = wish => wish.audio ? "
         "Promise.reject(new DOMException('', 'NotFoundError')) : open(wish); }"
     )
+    page.check("emorec-live [name=people]")
     page.click("text=Start camera and microphone")
     page.wait_for_selector("text=There is no microphone")
+    until(page, "/^1: [a-z]+ \\d+%$/.test(document.querySelector('.live-people').textContent)")
+    assert page.is_disabled("emorec-live [name=people]")
     until(page, "document.querySelector('.live-notes').textContent.includes('no sound')")
     assert page.problems == []
     page.close()
