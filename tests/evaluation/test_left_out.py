@@ -5,9 +5,9 @@ import shutil
 
 import numpy as np
 import pandas as pd
-import pytest
 
-from emorec.app.about_tab import words_html
+from emorec.app.about_tab import About
+from emorec.app.result_html import render
 from emorec.confidence import PROBABLY, VERY_LIKELY, WORDS, word_for
 from emorec.emotions import COMMON7
 from emorec.evaluation import left_out
@@ -84,18 +84,24 @@ def test_a_second_run_writes_nothing_and_no_evidence_is_no_error(tmp_path):
     assert file.stat().st_mtime_ns == written
 
 
+def told(worth: dict) -> str:
+    """What the page's About tab tells of the words for confidence."""
+    about = About(models=[], deployed="", worth=worth, licences="")
+    return render("about.html", about=about, very_likely=0.8, probably=0.5, titles={})
+
+
 def test_about_tells_what_the_words_were_worth():
     worth = left_out.read_worth(MODELS)
-    shown = words_html(worth)
+    shown = told(worth)
     for word in worth["words"]:
-        assert word["word"] in shown and f"{word['right']:.0f} %" in shown
-    assert "nothing was trained on" in shown
-    assert "did not come" in words_html({})
+        assert f"{word['word']}</th>" in shown and f"<strong>{word['right']:.0f}%" in shown
+    assert "nothing\n  was trained on" in shown
+    assert "did not come" in told({})
 
 
 def test_about_has_a_dash_where_a_word_was_never_said():
     worth = left_out.read_worth(MODELS) | {"words": left_out.worth_of_words(verdicts(_UNSURE))}
-    assert "–" in words_html(json.loads(json.dumps(worth)))
+    assert "<strong>–" in told(json.loads(json.dumps(worth)))
 
 
 _UNSURE = [(1, "unsure", True)]
