@@ -5,6 +5,7 @@ import shutil
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from emorec.app.about_tab import About
 from emorec.app.result_html import render
