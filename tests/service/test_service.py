@@ -293,7 +293,7 @@ def test_the_document_has_the_schema_of_the_results(client):
 def test_what_the_page_of_the_docs_types_works(client, folder, monkeypatch, capsys):
     page = (REPOSITORY / "docs" / "service.md").read_text(encoding="utf-8")
     (folder / "clip.wav").write_bytes(TONE)
-    (folder / "words.txt").write_text("some words")
+    (folder / "talk.mp4").write_text("some words")
     monkeypatch.chdir(folder)
     statuses = []
     for line in re.findall(r"^curl .*", page, flags=re.M):
