@@ -65,6 +65,14 @@ def test_the_faces_of_both_are_in_one_table(told):
     assert (middles > 320)[faces["person"] == 2].all()
 
 
+def test_who_says_nothing_is_left_away_where_the_voice_alone_is_asked_for(recognizer, tmp_path):
+    speaker = _turn(3, 5, "happy")
+    both = np.concatenate(speaker[:2], axis=2)[..., ::-1]
+    path = write_clip(tmp_path / "one.mp4", both, speaker[2], frame_rate_hz=FRAME_RATE_HZ)
+    people = recognizer.for_streams("voice").for_everybody().classify(path).people
+    assert [set(person.posteriors) for person in people] == [{"voice", "fused"}]
+
+
 def test_each_has_a_number_a_track_and_the_voice_of_their_turn(told):
     result, turn_s = told
     left, right = result.people

@@ -20,7 +20,7 @@ from emorec.features.speech import FRAME, SPEECH_PROBABILITY, SpeechDetector
 from emorec.features.speech import SAMPLE_RATE_HZ as SPEECH_RATE_HZ
 from emorec.media.reader import read_frames, read_sound
 
-__all__ = ["NOBODY_SEEN", "SCENES", "Made", "Performer", "Take"]
+__all__ = ["NOBODY_SEEN", "SCENES", "Made", "Performer", "Take", "gathered"]
 
 NOBODY_SEEN = "nobody seen"
 """Who speaks where the voice is of somebody who is not in the picture then."""
@@ -203,7 +203,7 @@ def _made(played: _Played, rng: np.random.Generator, draw: Callable) -> Made:
     speakers = played.speakers.copy()
     made = Made(sound=played.sound, speakers=speakers)
     made.boxes = {name: np.full((count, 4), np.nan) for name in played.pictures}
-    noise = [rng.normal(0, _NOISE, (360, 1280)).astype(np.int16) for _ in range(4)]
+    noise = [rng.normal(0, _NOISE, (720, 1280)).astype(np.int16) for _ in range(4)]
     for i in range(count):
         frame, heads = draw(i)
         grain = noise[i % len(noise)][: frame.shape[0], : frame.shape[1]]
@@ -319,3 +319,25 @@ SCENES: dict[str, Callable[[Sequence[Performer], np.random.Generator], Made]] = 
     "a voice of nobody seen": lambda people, rng: _side_by_side(_turns(people[:3], unseen=1), rng),
 }
 """Name of a scene -> what makes it of three performers and a source of chance."""
+
+
+def gathered(performers: Sequence[Performer], rng: np.random.Generator) -> Made:
+    """Make a clip of up to eight people at once in 1280x720, who speak in turn: a meeting.
+
+    Args:
+        performers: Who.
+        rng: Source of chance.
+    """
+    played = _turns(performers)
+    wall = cv2.resize(rng.uniform(90, 150, (6, 10)).astype(np.float32), (1280, 720))
+    height, width = _SIZE
+    corners = {name: (i // 4 * height, i % 4 * width) for i, name in enumerate(played.pictures)}
+
+    def draw(i: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        frame, heads = wall.copy(), {}
+        for name, (top, left) in corners.items():
+            frame[top : top + height, left : left + width] = played.pictures[name][i]
+            heads[name] = _head(left) + np.array([0, top, 0, 0])
+        return frame, heads
+
+    return _made(played, rng, draw)

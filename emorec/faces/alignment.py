@@ -10,6 +10,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from emorec.faces.boxes import warped
+
 __all__ = ["align_face", "eye_centres", "less_mean", "mean_face"]
 
 # Where the eyes come to rest in an aligned face, as a share of its side: about where the mean Haar
@@ -49,13 +51,7 @@ def align_face(frame: np.ndarray, points: np.ndarray, size_px: int = 112) -> np.
     matrix = cv2.getRotationMatrix2D(tuple(middle), angle_deg, scale)
     # Centres of pixels stand at whole numbers, so the middle of the picture is half a pixel less.
     matrix[:, 2] += np.array([size_px / 2, _EYE_LEVEL * size_px]) - 0.5 - middle
-    # Averaging, where the face shrinks much: the warp itself reads four pixels only.
-    if scale < 0.5:
-        frame = cv2.blur(frame, (round(1 / scale),) * 2)
-    size = (size_px, size_px)
-    return cv2.warpAffine(
-        frame, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-    )
+    return warped(frame, matrix, size_px, round(1 / scale) if scale < 0.5 else 1)
 
 
 def mean_face(pixels: np.ndarray, clip_id: np.ndarray) -> np.ndarray:

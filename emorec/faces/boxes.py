@@ -8,7 +8,16 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-__all__ = ["crop_face", "cut_out", "halved", "overlap", "peak_offset", "resized", "widened"]
+__all__ = [
+    "crop_face",
+    "cut_out",
+    "halved",
+    "overlap",
+    "peak_offset",
+    "resized",
+    "warped",
+    "widened",
+]
 
 
 def crop_face(frame: np.ndarray, box: np.ndarray, size_px: int) -> np.ndarray:
@@ -77,6 +86,40 @@ def resized(picture: np.ndarray, width: int, height: int) -> np.ndarray:
     shrinks = picture.shape[0] > height
     return cv2.resize(
         picture, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    )
+
+
+def warped(frame: np.ndarray, matrix: np.ndarray, size_px: int, blur_px: int) -> np.ndarray:
+    """Turn, scale and cut a frame, averaged before where it shrinks much.
+
+    Only what is cut out is averaged, which in a large frame takes a tenth of the time.
+
+    Args:
+        frame: (height, width) uint8, grey.
+        matrix: (2, 3), from the frame to the picture.
+        size_px: Side of the picture.
+        blur_px: Over how many pixels to average; 1 for not at all. The warp itself reads four.
+
+    Returns:
+        (size_px, size_px) uint8; beyond the frame its border is repeated.
+    """
+    matrix = np.array(matrix, float)
+    if blur_px > 1:
+        corners = np.array([[0, 0], [0, size_px], [size_px, 0], [size_px, size_px]])
+        seen = np.linalg.solve(matrix[:, :2], (corners - matrix[:, 2]).T)
+        first = np.maximum(np.floor(seen.min(1)).astype(int) - blur_px - 2, 0)
+        last = np.maximum(np.ceil(seen.max(1)).astype(int) + blur_px + 2, 0)
+        # At least a strip, of which the border is repeated, where all lies beyond the frame.
+        first = np.minimum(first, np.array(frame.shape[::-1]) - 2 * blur_px).clip(min=0)
+        last = np.maximum(last, 2 * blur_px)
+        frame = cv2.blur(frame[first[1] : last[1], first[0] : last[0]], (blur_px, blur_px))
+        matrix[:, 2] += matrix[:, :2] @ first
+    return cv2.warpAffine(
+        frame,
+        matrix,
+        (size_px, size_px),
+        flags=cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,
     )
 
 

@@ -33,7 +33,7 @@ _LOOK_S, _CLOSE_LOOK_S = 0.2, 2.0  # from one look at the whole frame to the nex
 _VAIN_LOOKS, _VAIN_LOOK_S = 20, 0.5  # after so many in vain, they are rarer
 _PARTS = 2  # a close look is at so many parts across and down, which overlap by half their size
 _LARGEST_SMALL = 0.12  # of the frame's longer side: larger faces are seen in the whole frame
-_SAME_FACE_OVERLAP, _MEETING_OVERLAP = 0.3, 0.02
+_SAME_FACE_OVERLAP = 0.3
 _LEAST_OVERLAP = 0.1  # of a face that is followed, for the look that finds it again
 _SIGHTINGS = 3  # before a face gets a number
 _LATEST_SIGHTINGS = 12  # then it is given up where nothing says that it is a face
@@ -179,11 +179,11 @@ class Crowd:
         return _VAIN_LOOK_S if self._in_vain >= _VAIN_LOOKS else _LOOK_S
 
     def _do_meet(self) -> bool:
-        boxes = [face.wide_box for face in self._followed]
+        """Tell whether faces are at each other, or near and moving against each other."""
         return any(
-            overlap(box, other) > _MEETING_OVERLAP
-            for i, box in enumerate(boxes)
-            for other in boxes[:i]
+            face.meets(other)
+            for i, face in enumerate(self._followed)
+            for other in self._followed[:i]
         )
 
     def _look(self, time_s: float, frame: np.ndarray) -> None:

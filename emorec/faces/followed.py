@@ -23,6 +23,8 @@ _SAME_BOX_OVERLAP = 0.5
 _HIDDEN_OVERLAP = 0.25
 _WATCH_S = 0.25
 _WIDENED = 0.3  # of a box's side: so near, faces are about to meet
+_MEETING_OVERLAP = 0.02
+_MOVING = 0.01  # of a box's side from frame to frame
 _KEPT_SPEED = 0.7  # of the movement from frame to frame, once more
 
 
@@ -97,8 +99,19 @@ class Followed:
         self._watched: Watched | None = None
         self.confirm(time_s, frame, spot, detector)
 
+    def meets(self, other: Followed) -> bool:
+        """Tell whether another face is at this one, or near it while one of the two moves.
+
+        People who sit side by side are near for long, and hide nothing of each other.
+        """
+        if overlap(self.spot.box, other.spot.box) > _MEETING_OVERLAP:
+            return True
+        moved = np.abs(self._speed_px - other._speed_px).max()
+        is_moving = moved > _MOVING * min(self.spot.box[2], other.spot.box[2])
+        return bool(is_moving and overlap(self._wide_box, other._wide_box) > _MEETING_OVERLAP)
+
     @property
-    def wide_box(self) -> np.ndarray:
+    def _wide_box(self) -> np.ndarray:
         """Its box with some room around it, in which other faces are near."""
         room = _WIDENED * self.spot.box[2]
         return self.spot.box + np.array([-room, -room, 2 * room, 2 * room])

@@ -57,14 +57,22 @@ class LandmarkPredictor:
         return self.follow_many([sighting])[0]
 
     def follow_many(self, sightings: Sequence[Sighting]) -> list[np.ndarray]:
-        """Do what `follow` does in several frames, in a third of the time for each.
+        """Do what `follow` does in several frames.
 
         Returns:
             (68, 2) float32 for each.
         """
+        found = self.predict_many(sightings)
+        return [sighting.levelled(own) for sighting, own in zip(sightings, found, strict=True)]
+
+    def predict_many(self, sightings: Sequence[Sighting]) -> np.ndarray:
+        """Do what `predict` does for many faces at once, in a third of the time for each.
+
+        Returns:
+            (n, 68, 2) float32: x, y in pixels of each sighting's own frame.
+        """
         boxes = np.stack([from_haar_box(sighting.upright_box) for sighting in sightings])
-        points = self._forest.predict([sighting.frame for sighting in sightings], boxes)
-        return [sighting.levelled(own) for sighting, own in zip(sightings, points, strict=True)]
+        return self._forest.predict([sighting.frame for sighting in sightings], boxes)
 
 
 def from_haar_box(box: np.ndarray) -> np.ndarray:

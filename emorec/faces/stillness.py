@@ -14,7 +14,7 @@ from copy import copy
 import cv2
 import numpy as np
 
-from emorec.faces.boxes import overlap, peak_offset
+from emorec.faces.boxes import overlap, peak_offset, warped
 
 __all__ = ["LivingFirst", "Watched"]
 
@@ -188,12 +188,8 @@ class Watched:
 def _cut(frame: np.ndarray, box: np.ndarray, reach_px: int) -> np.ndarray:
     """Cut a face out at fractions of a pixel, softly, with so much of what lies around it."""
     scale, side = _FACE_PX / box[2], _FACE_PX + 2 * reach_px
-    if scale < 0.7:
-        frame = cv2.blur(frame, (round(1 / scale),) * 2)
     matrix = np.array(
         [[scale, 0, reach_px - box[0] * scale], [0, scale, reach_px - box[1] * scale]]
     )
-    cut = cv2.warpAffine(
-        frame, matrix, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-    )
+    cut = warped(frame, matrix, side, round(1 / scale) if scale < 0.7 else 1)
     return cv2.GaussianBlur(cut, (0, 0), 1)

@@ -71,7 +71,7 @@ class Everybody:
             self._loudness.add(piece)
 
     def finish(self, said: Mapping[str, Findings | None], loudness: np.ndarray) -> list[Told]:
-        """Return the people in the order in which they were first seen.
+        """Return the people of whom there is something to say, in the order of being seen.
 
         Args:
             said: What those of the clip's streams say that are asked for; face and geometry count
@@ -85,7 +85,7 @@ class Everybody:
         people = [replace(one, findings=_some(one.findings, said)) for one in people]
         self.notes = self._people.notes
         if voice is None:
-            return [Told(seen, seen.findings, 0.0) for seen in people]
+            return [Told(seen, seen.findings, 0.0) for seen in people if seen.findings]
         levels_db = self._loudness.levels_db
         speakers = who_speaks([seen.mouth for seen in people], levels_db)
         shares = shares_of_windows(voice, speakers, levels_db, len(people))
@@ -98,7 +98,7 @@ class Everybody:
             heard = voice_of(voice, loudness, own)
             findings = {"voice": heard, **seen.findings} if heard else seen.findings
             told.append(Told(seen, findings, float(share), stretches_of(i, speakers)))
-        return told
+        return [one for one in told if one.findings]
 
 
 def _some(findings: Mapping[str, Findings], streams: Iterable[str]) -> dict[str, Findings]:

@@ -21,11 +21,12 @@ from emorec.features.loudness import MOUTH_RATE_HZ
 from emorec.media.grey import FrameBatch
 from emorec.media.pacing import Pace
 from emorec.streams.face import FaceStream
-from emorec.streams.geometry import LANDMARKS_PER_BATCH, GeometryStream
+from emorec.streams.geometry import GeometryStream
 from emorec.streams.windows import Findings
 
 __all__ = ["PeopleStream", "Seen"]
 
+_FACES_PER_BATCH = 32
 _SHORTEST_S = 0.5  # somebody who is seen for less is not told of
 
 
@@ -63,16 +64,20 @@ class PeopleStream:
         self, networks: Mapping[str, Network], landmarks: LandmarkPredictor, beside: Executor
     ):
         self._scales: dict[tuple[int, ...], float] = {}
-        self._begin = lambda: _Member(networks, landmarks, beside, FaceRecorder(self._scales))
+        self._begin = lambda: _Member(networks, beside, FaceRecorder(self._scales))
         self._crowd, self._pace = Crowd(landmarks), Pace(MOUTH_RATE_HZ)
+        self._landmarks = landmarks
         self._members: dict[int, _Member] = {}
 
     def add(self, batch: FrameBatch) -> None:
         """Take the next frames."""
         self._scales[batch.frames.shape[1:]] = batch.reduced_by
-        for time_s, frame in zip(batch.times_s.tolist(), batch.frames, strict=True):
-            if self._pace.is_due(time_s):
-                self._read(self._crowd.take(time_s, frame))
+        self._read(
+            face
+            for time_s, frame in zip(batch.times_s.tolist(), batch.frames, strict=True)
+            if self._pace.is_due(time_s)
+            for face in self._crowd.take(time_s, frame)
+        )
 
     def finish(self) -> list[Seen]:
         """Read what is left; return the people in the order in which they were first seen."""
@@ -89,10 +94,15 @@ class PeopleStream:
         return [f"{most} faces at once: {MOST_FOLLOWED} of them were followed"]
 
     def _read(self, faces: Iterable[Face]) -> None:
-        for face in faces:
-            if face.number not in self._members:
-                self._members[face.number] = self._begin()
-            self._members[face.number].add(face)
+        """Hand faces on to whom they belong to, with landmarks that are found for many at once."""
+        waiting = list(faces)
+        for first in range(0, len(waiting), _FACES_PER_BATCH):
+            some = waiting[first : first + _FACES_PER_BATCH]
+            found = self._landmarks.predict_many([face.sighting for face in some])
+            for face, points in zip(some, found, strict=True):
+                if face.number not in self._members:
+                    self._members[face.number] = self._begin()
+                self._members[face.number].add(face, points)
 
 
 class _Member:
@@ -101,12 +111,11 @@ class _Member:
     def __init__(
         self,
         networks: Mapping[str, Network],
-        landmarks: LandmarkPredictor,
         beside: Executor,
         record: FaceRecorder,
     ):
         self._record = record
-        self._landmarks = _Remembered(landmarks)
+        self._landmarks = _Known()
         self._face = FaceStream(networks["face"], beside)
         self._geometry = GeometryStream(networks["geometry"], self._landmarks, record)
         self._pace = Pace(FRAME_RATE_HZ)  # of the geometry; mouths are looked at more often
@@ -120,8 +129,8 @@ class _Member:
         """For how long the face was seen."""
         return len(self._mouth) / MOUTH_RATE_HZ
 
-    def add(self, face: Face) -> None:
-        """Take the person's face in one more frame."""
+    def add(self, face: Face, points: np.ndarray) -> None:
+        """Take the person's face in one more frame, with its landmarks in pixels of that frame."""
         if not len(self._mouth):
             self.first = (face.time_s, float(face.sighting.box[0]))
         self._track.add(face.time_s, face.sighting.box, face.shape, is_anew=face.is_anew)
@@ -130,8 +139,8 @@ class _Member:
             self._mouth.restart()
         self._face.add(face.time_s, face.sighting)
         if self._pace.is_due(face.time_s):
+            self._landmarks.points.append(points)
             self._geometry.add(face.time_s, face.sighting)
-        points = self._landmarks.points_of(face.sighting)
         self._mouth.add(face.time_s, face.sighting.frame, points)
         self._record.add(face.time_s, face.shape, face.sighting.box)
         self._is_picture = face.is_picture
@@ -148,24 +157,16 @@ class _Member:
         )
 
 
-class _Remembered(LandmarkPredictor):
-    """Finds the landmarks of a face once, however often they are asked for."""
+class _Known(LandmarkPredictor):
+    """Hands out landmarks that are found already, in the order in which they are asked for.
 
-    def __init__(self, landmarks: LandmarkPredictor):
-        self._found_by = landmarks
-        self._lately: deque[tuple[Sighting, np.ndarray]] = deque(
-            maxlen=2 * LANDMARKS_PER_BATCH  # mouths are looked at more often than the geometry
-        )
+    Attributes:
+        points: (68, 2) each, in pixels of the sighting's own frame, of the faces to come.
+    """
 
-    def points_of(self, sighting: Sighting) -> np.ndarray:
-        """Find the landmarks in pixels of the sighting's own frame."""
-        for known, points in self._lately:
-            if known is sighting:
-                return points
-        points = self._found_by.predict(sighting.frame, sighting.upright_box)
-        self._lately.append((sighting, points))
-        return points
+    def __init__(self):
+        self.points: deque[np.ndarray] = deque()
 
     def follow_many(self, sightings: Sequence[Sighting]) -> list[np.ndarray]:
-        """Find the landmarks, as `LandmarkPredictor.follow_many` does."""
-        return [sighting.levelled(self.points_of(sighting)) for sighting in sightings]
+        """Say where the landmarks lie, as `LandmarkPredictor.follow_many` does."""
+        return [sighting.levelled(self.points.popleft()) for sighting in sightings]

@@ -18,6 +18,7 @@ from emorec.analysis.haar import (
 )
 from emorec.avatar import EXPRESSIONS, draw_face, make_actor
 from emorec.faces.alignment import align_face, eye_centres, less_mean, mean_face
+from emorec.faces.boxes import warped
 from emorec.faces.detector import FAST, REFERENCE, FaceDetector
 from emorec.faces.landmarks import LandmarkPredictor
 
@@ -124,3 +125,19 @@ def test_samples_of_a_clip(sample, tmp_path):
     assert len(samples) == 2
     assert all(is_face(s.tracked_box, s.points) for s in samples)
     assert samples[0].tracker_ms > 0
+
+
+def test_a_part_is_averaged_as_if_the_whole_frame_were():
+    rng = np.random.default_rng(0)
+    whole = cv2.GaussianBlur(rng.integers(0, 256, (240, 320), np.uint8), (0, 0), 2)
+    for _ in range(60):
+        frame = whole[: rng.integers(8, 241), : rng.integers(8, 321)]
+        scale, size_px = rng.uniform(0.05, 0.7), int(rng.integers(20, 60))
+        centre = rng.uniform(-80, 400, 2)  # beyond the frame, too
+        matrix = cv2.getRotationMatrix2D(tuple(centre), rng.uniform(-180, 180), scale)
+        matrix[:, 2] += size_px / 2 - centre
+        blur = (round(1 / scale),) * 2
+        expected = cv2.warpAffine(
+            cv2.blur(frame, blur), matrix, (size_px, size_px), borderMode=cv2.BORDER_REPLICATE
+        )
+        np.testing.assert_array_equal(warped(frame, matrix, size_px, blur[0]), expected)

@@ -7,6 +7,8 @@ from faces.scenes import FRAME_S, HEIGHT, WIDTH, beside, head
 from emorec.analysis.people_clips import Performer, Take
 from emorec.corpora import javased
 from emorec.faces.crowd import MOST_FOLLOWED, Crowd
+from emorec.faces.detector import FAST, FaceDetector
+from emorec.faces.followed import Followed, Spot
 from emorec.faces.landmarks import LandmarkPredictor
 
 
@@ -75,3 +77,28 @@ def test_whose_picture_jumps_beside_one_that_goes_on_keeps_the_number(landmarks,
     _, faces = followed(landmarks, np.concatenate([going_on.frames[:40:2], right], axis=2))
     assert sorted(faces) == [1, 2]
     assert [face[-1].time_s for face in faces.values()] == pytest.approx([19 * FRAME_S] * 2)
+
+
+def walked(steps_px):
+    """Two faces side by side, after the right one has moved to the left by some steps."""
+    detector, frame = FaceDetector(FAST), np.full((HEIGHT, WIDTH), 128, np.uint8)
+    found = []
+    for index, x in enumerate((340, *np.subtract(340, np.cumsum(steps_px)))):
+        now = frame.copy()
+        now[100:260, 60:220], now[100:260, x : x + 160] = head(3, 160), head(5, 160)
+        if not found:
+            boxes = (np.array([60.0, 100, 160, 160]), np.array([x, 100.0, 160, 160]))
+            found = [Followed(0.0, now, Spot(box, 0.0), detector) for box in boxes]
+        for face in found:
+            face.move(index * FRAME_S, now)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("steps_px", "do_meet"),
+    [((0, 0), False), ((12,) * 6, True), ((12,) * 6 + (0,) * 3, False)],
+    ids=["far apart", "coming near", "side by side"],
+)
+def test_who_sits_side_by_side_does_not_meet_as_who_comes_near_does(steps_px, do_meet):
+    left, right = walked(steps_px)
+    assert left.meets(right) is do_meet and right.meets(left) is do_meet
