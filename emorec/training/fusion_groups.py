@@ -35,11 +35,11 @@ STILLS = ("cfee", "sfew", "ck_plus")
 
 _ACTOR_05 = "ravdess-05"
 
-# FER-2013's training labels; RAVDESS's takes, calm being neutral. The voice was trained with even
-# classes. Half of a prior is taken out: more was no better on faces that trained nothing.
+# Labels that trained the face network; RAVDESS's takes, calm being neutral. The voice was trained
+# with even classes. Half of a prior is taken out: more was no better on faces that trained nothing.
 PRIORS = {
     "voice": Calibration(),
-    "face": Calibration(1.0, np.log([0.139, 0.015, 0.143, 0.251, 0.173, 0.168, 0.11]), 0.5),
+    "face": Calibration(1.0, np.log([0.15, 0.042, 0.141, 0.226, 0.156, 0.164, 0.12]), 0.5),
     "geometry": Calibration(1.0, np.log(np.array([2, 2, 2, 2, 3, 2, 2]) / 15), 0.5),
 }
 

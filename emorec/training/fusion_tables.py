@@ -21,9 +21,7 @@ from emorec import files
 from emorec.corpora import javased, ravdess
 from emorec.emotions import COMMON7, FERPLUS8, fold
 from emorec.engines import Network, OnnxNetwork, load_network, read_model_spec
-from emorec.faces.boxes import crop_face
 from emorec.faces.landmarks import LandmarkPredictor
-from emorec.features.face import FACE_SIZE_PX
 from emorec.fusion import Calibration, LogLinearFusion
 from emorec.media.grey import FrameBatch
 from emorec.media.reader import ClipReader
@@ -32,6 +30,7 @@ from emorec.paths import MODELS, data_folder
 from emorec.recognizer import Recognizer
 from emorec.streams.face import pool_faces, predict_faces
 from emorec.streams.picture import PictureStream
+from emorec.training.face_pictures import OTHERS, is_held_out, small_faces
 from emorec.training.fusion_groups import AUDIOVISUAL, FOLDER, PICTURES, STILLS, VIDEOS
 from emorec.training.geometry import typical_shapes
 
@@ -103,15 +102,8 @@ def _row(corpus: str, clip, posteriors: dict[str, np.ndarray]) -> dict:
 
 def _read(heads: dict[str, Network], faces: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
     """Read pictures that show a face and little else; oblong ones are cut to a square."""
-    small = np.stack([crop_face(face, _largest_square(face), FACE_SIZE_PX) for face in faces])
+    small = small_faces(faces)
     return {head: predict_faces(network.predict, small) for head, network in heads.items()}
-
-
-def _largest_square(face: np.ndarray) -> np.ndarray:
-    """The box of the square in a picture's middle: x, y, width, height."""
-    height, width = face.shape
-    side = min(height, width)
-    return np.array([(width - side) // 2, (height - side) // 2, side, side])
 
 
 def _pictures(heads: dict[str, Network]) -> pd.DataFrame:
@@ -162,9 +154,11 @@ def read_videos(
 
 
 def _stills(heads: dict[str, Network], corpus: str) -> pd.DataFrame:
-    """Single pictures of faces, basic emotions and neutral."""
+    """Single pictures of faces that never trained the network, basic emotions and neutral."""
     table = import_module(f"emorec.corpora.{corpus}").load_picture_table()
     table = table[table["emotion"].isin(COMMON7)]
+    if corpus in OTHERS:
+        table = table[is_held_out(table["speaker"])]
     faces = [cv2.imread(path, cv2.IMREAD_GRAYSCALE) for path in table["path"]]
     posteriors = _read(heads, faces)
     return pd.DataFrame(
