@@ -32,7 +32,7 @@ from emorec.faces.crowd import Crowd, Face
 from emorec.faces.landmarks import LandmarkPredictor
 from emorec.faces.mouth import Mouth
 from emorec.features.loudness import MOUTH_RATE_HZ, Loudness
-from emorec.features.voice import WINDOW_HOP_S, WINDOW_S
+from emorec.features.voice import WINDOW_S
 from emorec.files import write_json, write_table
 from emorec.media.grey import FrameBatch
 from emorec.media.pacing import Pace
@@ -46,6 +46,7 @@ COMMAND = "python -m emorec.analysis.everybody"
 FOLDER = COMPARISONS / "everybody"
 _ROUNDS = 9  # clips of each scene, each of other people
 _SAMPLE_RATE_HZ = 16_000
+_WINDOW_HOP_S = 0.5
 _LEAST_SPEECH_S, _CLEAR = 0.5, 2 / 3
 _NEAR = 0.5  # of the head's width: so far off, a face is still that head's
 
@@ -168,7 +169,7 @@ def _windows(made: Made, said: np.ndarray, levels_db: np.ndarray) -> dict[str, f
     """Compare who is said to speak in each window with who does."""
     row: Counter = Counter(windows=0, right=0, clear=0, clear_right=0)
     end_s = len(made.speakers) / CLIP_RATE_HZ
-    for start_s in np.arange(0, max(end_s - WINDOW_S, 0) + 1e-6, WINDOW_HOP_S):
+    for start_s in np.arange(0, max(end_s - WINDOW_S, 0) + 1e-6, _WINDOW_HOP_S):
         first, last = (round(s * CLIP_RATE_HZ) for s in (start_s, start_s + WINDOW_S))
         true = Counter(str(who) for who in made.speakers[first:last] if who)
         if true.total() < _LEAST_SPEECH_S * CLIP_RATE_HZ:

@@ -43,7 +43,7 @@ UNLIKE = (
 )
 """Said of a clip that lies further off than 99 % of those of corpora that it never met."""
 
-LIVE_HOP_S = 0.25
+LIVE_HOP_S = 0.5
 """From one live window to the next; every second one is a window of the clip form."""
 
 _CLIPPED_LEVEL, _CLIPPED_SHARE = 0.999, 0.001
@@ -192,7 +192,7 @@ class VoiceStream:
 
 
 class LiveVoice:
-    """Reads the last three seconds of the sound, four times a second.
+    """Reads the last three seconds of the sound, twice a second.
 
     Args:
         network: The voice model, as for `VoiceStream`.

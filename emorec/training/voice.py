@@ -92,13 +92,17 @@ class VoiceTraining:
     callbacks: Sequence[keras.callbacks.Callback] = ()
 
 
+JUDGED_HOP_S = 0.5
+"""From one window of a judged take to the next."""
+
 CARD = CardText(
     title="Voice 2D CNN",
     what=(
         "Three seconds of sound at 16 kHz, as a log-mel spectrogram (96 bands, 50-8,000 Hz, one "
         "frame each 16 ms), standardised; residual 3x3 convolutions with standardised weights; "
         "statistics over time; softmax over eight emotions. A clip's posterior is the mean of "
-        "its windows' log posteriors, weighted by loudness, one window each 0.5 s."
+        "its windows' log posteriors, weighted by loudness; one window each second, and each 0.5 s "
+        "for the scores below."
     ),
     data=(
         "Pre-trained on CREMA-D (actors 1001-1071, six emotions, band-limited to 5.5 kHz), then "
@@ -110,7 +114,7 @@ CARD = CardText(
 
 
 def windows_of(sounds: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Cut takes into the windows that the recogniser would hear.
+    """Cut takes into windows, twice as many as the recogniser hears.
 
     Returns:
         Inputs, float32 (windows, 96, 188, 1); loudness (windows,); index of the take each
@@ -118,7 +122,9 @@ def windows_of(sounds: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.nda
     """
     inputs, weights, takes = [], [], []
     for number, sound in enumerate(sounds):
-        cutter = voice_features.SlidingWindows(voice_features.VOICE.sample_rate_hz)
+        cutter = voice_features.SlidingWindows(
+            voice_features.VOICE.sample_rate_hz, hop_s=JUDGED_HOP_S
+        )
         for window in [*cutter.push(sound), *cutter.finish()]:
             inputs.append(voice_features.voice_input(window.samples))
             weights.append(voice_features.loudness(window.samples))
@@ -127,7 +133,7 @@ def windows_of(sounds: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.nda
 
 
 def clip_posteriors(network: keras.Model, sounds: list[np.ndarray]) -> np.ndarray:
-    """Return one posterior per take, float (takes, 8), as the recogniser computes it."""
+    """Return one posterior per take, float (takes, 8), pooled as the recogniser pools."""
     inputs, weights, takes = windows_of(sounds)
     posteriors = network.predict(inputs, batch_size=64, verbose=0)
     rows = [takes == number for number in range(len(sounds))]
@@ -262,7 +268,6 @@ def voice_spec() -> dict:
         "inputs": {
             "sample_rate_hz": settings.sample_rate_hz,
             "window_s": voice_features.WINDOW_S,
-            "window_hop_s": voice_features.WINDOW_HOP_S,
             "n_fft": settings.n_fft,
             "hop": settings.hop,
             "bands": settings.bands,

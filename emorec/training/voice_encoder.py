@@ -44,7 +44,7 @@ CARD = CardText(
         "log-mel (80 bands); the first three blocks of OpenAI's Whisper-base encoder, frozen; mean "
         "and deviation over time after each block, 3,072 numbers; one softmax layer over the seven "
         "common emotions. A clip's posterior is the mean of its windows' log posteriors, weighted "
-        "by loudness, one window each 0.5 s in which somebody speaks. A second output tells how "
+        "by loudness, one window each second in which somebody speaks. A second output tells how "
         "far the sound lies from what the layer learned from."
     ),
     data=(
