@@ -203,7 +203,8 @@ def _made(played: _Played, rng: np.random.Generator, draw: Callable) -> Made:
     speakers = played.speakers.copy()
     made = Made(sound=played.sound, speakers=speakers)
     made.boxes = {name: np.full((count, 4), np.nan) for name in played.pictures}
-    noise = [rng.normal(0, _NOISE, (720, 1280)).astype(np.int16) for _ in range(4)]
+    height = draw(0)[0].shape[0]
+    noise = [rng.normal(0, _NOISE, (height, 1280)).astype(np.int16) for _ in range(4)]
     for i in range(count):
         frame, heads = draw(i)
         grain = noise[i % len(noise)][: frame.shape[0], : frame.shape[1]]

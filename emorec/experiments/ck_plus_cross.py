@@ -1,12 +1,12 @@
-"""The FER-2013 network on CK+, which it never saw: how a face network carries to another corpus.
+"""The shipped face network on CK+, which it never saw: how it carries to another corpus.
 
     python -m emorec.experiments.ck_plus_cross
 
 Everything is decided on FER-2013, nothing on CK+'s labels: which of the two heads answers, and
-whether its posterior is divided by the frequencies of the classes in FER-2013 (Saerens, Latinne &
-Decaestecker 2002), which CK+ has no reason to share. The shares of neutral and contempt, which CK+
-without contempt does not have, are dropped. Whether CK+'s crops need scaling is asked of the two
-corpora's mean faces. Evidence goes to `Models/comparisons/ck_plus/ck_plus_cross`.
+whether its posterior is divided by the frequencies of the classes in its training (Saerens,
+Latinne & Decaestecker 2002), which CK+ has no reason to share. The shares of neutral and contempt,
+which CK+ without contempt does not have, are dropped. Whether CK+'s crops need scaling is asked of
+the two corpora's mean faces. Evidence goes to `Models/comparisons/ck_plus/ck_plus_cross`.
 """
 
 import argparse
@@ -29,6 +29,7 @@ from emorec.files import write_table
 from emorec.paths import COMPARISONS, MODELS
 from emorec.speaker.calibration import mean_log, without_bias
 from emorec.streams.face import predict_faces
+from emorec.training.face_pictures import load_others
 
 HEADS = {"fer": COMMON7, "ferplus": FERPLUS8}
 ZOOMS = np.arange(0.7, 1.41, 0.02)
@@ -91,11 +92,13 @@ def class_frequencies(table: pd.DataFrame) -> dict[str, np.ndarray]:
     """Return how often each head's training targets name each class, float (classes,).
 
     Args:
-        table: FER-2013's training pictures, as `fer2013.load_fer2013` gives them.
+        table: FER-2013's training pictures, as `fer2013.load_fer2013` gives them; those of CFEE
+            and SFEW join.
     """
     votes, trust = fer2013.vote_targets(table)
+    labels = [fer2013.label_targets(table), load_others().labels]
     return {
-        "fer": fer2013.label_targets(table).mean(0),
+        "fer": np.concatenate(labels).mean(0),
         "ferplus": votes[trust > 0].mean(0),
     }
 
@@ -178,7 +181,7 @@ def run(
     ck: tuple[pd.DataFrame, np.ndarray],
     folder: Path,
 ) -> dict:
-    """Predict CK+ with a network trained on FER-2013 and write the evidence.
+    """Predict CK+ with a network that never met it and write the evidence.
 
     Args:
         network: The shipped face network.
@@ -237,9 +240,9 @@ def write_cross(
     """Write the evidence; the adapted posteriors' as the entry `adapted`."""
     people = predictions["speaker"].nunique()
     size = f"{len(predictions)} pictures of {people} subjects, 6 classes without contempt"
-    divided = ", divided by FER-2013's class frequencies" if facts["is_divided"] else ""
+    divided = ", divided by its training's class frequencies" if facts["is_divided"] else ""
     how = (
-        f"no picture of CK+ trained; the shipped face network (FER-2013), head `{facts['head']}`"
+        f"no picture of CK+ trained; the shipped face network, head `{facts['head']}`"
         f"{divided}, chosen by its average recall on FER-2013's PublicTest; neutral dropped; mean "
         "over each face and its mirror image; crops as they are"
     )
@@ -248,7 +251,7 @@ def write_cross(
         Measurement(
             predictions,
             f"CK+ never trained on, {size}; {how}",
-            "CK+ by the FER-2013 network",
+            "CK+ by the shipped face network",
             facts=facts,
         ),
         stream="face",
@@ -258,7 +261,7 @@ def write_cross(
                 adapted,
                 f"CK+ never trained on, adapted without labels, {size}; {how}; the mean log "
                 "posterior of all pictures taken out",
-                "CK+ by the FER-2013 network, adapted without labels",
+                "CK+ by the shipped face network, adapted without labels",
             )
         },
     )

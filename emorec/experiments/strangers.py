@@ -3,8 +3,8 @@
 python -m emorec.experiments.strangers          # after emorec.experiments.strangers_voice
 
 For each of six corpora a recogniser is made in which nothing was fitted on it: the voice's layer is
-trained on the other five, the fusion without its clips; the face network (FER-2013) never met
-any of them, and the geometry (RAVDESS) only RAVDESS, whose clips here are sound alone. It then
+trained on the other five, the fusion without its clips; the face network never met any of
+them, and the geometry (RAVDESS) only RAVDESS, whose clips here are sound alone. It then
 reads the corpus's files as `emorec classify` would.
 
 JavaSED is the only corpus with pictures. It is shown as it was filmed, for its files are squeezed,
