@@ -307,15 +307,14 @@ def write_results(
         "persons, so that one person may stand on both sides"
     )
     of_votes = "the same pictures, FER+ majority of the raters, 8 classes"
+    parts = {"ferplus": Measurement(ferplus, of_votes, unit="clip_id")}
+    parts |= {key: Measurement(table, *_OF_OTHERS[key]) for key, table in others.items()}
     metrics = write_evidence(
         folder,
         Measurement(fer, protocol, unit="clip_id", facts=sizes),
         stream="face",
         command="python -m emorec.training.face",
-        parts={
-            "ferplus": Measurement(ferplus, of_votes, unit="clip_id"),
-            **{key: Measurement(table, *_OF_OTHERS[key]) for key, table in others.items()},
-        },
+        parts=dict(sorted(parts.items())),
     )
     write_card(folder, CARD)
     return metrics
