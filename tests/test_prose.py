@@ -281,7 +281,8 @@ ELSEWHERE = {
         "69": "the package fer, measured once",
     },
     "19": {"2.3": "million parameters", "93": "another project"},
-    "ER": {"48.7": "the test above"},
+    "20": {"35": "Models/comparisons/fusion/no_harm"},
+    "ER": dict.fromkeys(("48.2", "51.7", "54.8"), "the test above"),
 }
 CONFIDENCE = {"95"}  # of every interval
 

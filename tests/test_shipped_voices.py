@@ -24,14 +24,14 @@ CLIPS_PER_CORPUS, WINDOWS_PER_CLIP = 12, 3
 SAID_BY_2D_CNN = {
     "01-01-03-02-01-01-02": (
         (0.33765, 0.01811, 0.11357, 0.46584, 0.01671, 0.0254, 0.02272),
-        (0.06613, 0.0027, 0.03288, 0.86496, 0.00714, 0.00718, 0.01902),
+        (0.06636, 0.00215, 0.03396, 0.86611, 0.00765, 0.00658, 0.01719),
     ),
     "01-01-07-02-02-01-03": (
-        (0.13549, 0.32314, 0.09782, 0.0798, 0.07815, 0.26348, 0.02212),
-        (0.02251, 0.93779, 0.00911, 0.00147, 0.00387, 0.02422, 0.00103),
+        (0.12467, 0.28388, 0.12611, 0.07712, 0.07624, 0.28799, 0.02401),
+        (0.03969, 0.8672, 0.02372, 0.00282, 0.00708, 0.05713, 0.00236),
     ),
 }
-"""In the order of COMMON7: the voice of made-up clips, uncalibrated, when this network shipped; and
+"""In the order of COMMON7: the voice of made-up clips, uncalibrated, read once a second; and
 fused with the face and the geometry that ship."""
 
 
@@ -76,7 +76,7 @@ def test_both_forms_are_light(shipped):
 def test_the_quantised_form_says_of_real_windows_what_the_keras_form_says(shipped, windows):
     exact = load_network(SHIPPED, "keras")
     assert exact.input_shape == shipped.input_shape
-    assert len(windows) >= 100
+    assert len(windows) >= 80
     expected, found = (
         np.concatenate([network.predict(window[None]) for window in windows])
         for network in (exact, shipped)
