@@ -306,7 +306,7 @@ def write_results(
         "films of SFEW; settings watched on 5 % of Training; one seed; the corpus names no "
         "persons, so that one person may stand on both sides"
     )
-    of_votes = "the same pictures, FER+ majority of the raters, 8 classes"
+    of_votes = "FER+ majority of the raters, 8 classes, on the PublicTest pictures of FER-2013"
     parts = {"ferplus": Measurement(ferplus, of_votes, unit="clip_id")}
     parts |= {key: Measurement(table, *_OF_OTHERS[key]) for key, table in others.items()}
     metrics = write_evidence(
