@@ -232,7 +232,8 @@ def recall_at_even_prior(predictions: pd.DataFrame, prior: np.ndarray) -> float:
         predictions: Over COMMON7.
         prior: (7,) shares of the classes in training.
     """
-    even = predictions[list(COMMON7)].to_numpy() / prior
+    # A class that few pictures have may have none in a trial.
+    even = predictions[list(COMMON7)].to_numpy() / np.maximum(prior, 1e-4)
     adjusted = predictions.assign(**dict(zip(COMMON7, (even.T / even.sum(1)), strict=True)))
     return evaluation.scores(adjusted)["unweighted_average_recall"]
 

@@ -71,6 +71,13 @@ def test_a_rare_class_is_heard_once_its_prior_is_taken_out():
     assert face.recall_at_even_prior(table, prior) == 1.0
 
 
+def test_a_class_that_never_trained_is_no_error():
+    prior = np.array([0.0, 0.0, 0.2, 0.2, 0.2, 0.2, 0.2])
+    clips = pd.DataFrame({"clip_id": ["a"], "speaker": "x", "emotion": ["sad"]})
+    table = prediction_table(clips, np.array([[0, 0, 0, 0, 0, 1.0, 0]]), COMMON7, "test")
+    assert face.recall_at_even_prior(table, prior) == 1.0
+
+
 def test_half_of_the_way_is_the_mean_of_what_is_convolved_with():
     before, after = (shake(build_face_network(stages=((4, 1), (8, 2)))) for _ in range(2))
     kernels = [fold_standardization(network).get_weights() for network in (before, after)]
