@@ -16,6 +16,10 @@ FALLBACK_FRAME_RATE_HZ = 25
 
 Piece = TypeVar("Piece")
 
+# A signal that ends the process may come inside the queue, whose lock then stays taken: the thread
+# would wait for it for ever, and whoever ended the process for the thread.
+_LONGEST_END_S = 20.0
+
 
 class Pace:
     """Tells which frames to look at, so that about `rate_hz` of them are.
@@ -85,4 +89,4 @@ def read_ahead(pieces: Iterable[Piece], depth: int) -> Generator[Piece]:
             yield piece
     finally:
         stopped.set()
-        thread.join()
+        thread.join(_LONGEST_END_S)
