@@ -33,6 +33,17 @@ table td:first-child{white-space:nowrap}
 _PLAYER_LINK = re.compile(r'(<(?:video|audio)\b[^>]* src=")\./')
 
 
+class _Telling(NotebookClient):
+    """Shows what cells tell on the standard error, a progress bar for one, while they run."""
+
+    def process_message(self, msg: dict, cell: nbformat.NotebookNode, cell_index: int):
+        """Show a message and let it be kept as usual."""
+        if msg["msg_type"] == "stream" and msg["content"]["name"] == "stderr":
+            sys.stderr.write(msg["content"]["text"])
+            sys.stderr.flush()
+        return super().process_message(msg, cell, cell_index)
+
+
 def run_notebook(notebook: Path, results_folder: Path) -> None:
     """Execute a notebook where it stands; leave it, run, and as HTML in `results_folder`.
 
@@ -41,8 +52,9 @@ def run_notebook(notebook: Path, results_folder: Path) -> None:
     """
     content = nbformat.read(notebook, as_version=4)
     work = {"metadata": {"path": str(notebook.parent)}}
-    client = NotebookClient(content, timeout=None, kernel_name="python3", resources=work)
-    # TensorFlow's start-up messages would bury the table; errors are raised all the same.
+    client = _Telling(content, timeout=None, kernel_name="python3", resources=work)
+    # What libraries write past Python, TensorFlow's start-up messages, would bury the table; errors
+    # are raised all the same.
     client.execute(stderr=subprocess.DEVNULL)
     move_links(content)
     title = {"metadata": {"name": "emorec: the clips in DEMO/Examples"}}

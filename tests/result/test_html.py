@@ -13,7 +13,12 @@ from helpers import made_voice, write_clip
 
 from emorec.emotions import COMMON7
 from emorec.paths import REPOSITORY
-from emorec.publish.demo_notebook import for_reading, move_links, without_messages
+from emorec.publish.demo_notebook import (
+    for_reading,
+    move_links,
+    run_notebook,
+    without_messages,
+)
 from emorec.result.clip import ClipResult
 from emorec.result.html import EMBED_AT_MOST_BYTES, render
 from emorec.streams.windows import Windows
@@ -204,3 +209,13 @@ def test_the_demo_notebook_is_small_and_links_its_clips():
     ]
     assert len(html) == 7
     assert all(Page(piece).sources()[0].startswith("./Examples/") for piece in html)
+
+
+def test_how_far_the_demo_is_shows_while_it_runs(tmp_path, capsys):
+    bar = "from tqdm import tqdm\nfor _ in tqdm(range(2), 'clips'):\n    pass"
+    path = tmp_path / "demo.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(bar)]), path)
+    (tmp_path / "results").mkdir()
+    run_notebook(path, tmp_path / "results")
+    assert "clips: 100%" in capsys.readouterr().err
+    assert "clips: 100%" not in (tmp_path / "results" / "demo.html").read_text(encoding="utf-8")
