@@ -34,6 +34,7 @@ from emorec.networks.layers import unfold_standardization
 from emorec.networks.voice import build_voice_network
 from emorec.paths import MODELS
 from emorec.posteriors import log_mean
+from emorec.speaker.calibration import mean_log, without_bias
 from emorec.training import augment, fusion_rules
 from emorec.training import geometry as geometry_training
 from emorec.training.clip_inputs import ClipInputs, read_inputs
@@ -68,6 +69,10 @@ TITLES = {
     "face_temporal": "temporal network on the face network's embeddings",
     "fusion": "log-linear fusion",
 }
+OWN_MEAN = (
+    "the mean of each judged person's log posteriors, over all their clips and without a label, is "
+    "taken out, which is fair only to people who show each emotion equally often, as here"
+)
 HOW = {
     "voice": "started from the shipped voice network (CREMA-D and RAVDESS)",
     "face": "started from the shipped face network (FER-2013); pictures shown as 16:9",
@@ -290,17 +295,33 @@ def write_javased(
     facts: dict,
     parts: Mapping[str, Measurement] = MappingProxyType({}),
 ) -> pd.DataFrame:
-    """Write a stream's or the fusion's evidence; returns the table as it will be read."""
+    """Write a stream's or the fusion's evidence; returns the table as it will be read.
+
+    Beside it, as `own_mean`, stands what is left once each judged person's own mean is taken out.
+    """
     protocol, title = JAVASED_PROTOCOL.format(how=how), f"JavaSED: {TITLES[name]}"
+    own_mean = Measurement(
+        without_own_mean(predictions), f"{protocol}; {OWN_MEAN}", f"{title}, less each own mean"
+    )
     metrics = write_evidence(
         folder,
         Measurement(predictions, protocol, title, facts=facts),
         stream=name.split("_")[0],
         command="python -m emorec.experiments.javased",
-        parts=parts,
+        parts={**parts, "own_mean": own_mean},
     )
     print(f"JavaSED, {name}: {metrics['scores']['accuracy']:.1%}", flush=True)
     return read_predictions(folder)
+
+
+def without_own_mean(predictions: pd.DataFrame) -> pd.DataFrame:
+    """Take the mean of each person's log posteriors out of theirs; no label is read."""
+    classes = list(JAVASED6)
+    found = predictions.copy()
+    for _, own in predictions.groupby("speaker"):
+        posteriors = own[classes].to_numpy()
+        found.loc[own.index, classes] = without_bias(posteriors, mean_log(posteriors))
+    return found
 
 
 def fuse_where_present(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:

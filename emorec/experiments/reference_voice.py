@@ -24,11 +24,13 @@ from emorec.errors import run_main
 from emorec.evaluation.evidence import Measurement, read_predictions, write_evidence
 from emorec.evaluation.splits import REFERENCE_TEST_ACTORS, check_disjoint, is_actor
 from emorec.features import voice as voice_features
+from emorec.files import write_table
 from emorec.media.reader import read_sound
 from emorec.networks.rebuilt import build_voice_1d, build_voice_2d
 from emorec.paths import MODELS
-from emorec.training.fit import build_variables, is_too_short_to_trace, precision
-from emorec.training.folds import held_out
+from emorec.training.fit import precision
+from emorec.training.folds import check_recipe, held_out
+from emorec.training.patience import Patience, fit_until_stale, stopped_at
 
 QUESTION = "comparisons/reference_voice"
 """Where in `Models` the evidence goes."""
@@ -40,8 +42,6 @@ EPOCHS = 100
 PATIENCE = 12
 # A 2D pass takes long, and one over five variants of each take is five passes' worth of steps.
 PATIENCE_2D = 8
-PATIENCE_2D_AUGMENTED = 3
-EPOCHS_2D_AUGMENTED = 6
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,6 @@ class Rung:
         copies: Variants of each training take; 1 for the take alone.
         published: The reference project's accuracy in percent; None where it gives none.
         patience: Epochs without a better validation accuracy after which training stops.
-        epochs: Most epochs.
     """
 
     build: Callable[[int], keras.Model]
@@ -62,7 +61,6 @@ class Rung:
     copies: int
     published: float | None
     patience: int = PATIENCE
-    epochs: int = EPOCHS
 
 
 def _alone_2d(published: float, **settings: float) -> Rung:
@@ -76,7 +74,7 @@ def _augmented_2d(kernel: tuple[int, int], published: float) -> Rung:
     def build(classes):
         return build_voice_2d(classes, kernel=kernel, l2=1e-4)
 
-    return Rung(build, False, COPIES, published, PATIENCE_2D_AUGMENTED, EPOCHS_2D_AUGMENTED)
+    return Rung(build, False, COPIES, published, PATIENCE_2D)
 
 
 RUNGS = {
@@ -178,7 +176,7 @@ def train_rung(
     inputs: Inputs | None,
     work_folder: Path,
     *,
-    epochs: int | None = None,
+    epochs: int = EPOCHS,
     seed: int = SEED,
 ) -> pd.DataFrame:
     """Train one rung and predict actors 21-24; a finished rung is read.
@@ -187,27 +185,29 @@ def train_rung(
         name: One of RUNGS.
         inputs: From `read_log_mels`; a finished rung needs none.
         work_folder: For predictions and learning curve.
-        epochs: Most of them; as the rung has it when None. Training stops earlier when validation
-            no longer improves.
+        epochs: Most of them. Training stops earlier when validation no longer improves.
         seed: Of weights and order.
 
     Returns:
         The prediction table.
     """
     folder = Path(work_folder) / name
+    recipe = f"until {RUNGS[name].patience} epochs are no better, {epochs} at most; seed {seed}"
     if inputs is None:
+        check_recipe(folder, recipe)
         return read_predictions(folder)
     train, validation, test = split(inputs.table["speaker"])
     known = inputs.table[train | validation]
 
     def predict() -> np.ndarray:
         keras.utils.set_random_seed(seed)
-        return _predict_rung(RUNGS[name], inputs, folder, epochs or RUNGS[name].epochs)
+        return _predict_rung(RUNGS[name], inputs, folder, epochs, seed)
 
-    return held_out(known, inputs.table[test], predict, folder, RAVDESS7, fold="reference")
+    asked = inputs.table[test]
+    return held_out(known, asked, predict, folder, RAVDESS7, fold="reference", recipe=recipe)
 
 
-def _predict_rung(rung: Rung, inputs: Inputs, folder: Path, epochs: int) -> np.ndarray:
+def _predict_rung(rung: Rung, inputs: Inputs, folder: Path, epochs: int, seed: int) -> np.ndarray:
     """Train on the training actors, stop by the validation actors; return the test posteriors."""
     train, validation, test = split(inputs.table["speaker"])
     pictures, targets = _training_set(inputs, train, rung.copies)
@@ -223,26 +223,14 @@ def _predict_rung(rung: Rung, inputs: Inputs, folder: Path, epochs: int) -> np.n
         return ((x - mean) / deviation)[..., None]
 
     network = rung.build(len(RAVDESS7))
-    network.compile(
-        "adam",
-        "sparse_categorical_crossentropy",
-        metrics=["accuracy"],
-        run_eagerly=is_too_short_to_trace(epochs * len(pictures) // BATCH_SIZE),
-        jit_compile=False,
-    )
-    stop = keras.callbacks.EarlyStopping(
-        "val_accuracy", patience=rung.patience, restore_best_weights=True
-    )
-    folder.mkdir(parents=True, exist_ok=True)
-    build_variables(network, prepare(pictures[:1]), targets[:1])
-    network.fit(
-        prepare(pictures),
-        targets,
+    fit_until_stale(
+        network,
+        (prepare(pictures), targets),
+        (prepare(inputs.plain[validation]), _codes(inputs.table[validation])),
+        folder,
         batch_size=BATCH_SIZE,
-        epochs=epochs,
-        validation_data=(prepare(inputs.plain[validation]), _codes(inputs.table[validation])),
-        callbacks=[stop, keras.callbacks.CSVLogger(str(folder / "history.csv"))],
-        verbose=0,
+        patience=Patience(rung.patience, epochs),
+        seed=seed,
     )
     return network.predict(prepare(inputs.plain[test]), verbose=0)
 
@@ -262,22 +250,27 @@ def _training_set(inputs: Inputs, train: np.ndarray, copies: int):
 def write_results(name: str, predictions: pd.DataFrame, models: Path = MODELS) -> dict:
     """Write a rung's evidence to `Models/reference_voice_<rung>`."""
     rung = RUNGS[name]
-    limit = f", {rung.epochs} epochs at most" if rung.epochs < EPOCHS else ""
+    folder = Path(models) / QUESTION
     protocol = (
         "RAVDESS speech (sound), the reference project's split and 7 classes: actors 21-24 "
         "judged by its own network (rebuilt here), trained on actors 1-16, early stopping on "
-        f"17-20{limit}; one seed"
+        "17-20; one seed"
     )
+    trained, best = stopped_at(folder / "work" / name)
     facts = {
         "seed": SEED,
         "patience_epochs": rung.patience,
-        "epochs_at_most": rung.epochs,
+        "epochs_at_most": EPOCHS,
+        "epochs_trained": trained,
+        "best_epoch": best,
         "parameters": rung.build(len(RAVDESS7)).count_params(),
         "published_accuracy_percent": rung.published,
     }
-    title = f"Reference project's voice network, {name}{limit}"
+    title = f"Reference project's voice network, {name}"
+    evidence = folder / f"reference_voice_{name.replace('-', '_')}"
+    write_table(evidence / "history.csv", pd.read_csv(folder / "work" / name / "history.csv"))
     return write_evidence(
-        Path(models) / QUESTION / f"reference_voice_{name.replace('-', '_')}",
+        evidence,
         Measurement(predictions, protocol, title, facts=facts),
         stream="voice",
         command=f"python -m emorec.experiments.reference_voice --rungs {name}",

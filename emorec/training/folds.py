@@ -21,6 +21,8 @@ LEAKING = "clip_id"
 """Given as `apart`: rows are on one side each, and speakers on both. The scores leak: this is for
 splits that serve to show it, and for corpora that name no persons."""
 
+_RECIPE = "recipe.txt"
+
 
 def take(items: Sequence[Any], mask: np.ndarray) -> list:
     """Return the items that a bool mask (n,) chooses, in order.
@@ -41,6 +43,7 @@ def held_out(
     fold: int | str,
     *,
     apart: str = "speaker",
+    recipe: str = "",
 ) -> pd.DataFrame:
     """Predict one held-out side; what `folder/predictions.csv` holds is read instead.
 
@@ -53,13 +56,15 @@ def held_out(
         classes: Of the posterior.
         fold: Number or name, for the table.
         apart: Column of which no value may be on both sides; see `LEAKING`.
+        recipe: How it is trained, in words; what another recipe has left is not taken for its own.
 
     Returns:
         The prediction table, as it is read back.
 
     Raises:
         SpeakerLeakError: If a speaker is on both sides.
-        emorec.files.StaleCacheError: If the finished predictions are of other clips.
+        emorec.files.StaleCacheError: If the finished predictions are of other clips, or were
+            trained by another recipe.
         OutputError: If another training is at work in the folder.
         ValueError: If the posterior has not one row for each clip.
     """
@@ -73,13 +78,32 @@ def held_out(
                 problem = f"posterior of {len(posterior)} rows for {len(test)} clips"
                 raise ValueError(f"{file}: {problem}")
             there = np.isfinite(posterior).all(1)
-            text = "\n".join(test["clip_id"]) + "\n"
-            write_atomically(asked, lambda name: Path(name).write_text(text, encoding="utf-8"))
+            _write_text(asked, "\n".join(test["clip_id"]) + "\n")
+            if recipe:
+                _write_text(file.with_name(_RECIPE), recipe)
             write_table(file, prediction_table(test[there], posterior[there], classes, fold))
     found = read_predictions(folder)
     if asked.read_text(encoding="utf-8").splitlines() != test["clip_id"].tolist():
         raise StaleCacheError(file, "it holds predictions of other clips than those asked for")
+    if recipe:
+        check_recipe(folder, recipe)
     return found
+
+
+def check_recipe(folder: Path, recipe: str) -> None:
+    """Refuse the predictions in a folder that `held_out` did not make by this recipe.
+
+    Raises:
+        emorec.files.StaleCacheError: If they were made otherwise, or before recipes were kept.
+    """
+    file = Path(folder) / _RECIPE
+    if not file.exists() or file.read_text(encoding="utf-8") != recipe:
+        reason = f"it was not trained as is asked for now: {recipe}"
+        raise StaleCacheError(file.with_name("predictions.csv"), reason)
+
+
+def _write_text(file: Path, text: str) -> None:
+    write_atomically(file, lambda name: Path(name).write_text(text, encoding="utf-8"))
 
 
 def out_of_fold(

@@ -11,6 +11,7 @@ import pytest
 from emorec.avatar.synthetic import synthetic_frame_predictions, synthetic_frames
 from emorec.corpora.frame_sets import FrameSet
 from emorec.emotions import JAVASED6, RAVDESS7
+from emorec.evaluation import scores as evaluation
 from emorec.evaluation.evidence import load_evidence
 from emorec.evaluation.scores import prediction_table
 from emorec.evaluation.splits import SpeakerLeakError
@@ -57,9 +58,30 @@ def test_seeds_are_averaged_by_clip_and_each_leaves_its_own_evidence(tmp_path, m
         (tmp_path / javased.QUESTION / "javased_voice" / "metrics.json").read_text()
     )
     assert metrics["accuracy_of_seeds"]["accuracies"] == [1.0, 1.0]
-    assert len(load_evidence(tmp_path)) == 3
+    assert len(load_evidence(tmp_path)) == 4, "the mean, one of the seeds, and less each own mean"
     javased.evaluate_stream("voice", table, [], tmp_path, seeds=(1, 2))
     assert len(asked) == 8, "finished folds are read"
+
+
+def test_what_is_always_said_of_a_person_is_taken_out():
+    clips = pd.DataFrame(
+        {
+            "clip_id": list("abcd"),
+            "speaker": ["javased-01"] * 2 + ["javased-02"] * 2,
+            "emotion": ["happy", "sad"] * 2,
+        }
+    )
+    own = one_hot(["sad", "sad", "happy", "happy"], JAVASED6)
+    posterior = 0.02 + 0.6 * own + 0.28 * one_hot(clips["emotion"], JAVASED6)
+    judged = prediction_table(clips, posterior, JAVASED6, np.ones(4, int))
+    assert evaluation.scores(judged)["accuracy"] == 0.5
+    free = javased.without_own_mean(judged)
+    assert evaluation.scores(free)["accuracy"] == 1
+    np.testing.assert_allclose(free[list(JAVASED6)].sum(1), 1, atol=1e-6)
+    relabelled = judged.assign(truth=judged["truth"][::-1].to_numpy())
+    pd.testing.assert_frame_equal(
+        javased.without_own_mean(relabelled).drop(columns="truth"), free.drop(columns="truth")
+    )
 
 
 def test_a_fold_s_face_is_chosen_by_the_other_folds():

@@ -160,3 +160,26 @@ def test_finished_predictions_of_fewer_clips_are_refused(table, tmp_path):
     out_of_fold(few, folds_of(few), Counter(), tmp_path, CLASSES)
     with pytest.raises(StaleCacheError, match="other clips"):
         out_of_fold(table, folds_of(table), Counter(), tmp_path, CLASSES)
+
+
+def test_what_another_recipe_has_left_is_refused(table, tmp_path):
+    ((_, train, test), *_) = folds_of(table)
+
+    def judged(recipe):
+        sides = table[train], table[test]
+        even = np.full((test.sum(), 3), 1 / 3)
+        return held_out(*sides, lambda: even, tmp_path, CLASSES, 1, recipe=recipe)
+
+    first = judged("until 8 epochs are no better")
+    pd.testing.assert_frame_equal(judged("until 8 epochs are no better"), first)
+    pd.testing.assert_frame_equal(judged(""), first)
+    with pytest.raises(StaleCacheError, match="6 at most"):
+        judged("6 at most")
+
+
+def test_what_was_left_before_recipes_were_kept_is_refused(table, tmp_path):
+    ((_, train, test), *_) = folds_of(table)
+    sides = table[train], table[test]
+    held_out(*sides, lambda: np.full((test.sum(), 3), 1 / 3), tmp_path, CLASSES, 1)
+    with pytest.raises(StaleCacheError, match="not trained as is asked"):
+        held_out(*sides, None, tmp_path, CLASSES, 1, recipe="120 epochs")

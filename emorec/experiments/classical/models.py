@@ -1,7 +1,7 @@
 """What is trained on the voice's features: a random forest, or a network with early stopping.
 
-Each *learner* has `fit(train, validation, seed, history)`, each side being (inputs, classes) and
-`history` the file of the learning curve; it returns a `FittedModel`.
+Each *learner* has `fit(train, validation, seed, work_folder)`, each side being (inputs, classes);
+the folder gets the learning curve, `history.csv`, of a network. It returns a `FittedModel`.
 """
 
 from collections.abc import Callable
@@ -12,12 +12,15 @@ import numpy as np
 
 from emorec.emotions import RAVDESS8
 from emorec.networks import voice_classical as networks
-from emorec.training.fit import build_variables, is_too_short_to_trace
+from emorec.training.patience import Patience, fit_until_stale
 
 __all__ = ["RECIPES", "FittedModel", "Forest", "NeuralNetwork", "Recipe", "quick"]
 
 Side = tuple[np.ndarray, np.ndarray]
-PATIENCE = 6
+PATIENCE = 10
+"""Epochs without a better validation accuracy after which a training ends."""
+EPOCHS = 300
+"""Far more than validation needs to stay behind its best."""
 BATCH_SIZE = 64
 
 
@@ -43,7 +46,7 @@ class Forest:
     trees: int = 100
     least_in_leaf: int = 2
 
-    def fit(self, train: Side, validation: Side, seed: int, history: Path) -> FittedModel:
+    def fit(self, train: Side, validation: Side, seed: int, work_folder: Path) -> FittedModel:
         """Fit; the validation takes train too, for nothing is chosen on them. No history."""
         from sklearn.ensemble import RandomForestClassifier
         from sklearn.pipeline import make_pipeline
@@ -71,9 +74,9 @@ class NeuralNetwork:
     """
 
     build: Callable
-    epochs: int
+    epochs: int = EPOCHS
 
-    def fit(self, train: Side, validation: Side, seed: int, history: Path) -> FittedModel:
+    def fit(self, train: Side, validation: Side, seed: int, work_folder: Path) -> FittedModel:
         """Standardise each feature over the training rows, and train."""
         import keras
 
@@ -88,27 +91,14 @@ class NeuralNetwork:
 
         keras.utils.set_random_seed(seed)
         network = self.build()
-        network.compile(
-            keras.optimizers.Adam(1e-3),
-            "sparse_categorical_crossentropy",
-            metrics=["accuracy"],
-            run_eagerly=is_too_short_to_trace(self.epochs * len(inputs) // BATCH_SIZE),
-            jit_compile=False,
-        )
-        build_variables(network, prepare(inputs[:1]), codes[:1])
-        network.fit(
-            prepare(inputs),
-            codes,
+        fit_until_stale(
+            network,
+            (prepare(inputs), codes),
+            (prepare(validation[0]), validation[1]),
+            work_folder,
             batch_size=BATCH_SIZE,
-            epochs=self.epochs,
-            validation_data=(prepare(validation[0]), validation[1]),
-            callbacks=[
-                keras.callbacks.EarlyStopping(
-                    "val_accuracy", patience=PATIENCE, restore_best_weights=True
-                ),
-                keras.callbacks.CSVLogger(str(history)),
-            ],
-            verbose=0,
+            patience=Patience(PATIENCE, self.epochs),
+            seed=seed,
         )
 
         def posterior(x):
@@ -167,14 +157,14 @@ def _on_26(title: str, learner, accuracy: float, f1: float, auc: float) -> Recip
 RECIPES = {
     "voice_random_forest": _on_26("Random forest on 26 means", Forest(), 74.2, 73.9, 95.2),
     "voice_dense_26": _on_26(
-        "Dense 64-32-8 on 26 means", NeuralNetwork(networks.build_dense_26, 80), 69.5, 69.1, 92.8
+        "Dense 64-32-8 on 26 means", NeuralNetwork(networks.build_dense_26), 69.5, 69.1, 92.8
     ),
     "voice_cnn_26": _on_26(
-        "CNN on 26 means", NeuralNetwork(networks.build_cnn_26, 40), 71.1, 70.8, 93.6
+        "CNN on 26 means", NeuralNetwork(networks.build_cnn_26), 71.1, 70.8, 93.6
     ),
     "voice_cnn_26_batchnorm": _on_26(
         "CNN with BatchNorm on 26 means",
-        NeuralNetwork(networks.build_cnn_26_batchnorm, 30),
+        NeuralNetwork(networks.build_cnn_26_batchnorm),
         75.8,
         75.5,
         96.1,
@@ -183,7 +173,7 @@ RECIPES = {
         "Nine-layer CNN on 162 means",
         _FACIAL_AND_SPEECH,
         "means_162",
-        NeuralNetwork(networks.build_cnn9_162, 30),
+        NeuralNetwork(networks.build_cnn9_162),
         _THREE,
         False,
         0.2,
@@ -193,7 +183,7 @@ RECIPES = {
         "Four-layer CNN on 162 means",
         _OUMA,
         "means_162",
-        NeuralNetwork(networks.build_cnn4_162, 25),
+        NeuralNetwork(networks.build_cnn4_162),
         ("noise",),
         False,
         0.25,
@@ -203,7 +193,8 @@ RECIPES = {
         "LSTM along 162 means",
         _OUMA,
         "means_162",
-        NeuralNetwork(networks.build_lstm_162, 3),
+        # 40 s an epoch, seven trainings: the one network here that is not trained to its end.
+        NeuralNetwork(networks.build_lstm_162, epochs=3),
         ("noise",),
         False,
         0.25,
@@ -213,7 +204,7 @@ RECIPES = {
         "CNN over time on 162 features",
         "",
         "frames_162",
-        NeuralNetwork(networks.build_sequence_cnn, 15),
+        NeuralNetwork(networks.build_sequence_cnn),
         _THREE,
         False,
         0.25,
@@ -223,7 +214,7 @@ RECIPES = {
         "GRU over time on 162 features",
         "",
         "frames_162",
-        NeuralNetwork(networks.build_sequence_gru, 12),
+        NeuralNetwork(networks.build_sequence_gru),
         _THREE,
         False,
         0.25,

@@ -25,7 +25,13 @@ from emorec.evaluation import scores as evaluation
 from emorec.evaluation.evidence import Measurement, write_evidence
 from emorec.evaluation.splits import RAVDESS_BLOCKS
 from emorec.experiments.classical.features import KINDS, VoiceFeatures, class_codes, extract
-from emorec.experiments.classical.models import RECIPES, FittedModel, Recipe, folder_of
+from emorec.experiments.classical.models import (
+    PATIENCE,
+    RECIPES,
+    FittedModel,
+    Recipe,
+    folder_of,
+)
 from emorec.experiments.classical.protocols import Split, by_speaker, random_split, rows_with_copies
 from emorec.features import voice_classical
 from emorec.files import write_json, write_table
@@ -80,7 +86,8 @@ def train_split(
     test = _clips(features.table, split.test)
     predict = partial(_train_and_predict, recipe, features, split, folder, seed)
     apart = LEAKING if split.fold == RANDOM else "speaker"
-    return held_out(known, test, predict, folder, RAVDESS8, split.fold, apart=apart)
+    how = f"{_choice_in_words(recipe)}; seed {seed}"
+    return held_out(known, test, predict, folder, RAVDESS8, split.fold, apart=apart, recipe=how)
 
 
 def _train_and_predict(
@@ -93,7 +100,7 @@ def _train_and_predict(
         for rows in (split.train, split.validation)
     )
     start = time.process_time()
-    model = recipe.learner.fit(train, validation, seed, folder / "history.csv")
+    model = recipe.learner.fit(train, validation, seed, folder)
     seconds = time.process_time() - start
     inputs = inputs_of(features, recipe, split.test)
     model.posterior(inputs)  # Keras prepares itself on the first call
@@ -235,7 +242,10 @@ def write_results(
         "roc_auc": evaluation.roc_auc(by_speakers),
     }
     if hasattr(recipe.learner, "epochs"):
+        curves = learning_curves(folder / "work")
         own["epochs_at_most"] = recipe.learner.epochs
+        own["epochs_trained"] = curves.groupby("fold", sort=False).size().to_dict()
+        write_table(folder / "history.csv", curves)
     protocol = (
         "RAVDESS speech (sound), 8 classes, all 24 actors out of fold: six blocks of four "
         f"actors, each judged by a model trained on the others; {_copies_in_words(recipe)}; "
@@ -248,6 +258,13 @@ def write_results(
         command=f"python -m emorec.experiments.classical.train --models {name}",
         parts=parts,
     )
+
+
+def learning_curves(work: Path) -> pd.DataFrame:
+    """Return the learning curves of all trainings of one model; `fold` names each."""
+    files = sorted(Path(work).glob("fold_*/history.csv"))
+    parts = [pd.read_csv(f).assign(fold=f.parent.name.removeprefix("fold_")) for f in files]
+    return pd.concat(parts, ignore_index=True)
 
 
 def _window_files(folder: Path) -> list[Path]:
@@ -263,7 +280,10 @@ def _copies_in_words(recipe: Recipe) -> str:
 def _choice_in_words(recipe: Recipe) -> str:
     if not hasattr(recipe.learner, "epochs"):
         return "nothing is chosen"
-    return f"the next block chooses the epoch, at most {recipe.learner.epochs}"
+    return (
+        f"the next block chooses the epoch: the best before {PATIENCE} epochs in a row that are "
+        f"not better, {recipe.learner.epochs} in all at most"
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -1,0 +1,148 @@
+"""Train until the validation side no longer gets better; a run that is cut goes on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+
+from emorec.files import write_atomically
+from emorec.training.backup import Backup, forget_backup
+from emorec.training.fit import build_variables, is_too_short_to_trace
+from emorec.training.own_folder import own_folder
+
+__all__ = ["Patience", "fit_until_stale", "stopped_at"]
+
+_WATCHED = "val_accuracy"
+
+
+@dataclass(frozen=True)
+class Patience:
+    """When a training ends.
+
+    Attributes:
+        epochs: How many epochs it goes on without a better validation accuracy.
+        at_most: Most epochs in all.
+    """
+
+    epochs: int
+    at_most: int
+
+
+class _BestEpoch(keras.callbacks.Callback):
+    """Keeps the weights of the best epoch beside `history.csv`; ends a training that is stale.
+
+    What was best is read from the learning curve, so that a run that goes on knows it too. The
+    first of several epochs that are equally good counts.
+    """
+
+    def __init__(self, work_folder: Path, patience: int):
+        super().__init__()
+        self._folder, self._patience = Path(work_folder), patience
+
+    def on_train_begin(self, logs=None):
+        """Take over what the learning curve says; `Backup` has cut it to what was reached."""
+        self._watched = _watched(self._folder)
+        known = {_best_file(self._folder, epoch) for epoch in self._watched}
+        for file in set(_best_files(self._folder)) - known:
+            file.unlink()
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Keep the weights where they are the best so far, and the best before them."""
+        number, before = epoch + 1, max(self._watched.values(), default=-np.inf)
+        self._watched[number] = logs[_WATCHED]
+        if logs[_WATCHED] > before:
+            write_atomically(_best_file(self._folder, number), self._save)
+            for old in _best_files(self._folder)[:-2]:
+                old.unlink()
+        self.model.stop_training = number - _best(self._watched) >= self._patience
+
+    def _save(self, name: str) -> None:
+        file = f"{name}.weights.h5"  # Keras takes no other ending
+        self.model.save_weights(file)
+        Path(file).replace(name)
+
+
+def fit_until_stale(
+    network: keras.Model,
+    train: tuple[np.ndarray, np.ndarray],
+    validation: tuple[np.ndarray, np.ndarray],
+    work_folder: Path,
+    *,
+    batch_size: int,
+    patience: Patience,
+    seed: int,
+) -> None:
+    """Train with Adam at 1e-3 until validation accuracy stays behind its best; take that epoch.
+
+    Args:
+        network: Trained in place; ends with a softmax.
+        train: Inputs (n, ...) and classes (n,).
+        validation: Likewise.
+        work_folder: Holds `history.csv`, and meanwhile the state reached and the best weights.
+        batch_size: Examples per step.
+        patience: When it ends.
+        seed: Of order and dropout.
+
+    Raises:
+        OutputError: If another training is at work in the folder, or another one left its backup.
+    """
+    work_folder = Path(work_folder)
+    network.compile(
+        keras.optimizers.Adam(1e-3),
+        "sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+        run_eagerly=is_too_short_to_trace(patience.at_most * len(train[0]) // batch_size),
+        jit_compile=False,
+    )
+    build_variables(network, train[0][:1], train[1][:1])
+    keras.utils.set_random_seed(seed)
+    with own_folder(work_folder):
+        network.fit(
+            *train,
+            batch_size=batch_size,
+            epochs=patience.at_most,
+            validation_data=validation,
+            callbacks=[
+                Backup(work_folder),
+                _BestEpoch(work_folder, patience.epochs),
+                keras.callbacks.CSVLogger(str(work_folder / "history.csv"), append=True),
+            ],
+            verbose=0,
+        )
+        _, best = stopped_at(work_folder)
+        network.load_weights(_best_file(work_folder, best))
+        forget_backup(work_folder)
+        for file in _best_files(work_folder):
+            file.unlink()
+
+
+def stopped_at(work_folder: Path) -> tuple[int, int]:
+    """Return how many epochs a training took, and which of them (from 1) was the best."""
+    watched = _watched(work_folder)
+    return max(watched), _best(watched)
+
+
+def _watched(work_folder: Path) -> dict[int, float]:
+    """Return epoch, counted from 1 -> validation accuracy."""
+    file = Path(work_folder) / "history.csv"
+    if not file.exists() or not file.stat().st_size:
+        return {}
+    history = pd.read_csv(file)
+    return dict(zip(history["epoch"] + 1, history[_WATCHED], strict=True))
+
+
+def _best(watched: dict[int, float]) -> int:
+    return max(watched, key=watched.__getitem__)
+
+
+def _best_file(work_folder: Path, epoch: int) -> Path:
+    return Path(work_folder) / f"best_{epoch:05d}.weights.h5"
+
+
+def _best_files(work_folder: Path) -> list[Path]:
+    """Return them, oldest first."""
+    return sorted(Path(work_folder).glob("best_*.weights.h5"))

@@ -1,0 +1,39 @@
+"""No committed figure rests on a training that the clock ended, but for those named here."""
+
+import json
+
+import pytest
+
+from emorec.paths import MODELS
+
+CAPPED = {
+    "comparisons/classical_voice/voice_lstm_162": "three epochs: 40 s each, seven trainings",
+    "comparisons/reference_voice/reference_voice_2d_3x5": "six epochs: two minutes each",
+    "comparisons/fer2013/fer2013_mobilenet": "ten minutes at 64 pixels and a third of the width",
+    "comparisons/fer2013/fer2013_small_grey": "as much less as it is faster than the one above",
+}
+"""Folder of the evidence -> where it was stopped."""
+
+
+def all_metrics() -> dict[str, dict]:
+    files = sorted(MODELS.glob("**/metrics.json"))
+    return {
+        file.parent.relative_to(MODELS).as_posix(): json.loads(file.read_text(encoding="utf-8"))
+        for file in files
+        if "work" not in file.parts
+    }
+
+
+WATCHED = {name: found for name, found in all_metrics().items() if "epochs_at_most" in found}
+
+
+@pytest.mark.parametrize("name", sorted(set(WATCHED) - set(CAPPED)))
+def test_validation_ended_the_training_and_not_a_limit(name):
+    found = WATCHED[name]
+    trained = found["epochs_trained"]
+    epochs = trained.values() if isinstance(trained, dict) else [trained]
+    assert max(epochs) < found["epochs_at_most"]
+
+
+def test_what_is_named_as_capped_is_there():
+    assert set(CAPPED) <= set(all_metrics())
