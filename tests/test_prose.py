@@ -251,7 +251,6 @@ def test_the_demo_says_what_a_stranger_gets():
 # A figure of a notebook's Markdown that is neither printed by it nor in its evidence: who says it.
 ELSEWHERE = {
     "02": {"1.02": "a setting", "1.12": "a setting"},
-    "03": {"2.6": "a Haar box in eye distances"},
     "04": {"65.6": "notebook 05 prints it"},
     "05": {
         "60.9": "an exercise's answer, as are the next",
