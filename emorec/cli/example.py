@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from emorec.cli import common
@@ -59,5 +60,7 @@ def run(options: argparse.Namespace) -> int:
             result = common.load_recognizer(options).classify_safely(path)
     except EmorecError as error:
         return common.refuse(error)
+    if options.keep is None:
+        result = replace(result, path=Path(path.name))  # its folder is gone
     print_table([result])
     return common.EXIT_OK if result.emotion else common.EXIT_NOT_ALL

@@ -13,3 +13,10 @@ def test_it_draws_reads_and_keeps_a_clip(models, tmp_path, capfd):
     assert main(arguments) == 2
     assert "it is there already" in capfd.readouterr().err
     assert kept.read_bytes() == before
+
+
+def test_a_folder_that_is_gone_is_not_named(models, capfd):
+    assert main(["try", "--models", str(models)]) == 0
+    printed = capfd.readouterr().out
+    assert "happy.mp4" in printed
+    assert "/" not in printed
