@@ -305,18 +305,20 @@ def fit_cycles(
 
 @contextmanager
 def training_clock(work_folder: Path) -> Iterator[None]:
-    """Add the minutes spent inside to `minutes.json`, also where a run is cut by Ctrl-C.
+    """Add the processor's minutes spent inside to `minutes.json`, also where Ctrl-C cuts a run.
+
+    What else the machine does leaves them alone; several cores' minutes are added up.
 
     Raises:
         OutputError: If another training is at work in the folder.
     """
     file = Path(work_folder) / "minutes.json"
-    start_s = time.perf_counter()
+    start_s = time.process_time()
     with own_folder(work_folder):
         try:
             yield
         finally:
-            spent = (time.perf_counter() - start_s) / 60
+            spent = (time.process_time() - start_s) / 60
             write_json(file, {"training_minutes": training_minutes(work_folder) + spent})
 
 
