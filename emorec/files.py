@@ -222,11 +222,8 @@ def check_writable(path: Path | None) -> None:
 class StaleCacheError(EmorecError):
     """A cache that was made by another version or for other clips."""
 
-    def __init__(self, file: Path, reason: str):
-        super().__init__(file, reason, "delete the file; it is made again")
-
-    def __reduce__(self) -> tuple:
-        return type(self), (self.what, self.reason)
+    def __init__(self, file: Path, reason: str, remedy: str = "delete the file; it is made again"):
+        super().__init__(file, reason, remedy)
 
 
 def kept_or_made(

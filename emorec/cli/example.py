@@ -54,10 +54,11 @@ def run(options: argparse.Namespace) -> int:
             raise OutputError(options.keep, "it is there already", "name another file")
         check_writable(options.keep)
         with tempfile.TemporaryDirectory(prefix="emorec-") as folder:
+            recognizer = common.load_recognizer(options)
             path = options.keep or Path(folder) / f"{options.emotion}.mp4"
             common.say(f"drawing a made-up person who acts {options.emotion!r}")
             write_clip(path, _ACTOR, Take(options.emotion))
-            result = common.load_recognizer(options).classify_safely(path)
+            result = recognizer.classify_safely(path)
     except EmorecError as error:
         return common.refuse(error)
     if options.keep is None:

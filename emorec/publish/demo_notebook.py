@@ -52,9 +52,12 @@ def run_notebook(notebook: Path, results_folder: Path) -> None:
     """
     content = nbformat.read(notebook, as_version=4)
     work = {"metadata": {"path": str(notebook.parent)}}
-    client = _Telling(content, timeout=None, kernel_name="python3", resources=work)
     # What libraries write past Python, TensorFlow's start-up messages, would bury the table; errors
     # are raised all the same.
+    own = ["--IPKernelApp.capture_fd_output=False"]
+    client = _Telling(
+        content, timeout=None, kernel_name="python3", resources=work, extra_arguments=own
+    )
     client.execute(stderr=subprocess.DEVNULL)
     move_links(content)
     title = {"metadata": {"name": "emorec: the clips in DEMO/Examples"}}

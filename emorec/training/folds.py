@@ -63,8 +63,8 @@ def held_out(
 
     Raises:
         SpeakerLeakError: If a speaker is on both sides.
-        emorec.files.StaleCacheError: If the finished predictions are of other clips, or were
-            trained by another recipe.
+        emorec.files.StaleCacheError: If the finished predictions are of other clips, or the
+            training that was finished or begun there has another recipe.
         OutputError: If another training is at work in the folder.
         ValueError: If the posterior has not one row for each clip.
     """
@@ -73,15 +73,16 @@ def held_out(
     asked = file.with_name("clips.txt")
     if not file.exists():
         with own_folder(file.parent):
-            posterior = np.asarray(predict())
-            if len(posterior) != len(test):
-                problem = f"posterior of {len(posterior)} rows for {len(test)} clips"
-                raise ValueError(f"{file}: {problem}")
-            there = np.isfinite(posterior).all(1)
-            _write_text(asked, "\n".join(test["clip_id"]) + "\n")
             if recipe:
-                _write_text(file.with_name(_RECIPE), recipe)
-            write_table(file, prediction_table(test[there], posterior[there], classes, fold))
+                _begin(file.parent, recipe)
+            if not file.exists():  # another run may have ended meanwhile
+                posterior = np.asarray(predict())
+                if len(posterior) != len(test):
+                    problem = f"posterior of {len(posterior)} rows for {len(test)} clips"
+                    raise ValueError(f"{file}: {problem}")
+                there = np.isfinite(posterior).all(1)
+                _write_text(asked, "\n".join(test["clip_id"]) + "\n")
+                write_table(file, prediction_table(test[there], posterior[there], classes, fold))
     found = read_predictions(folder)
     if asked.read_text(encoding="utf-8").splitlines() != test["clip_id"].tolist():
         raise StaleCacheError(file, "it holds predictions of other clips than those asked for")
@@ -90,16 +91,24 @@ def held_out(
     return found
 
 
+def _begin(folder: Path, recipe: str) -> None:
+    """Write down how a training in a folder is done, before it begins or goes on."""
+    if any(folder.iterdir()):
+        check_recipe(folder, recipe)
+    else:
+        _write_text(folder / _RECIPE, recipe)
+
+
 def check_recipe(folder: Path, recipe: str) -> None:
-    """Refuse the predictions in a folder that `held_out` did not make by this recipe.
+    """Refuse a folder in which `held_out` did not train by this recipe.
 
     Raises:
-        emorec.files.StaleCacheError: If they were made otherwise, or before recipes were kept.
+        emorec.files.StaleCacheError: If it did otherwise, or before recipes were kept.
     """
     file = Path(folder) / _RECIPE
     if not file.exists() or file.read_text(encoding="utf-8") != recipe:
-        reason = f"it was not trained as is asked for now: {recipe}"
-        raise StaleCacheError(file.with_name("predictions.csv"), reason)
+        reason = f"what it holds was not trained as is asked for now: {recipe}"
+        raise StaleCacheError(Path(folder), reason, "delete the folder; it is trained again")
 
 
 def _write_text(file: Path, text: str) -> None:

@@ -47,23 +47,33 @@ class _BestEpoch(keras.callbacks.Callback):
         """Take over what the learning curve says; `Backup` has cut it to what was reached."""
         self._watched = _watched(self._folder)
         known = {_best_file(self._folder, epoch) for epoch in self._watched}
-        for file in set(_best_files(self._folder)) - known:
+        for file in {*_best_files(self._folder), *self._folder.glob(".part-*")} - known:
             file.unlink()
+        if self._watched and self._is_stale():
+            # As `Backup` does: `fit` has no other way to be told that nothing is left to train.
+            self.model._initial_epoch = self.params["epochs"]
 
     def on_epoch_end(self, epoch, logs=None):
         """Keep the weights where they are the best so far, and the best before them."""
-        number, before = epoch + 1, max(self._watched.values(), default=-np.inf)
-        self._watched[number] = logs[_WATCHED]
+        before = max(self._watched.values(), default=-np.inf)
+        self._watched[epoch + 1] = logs[_WATCHED]
         if logs[_WATCHED] > before:
-            write_atomically(_best_file(self._folder, number), self._save)
+            write_atomically(_best_file(self._folder, epoch + 1), self._save)
             for old in _best_files(self._folder)[:-2]:
                 old.unlink()
-        self.model.stop_training = number - _best(self._watched) >= self._patience
+        self.model.stop_training |= self._is_stale()
+
+    def _is_stale(self) -> bool:
+        return max(self._watched) - _best(self._watched) >= self._patience
 
     def _save(self, name: str) -> None:
-        file = f"{name}.weights.h5"  # Keras takes no other ending
-        self.model.save_weights(file)
-        Path(file).replace(name)
+        _save_weights(self.model, name)
+
+
+def _save_weights(network: keras.Model, name: str) -> None:
+    file = f"{name}.weights.h5"  # Keras takes no other ending
+    network.save_weights(file)
+    Path(file).replace(name)
 
 
 def fit_until_stale(
@@ -89,8 +99,13 @@ def fit_until_stale(
 
     Raises:
         OutputError: If another training is at work in the folder, or another one left its backup.
+        FloatingPointError: If the loss is no number any more.
     """
     work_folder = Path(work_folder)
+    finished = work_folder / "trained.weights.h5"
+    if finished.exists():
+        network.load_weights(finished)
+        return
     network.compile(
         keras.optimizers.Adam(1e-3),
         "sparse_categorical_crossentropy",
@@ -100,6 +115,8 @@ def fit_until_stale(
     )
     build_variables(network, train[0][:1], train[1][:1])
     keras.utils.set_random_seed(seed)
+    backup = Backup(work_folder)
+    backup.set_model(network)
     with own_folder(work_folder):
         network.fit(
             *train,
@@ -107,14 +124,21 @@ def fit_until_stale(
             epochs=patience.at_most,
             validation_data=validation,
             callbacks=[
-                Backup(work_folder),
+                # First at the beginning, last after each epoch: a state that is kept has its line
+                # in the learning curve.
+                keras.callbacks.LambdaCallback(on_train_begin=backup.on_train_begin),
+                keras.callbacks.TerminateOnNaN(),
                 _BestEpoch(work_folder, patience.epochs),
                 keras.callbacks.CSVLogger(str(work_folder / "history.csv"), append=True),
+                keras.callbacks.LambdaCallback(on_epoch_end=backup.on_epoch_end),
             ],
             verbose=0,
         )
+        if not np.isfinite(pd.read_csv(work_folder / "history.csv")["loss"]).all():
+            raise FloatingPointError(f"{work_folder}: the loss is no number any more")
         _, best = stopped_at(work_folder)
         network.load_weights(_best_file(work_folder, best))
+        write_atomically(finished, lambda name: _save_weights(network, name))
         forget_backup(work_folder)
         for file in _best_files(work_folder):
             file.unlink()

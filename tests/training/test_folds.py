@@ -173,8 +173,24 @@ def test_what_another_recipe_has_left_is_refused(table, tmp_path):
     first = judged("until 8 epochs are no better")
     pd.testing.assert_frame_equal(judged("until 8 epochs are no better"), first)
     pd.testing.assert_frame_equal(judged(""), first)
-    with pytest.raises(StaleCacheError, match="6 at most"):
+    with pytest.raises(StaleCacheError, match=r"6 at most.*delete the folder"):
         judged("6 at most")
+
+
+def test_what_another_recipe_has_begun_is_not_gone_on_with(table, tmp_path):
+    ((_, train, test), *_) = folds_of(table)
+    sides = table[train], table[test]
+
+    def cut():
+        (tmp_path / "backup").mkdir()
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        held_out(*sides, cut, tmp_path, CLASSES, 1, recipe="1 epoch")
+    with pytest.raises(StaleCacheError, match="3 epochs"):
+        held_out(*sides, cut, tmp_path, CLASSES, 1, recipe="3 epochs")
+    even = np.full((test.sum(), 3), 1 / 3)
+    assert len(held_out(*sides, lambda: even, tmp_path, CLASSES, 1, recipe="1 epoch"))
 
 
 def test_what_was_left_before_recipes_were_kept_is_refused(table, tmp_path):

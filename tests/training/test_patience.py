@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from emorec.training import patience
 from emorec.training.patience import Patience, fit_until_stale, stopped_at
 
 
@@ -20,9 +21,9 @@ def made(count: int, seed: int):
     return (np.eye(6)[codes] + rng.normal(0, 0.6, (count, 6))).astype(np.float32), codes
 
 
-def trained(work, patience: Patience) -> keras.Model:
+def trained(work, ends: Patience) -> keras.Model:
     network = small()
-    settings = {"batch_size": 16, "patience": patience, "seed": 1}
+    settings = {"batch_size": 16, "patience": ends, "seed": 1}
     fit_until_stale(network, made(160, 1), made(90, 2), work, **settings)
     return network
 
@@ -39,7 +40,12 @@ def test_ends_when_stale_and_takes_the_best_epoch(tmp_path):
     assert epochs == len(watched) == best + 3 < 200
     assert watched[best - 1] == watched.max()
     assert accuracy(network) == pytest.approx(watched.max())
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["history.csv"]
+    left = sorted(file.name for file in tmp_path.iterdir())
+    assert left == ["history.csv", "trained.weights.h5"]
+    read = trained(tmp_path, Patience(3, 200))
+    for one, other in zip(read.get_weights(), network.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert stopped_at(tmp_path) == (epochs, best)
 
 
 def test_the_limit_ends_it_too(tmp_path):
@@ -47,29 +53,54 @@ def test_the_limit_ends_it_too(tmp_path):
     assert stopped_at(tmp_path)[0] == 2
 
 
-def test_a_run_that_was_cut_goes_on_with_what_was_best(tmp_path, monkeypatch):
-    saves = keras.Model.save_weights
-    count = 0
+@pytest.mark.parametrize("at", range(1, 7))
+def test_a_run_that_was_cut_goes_on_with_what_was_best(tmp_path, monkeypatch, at):
+    whole = tmp_path / "whole"
+    trained(whole, Patience(3, 8))
+    saves, count = keras.Model.save_weights, 0
 
     def cut(self, file, *more):
         nonlocal count
         count += 1
-        if count == 5:
+        if count == at:
             raise KeyboardInterrupt
         return saves(self, file, *more)
 
     monkeypatch.setattr(keras.Model, "save_weights", cut)
+    work = tmp_path / "cut"
     with pytest.raises(KeyboardInterrupt):
-        trained(tmp_path, Patience(4, 200))
-    reached, best_before = stopped_at(tmp_path)
-    before = pd.read_csv(tmp_path / "history.csv")
+        trained(work, Patience(3, 8))
     monkeypatch.undo()
 
-    network = trained(tmp_path, Patience(4, 200))
-    after = pd.read_csv(tmp_path / "history.csv")
-    pd.testing.assert_frame_equal(after[: reached - 1], before[: reached - 1])
-    epochs, best = stopped_at(tmp_path)
-    assert epochs == best + 4
-    assert after["epoch"].tolist() == list(range(epochs))
-    assert accuracy(network) == pytest.approx(after["val_accuracy"].max())
-    assert best >= best_before
+    network = trained(work, Patience(3, 8))
+    history = pd.read_csv(work / "history.csv")
+    assert history["epoch"].tolist() == list(range(len(history)))
+    epochs, best = stopped_at(work)
+    assert epochs == min(8, best + 3)
+    assert accuracy(network) == pytest.approx(history["val_accuracy"].max())
+    names = sorted(file.name for file in work.iterdir())
+    assert names == ["history.csv", "trained.weights.h5"]
+
+
+def test_what_was_stale_is_not_trained_on(tmp_path, monkeypatch):
+    def cut(work_folder):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(patience, "forget_backup", cut)
+    with pytest.raises(KeyboardInterrupt):
+        trained(tmp_path, Patience(3, 200))
+    before = stopped_at(tmp_path)
+    (tmp_path / "trained.weights.h5").unlink()  # as if it was cut before that was written
+    monkeypatch.undo()
+    network = trained(tmp_path, Patience(3, 200))
+    assert stopped_at(tmp_path) == before
+    best = pd.read_csv(tmp_path / "history.csv")["val_accuracy"].max()
+    assert accuracy(network) == pytest.approx(best)
+
+
+def test_a_loss_that_is_no_number_is_told(tmp_path):
+    inputs, codes = made(160, 1)
+    inputs[0] = np.nan
+    network, settings = small(), {"batch_size": 16, "patience": Patience(3, 9), "seed": 1}
+    with pytest.raises(FloatingPointError, match="no number"):
+        fit_until_stale(network, (inputs, codes), made(90, 2), tmp_path, **settings)

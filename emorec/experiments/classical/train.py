@@ -38,7 +38,7 @@ from emorec.files import write_json, write_table
 from emorec.media.reader import read_sound
 from emorec.paths import MODELS
 from emorec.posteriors import log_mean
-from emorec.training.fit import training_precision
+from emorec.training.fit import training_clock, training_minutes, training_precision
 from emorec.training.folds import LEAKING, held_out
 
 __all__ = ["splits_of", "train", "train_split", "write_results"]
@@ -99,9 +99,8 @@ def _train_and_predict(
         (inputs_of(features, recipe, rows), codes[rows[:, 0]])
         for rows in (split.train, split.validation)
     )
-    start = time.process_time()
-    model = recipe.learner.fit(train, validation, seed, folder)
-    seconds = time.process_time() - start
+    with training_clock(folder):
+        model = recipe.learner.fit(train, validation, seed, folder)
     inputs = inputs_of(features, recipe, split.test)
     model.posterior(inputs)  # Keras prepares itself on the first call
     start = time.process_time()
@@ -109,6 +108,7 @@ def _train_and_predict(
     judging_ms = 1000 * (time.process_time() - start) / len(split.test)
     if recipe.array == "means_26" and split.fold != RANDOM:
         _predict_windows(model, features, split, folder)
+    seconds = 60 * training_minutes(folder)
     facts = {"seconds": seconds, "parameters": model.parameters, "judging_ms": judging_ms}
     write_json(folder / "facts.json", facts)
     return posterior
