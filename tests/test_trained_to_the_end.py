@@ -8,7 +8,8 @@ from emorec.paths import MODELS
 
 CAPPED = {
     "comparisons/classical_voice/voice_lstm_162": "three epochs: 40 s each, seven trainings",
-    "comparisons/reference_voice/reference_voice_2d_3x5": "six epochs: two minutes each",
+    "comparisons/reference_voice/reference_voice_2d_augmented": "27 epochs, the 26th the best",
+    "comparisons/reference_voice/reference_voice_2d_3x5": "six epochs: four minutes each",
     "comparisons/fer2013/fer2013_mobilenet": "ten minutes at 64 pixels and a third of the width",
     "comparisons/fer2013/fer2013_small_grey": "as much less as it is faster than the one above",
 }
@@ -39,6 +40,8 @@ def test_validation_ended_the_training_and_not_a_limit(name):
     trained = found["epochs_trained"]
     epochs = trained.values() if isinstance(trained, dict) else [trained]
     assert max(epochs) < found["epochs_at_most"]
+    if "best_epoch" in found:
+        assert trained == found["best_epoch"] + found["patience_epochs"]
 
 
 def test_what_is_named_as_capped_is_there():

@@ -251,12 +251,14 @@ def write_results(name: str, predictions: pd.DataFrame, models: Path = MODELS) -
     """Write a rung's evidence to `Models/reference_voice_<rung>`."""
     rung = RUNGS[name]
     folder = Path(models) / QUESTION
+    trained, best = stopped_at(folder / "work" / name)
+    has_ended = trained >= best + rung.patience
+    limit = "" if has_ended else f", stopped after {trained} epochs"
     protocol = (
         "RAVDESS speech (sound), the reference project's split and 7 classes: actors 21-24 "
         "judged by its own network (rebuilt here), trained on actors 1-16, early stopping on "
-        "17-20; one seed"
+        f"17-20{limit}; one seed"
     )
-    trained, best = stopped_at(folder / "work" / name)
     facts = {
         "seed": SEED,
         "patience_epochs": rung.patience,
@@ -266,7 +268,7 @@ def write_results(name: str, predictions: pd.DataFrame, models: Path = MODELS) -
         "parameters": rung.build(len(RAVDESS7)).count_params(),
         "published_accuracy_percent": rung.published,
     }
-    title = f"Reference project's voice network, {name}"
+    title = f"Reference project's voice network, {name}{limit}"
     evidence = folder / f"reference_voice_{name.replace('-', '_')}"
     write_table(evidence / "history.csv", pd.read_csv(folder / "work" / name / "history.csv"))
     return write_evidence(
