@@ -272,6 +272,7 @@ ELSEWHERE = {
         "64.3": "",
         "54": "an exercise's answer",
     },
+    "14": {"2.5": "seconds that are read of a take"},
     "17": {
         "3.4": "an exercise's answer, as is the next",
         "16.2": "",
@@ -314,7 +315,9 @@ def known_numbers(notebook: dict) -> list[float]:
             text += output.get("text", []) + data.get("text/html", []) + data.get("text/plain", [])
     known = [float(found.replace(",", "")) for found in NUMBER.findall("\n".join(text))]
     for place in notebook["metadata"].get("emorec", {}).get("models", []):
-        for path in (MODELS / place).rglob("*.json"):
+        files = (MODELS / place).rglob("*.json")
+        # Unfinished work is no evidence, and no clone has it.
+        for path in (f for f in files if "work" not in f.relative_to(MODELS).parts):
             known += numbers_of(json.loads(path.read_text(encoding="utf-8")))
     return known
 
