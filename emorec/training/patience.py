@@ -16,7 +16,7 @@ from emorec.training.own_folder import own_folder
 
 __all__ = ["Patience", "fit_until_stale", "stopped_at"]
 
-_WATCHED = "val_accuracy"
+_WATCHED, _WITHOUT_VALIDATION = "val_accuracy", "accuracy"
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,8 @@ class _BestEpoch(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         """Keep the weights where they are the best so far, and the best before them."""
         before = max(self._watched.values(), default=-np.inf)
-        self._watched[epoch + 1] = logs[_WATCHED]
-        if logs[_WATCHED] > before:
+        self._watched[epoch + 1] = logs.get(_WATCHED, logs[_WITHOUT_VALIDATION])
+        if self._watched[epoch + 1] > before:
             write_atomically(_best_file(self._folder, epoch + 1), self._save)
             for old in _best_files(self._folder)[:-2]:
                 old.unlink()
@@ -91,7 +91,7 @@ def fit_until_stale(
     Args:
         network: Trained in place; ends with a softmax.
         train: Inputs (n, ...) and classes (n,).
-        validation: Likewise.
+        validation: Likewise; where it is empty, the training's own accuracy is watched.
         work_folder: Holds `history.csv`, and meanwhile the state reached and the best weights.
         batch_size: Examples per step.
         patience: When it ends.
@@ -151,12 +151,14 @@ def stopped_at(work_folder: Path) -> tuple[int, int]:
 
 
 def _watched(work_folder: Path) -> dict[int, float]:
-    """Return epoch, counted from 1 -> validation accuracy."""
+    """Return epoch, counted from 1 -> validation accuracy, or the training's without any."""
     file = Path(work_folder) / "history.csv"
     if not file.exists() or not file.stat().st_size:
         return {}
     history = pd.read_csv(file)
-    return dict(zip(history["epoch"] + 1, history[_WATCHED], strict=True))
+    # Keras writes the column in any case, empty where nothing was watched.
+    watched = history[_WATCHED].fillna(history[_WITHOUT_VALIDATION])
+    return dict(zip(history["epoch"] + 1, watched, strict=True))
 
 
 def _best(watched: dict[int, float]) -> int:

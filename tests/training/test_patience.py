@@ -104,3 +104,11 @@ def test_a_loss_that_is_no_number_is_told(tmp_path):
     network, settings = small(), {"batch_size": 16, "patience": Patience(3, 9), "seed": 1}
     with pytest.raises(FloatingPointError, match="no number"):
         fit_until_stale(network, (inputs, codes), made(90, 2), tmp_path, **settings)
+
+
+def test_without_validation_the_training_itself_is_watched(tmp_path):
+    network, nobody = small(), (np.zeros((0, 6), np.float32), np.zeros(0, int))
+    settings = {"batch_size": 16, "patience": Patience(3, 4), "seed": 1}
+    fit_until_stale(network, made(160, 1), nobody, tmp_path, **settings)
+    own = pd.read_csv(tmp_path / "history.csv")["accuracy"]
+    assert stopped_at(tmp_path) == (len(own), int(own.argmax()) + 1)
