@@ -2,8 +2,10 @@
 
 import json
 
+import pandas as pd
 import pytest
 
+from emorec.experiments.classical import models as classical
 from emorec.paths import MODELS
 
 CAPPED = {
@@ -36,12 +38,18 @@ WATCHED = {name: found for name, found in all_metrics().items() if "epochs_at_mo
 
 @pytest.mark.parametrize("name", sorted(set(WATCHED) - set(CAPPED) - UNCOUNTED))
 def test_validation_ended_the_training_and_not_a_limit(name):
-    found = WATCHED[name]
+    found, curve = WATCHED[name], pd.read_csv(MODELS / name / "history.csv")
     trained = found["epochs_trained"]
-    epochs = trained.values() if isinstance(trained, dict) else [trained]
-    assert max(epochs) < found["epochs_at_most"]
-    if "best_epoch" in found:
-        assert trained == found["best_epoch"] + found["patience_epochs"]
+    if isinstance(trained, dict):  # one training for each fold, with one patience
+        curves = {str(fold): part for fold, part in curve.groupby("fold")}
+        patience = classical.PATIENCE
+    else:
+        trained, curves, patience = {"": trained}, {"": curve}, found["patience_epochs"]
+    assert {fold: len(part) for fold, part in curves.items()} == trained
+    for part in curves.values():
+        best = int(part["val_accuracy"].to_numpy().argmax())
+        assert len(part) - 1 - best == patience
+        assert len(part) < found["epochs_at_most"]
 
 
 def test_what_is_named_as_capped_is_there():

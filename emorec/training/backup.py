@@ -12,7 +12,7 @@ import keras
 from emorec.errors import OutputError
 from emorec.files import write_atomically
 
-__all__ = ["Backup", "forget_backup", "save_trained"]
+__all__ = ["Backup", "forget_backup", "save_trained", "save_weights"]
 
 _FOLDER = "backup"
 _KEPT = 2
@@ -66,15 +66,17 @@ class Backup(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         """Keep the state that is reached, and the one before it."""
         plain = self._folder / f"epoch_{epoch + 1:05d}.weights.h5"
-        write_atomically(plain, self._save)
+        write_atomically(plain, lambda name: save_weights(self.model, name))
         plain.replace(_named(plain))
         for old in _states(self._folder)[:-_KEPT]:
             old.unlink()
 
-    def _save(self, name: str) -> None:
-        file = f"{name}.weights.h5"  # Keras takes no other ending
-        self.model.save_weights(file)
-        Path(file).replace(name)
+
+def save_weights(network: keras.Model, name: str) -> None:
+    """Save weights under any name; `write_atomically` gives one."""
+    file = f"{name}.weights.h5"  # Keras takes no other ending
+    network.save_weights(file)
+    Path(file).replace(name)
 
 
 def save_trained(network: keras.Model, file: Path) -> None:

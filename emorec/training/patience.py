@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from emorec.files import write_atomically
-from emorec.training.backup import Backup, forget_backup
+from emorec.training.backup import Backup, forget_backup, save_weights
 from emorec.training.fit import build_variables, is_too_short_to_trace
 from emorec.training.own_folder import own_folder
 
@@ -58,22 +58,14 @@ class _BestEpoch(keras.callbacks.Callback):
         before = max(self._watched.values(), default=-np.inf)
         self._watched[epoch + 1] = logs.get(_WATCHED, logs[_WITHOUT_VALIDATION])
         if self._watched[epoch + 1] > before:
-            write_atomically(_best_file(self._folder, epoch + 1), self._save)
+            file = _best_file(self._folder, epoch + 1)
+            write_atomically(file, lambda name: save_weights(self.model, name))
             for old in _best_files(self._folder)[:-2]:
                 old.unlink()
         self.model.stop_training |= self._is_stale()
 
     def _is_stale(self) -> bool:
         return max(self._watched) - _best(self._watched) >= self._patience
-
-    def _save(self, name: str) -> None:
-        _save_weights(self.model, name)
-
-
-def _save_weights(network: keras.Model, name: str) -> None:
-    file = f"{name}.weights.h5"  # Keras takes no other ending
-    network.save_weights(file)
-    Path(file).replace(name)
 
 
 def fit_until_stale(
@@ -138,7 +130,7 @@ def fit_until_stale(
             raise FloatingPointError(f"{work_folder}: the loss is no number any more")
         _, best = stopped_at(work_folder)
         network.load_weights(_best_file(work_folder, best))
-        write_atomically(finished, lambda name: _save_weights(network, name))
+        write_atomically(finished, lambda name: save_weights(network, name))
         forget_backup(work_folder)
         for file in _best_files(work_folder):
             file.unlink()

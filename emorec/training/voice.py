@@ -79,7 +79,6 @@ class VoiceTraining:
         seed: Of initial weights, order and augmentation.
         start: A trained network whose layers, but for the softmax, are taken over.
         build: Called with bands, frames, classes and `dropout`.
-        callbacks: Of the training, in addition.
     """
 
     classes: tuple[str, ...] = RAVDESS8
@@ -89,7 +88,6 @@ class VoiceTraining:
     seed: int = SEED
     start: keras.Model | None = None
     build: Callable[..., keras.Model] = build_voice_network
-    callbacks: Sequence[keras.callbacks.Callback] = ()
 
 
 JUDGED_HOP_S = 0.5
@@ -185,7 +183,6 @@ def train_voice_network(
         Objective(
             keras.losses.CategoricalCrossentropy(label_smoothing=regularization.label_smoothing),
             regularization.weight_decay,
-            callbacks=training.callbacks,
         ),
     )
 
