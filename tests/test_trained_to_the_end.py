@@ -9,11 +9,9 @@ from emorec.experiments.classical import models as classical
 from emorec.paths import MODELS
 
 CAPPED = {
-    "comparisons/classical_voice/voice_lstm_162": "three epochs: 40 s each, seven trainings",
-    "comparisons/reference_voice/reference_voice_2d_augmented": "27 epochs, the 26th the best",
+    "comparisons/classical_voice/voice_lstm_162": "three epochs: half a minute each, 7 trainings",
+    "comparisons/speech_corpora/merged_voice_features": "fifteen epochs, fixed beforehand",
     "comparisons/reference_voice/reference_voice_2d_3x5": "six epochs: four minutes each",
-    "comparisons/fer2013/fer2013_mobilenet": "ten minutes at 64 pixels and a third of the width",
-    "comparisons/fer2013/fer2013_small_grey": "as much less as it is faster than the one above",
 }
 """Folder of the evidence -> where it was stopped."""
 
@@ -50,6 +48,23 @@ def test_validation_ended_the_training_and_not_a_limit(name):
         best = int(part["val_accuracy"].to_numpy().argmax())
         assert len(part) - 1 - best == patience
         assert len(part) < found["epochs_at_most"]
+
+
+SCHEDULED = {name: found for name, found in all_metrics().items() if {"cycle", "cycles"} & {*found}}
+"""Trainings whose learning rate falls to zero."""
+
+
+@pytest.mark.parametrize("name", sorted(SCHEDULED))
+def test_a_schedule_was_gone_through_to_its_end(name):
+    found = SCHEDULED[name]
+    curve = MODELS / name / "history.csv"
+    if not curve.exists():
+        pytest.skip("several trainings, whose curves are not kept")
+    history = pd.read_csv(curve)
+    if "run" in history:
+        history = history[history["run"] == "all"]
+    cycles = found["cycles"] if "cycles" in found else [found["cycle"]]
+    assert len(history) == sum(cycle["epochs"] for cycle in cycles)
 
 
 def test_what_is_named_as_capped_is_there():

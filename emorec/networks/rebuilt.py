@@ -154,7 +154,7 @@ def build_conv3(classes: int = 6, size_px: int = FACE_SIZE_PX) -> keras.Model:
 
 
 def build_mobilenet_v2(
-    classes: int = 6, size_px: int = 64, alpha: float = 0.35, dropout: float = 0.2
+    classes: int = 6, size_px: int = 96, alpha: float = 1.0, dropout: float = 0.2
 ) -> keras.Model:
     """Build MobileNetV2 (Sandler et al. 2018) without pre-training, for grey faces.
 

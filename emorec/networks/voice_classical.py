@@ -128,10 +128,12 @@ def build_lstm_162(
         A model from (batch, features) to (batch, classes).
     """
     inputs = _input(features)
-    x = layers.Reshape((features, 1))(inputs)
+    # In float32 always: bfloat16 would round a state that 162 steps add to.
+    x = layers.Reshape((features, 1), dtype="float32")(inputs)
     for index, width in enumerate(units):
-        x = layers.LSTM(width, return_sequences=index < len(units) - 1)(x)
-    return _model(inputs, layers.Dropout(0.3)(x), classes, "voice_lstm_162")
+        x = layers.LSTM(width, return_sequences=index < len(units) - 1, dtype="float32")(x)
+    x = layers.Dropout(0.3, dtype="float32")(x)
+    return _model(inputs, x, classes, "voice_lstm_162")
 
 
 def build_sequence_cnn(

@@ -12,6 +12,7 @@ import numpy as np
 
 from emorec.emotions import RAVDESS8
 from emorec.networks import voice_classical as networks
+from emorec.training.fit import precision
 from emorec.training.patience import Patience, fit_until_stale
 
 __all__ = ["RECIPES", "FittedModel", "Forest", "NeuralNetwork", "Recipe", "quick"]
@@ -90,7 +91,8 @@ class NeuralNetwork:
             return ((x - mean) / deviation).astype(np.float32)
 
         keras.utils.set_random_seed(seed)
-        network = self.build()
+        with precision("mixed_bfloat16"):
+            network = self.build()
         fit_until_stale(
             network,
             (prepare(inputs), codes),
@@ -193,7 +195,8 @@ RECIPES = {
         "LSTM along 162 means",
         _OUMA,
         "means_162",
-        # 40 s an epoch, seven trainings: the one network here that is not trained to its end.
+        # Half a minute an epoch, seven trainings of up to forty: the one network here that is not
+        # trained to its end.
         NeuralNetwork(networks.build_lstm_162, epochs=3),
         ("noise",),
         False,

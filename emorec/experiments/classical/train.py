@@ -38,7 +38,7 @@ from emorec.files import write_json, write_table
 from emorec.media.reader import read_sound
 from emorec.paths import MODELS
 from emorec.posteriors import log_mean
-from emorec.training.fit import training_clock, training_minutes, training_precision
+from emorec.training.fit import training_clock, training_minutes
 from emorec.training.folds import LEAKING, held_out
 
 __all__ = ["splits_of", "train", "train_split", "write_results"]
@@ -291,7 +291,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--models", nargs="*", choices=RECIPES, default=list(RECIPES))
     names = parser.parse_args(arguments).models
-    training_precision()
     features = extract(ravdess.load_sound_table())
     for name in names:
         metrics = write_results(name, train(name, features), features.table)
