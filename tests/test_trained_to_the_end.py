@@ -10,7 +10,6 @@ from emorec.paths import MODELS
 
 CAPPED = {
     "comparisons/classical_voice/voice_lstm_162": "three epochs: half a minute each, 7 trainings",
-    "comparisons/speech_corpora/merged_voice_features": "fifteen epochs, fixed beforehand",
     "comparisons/reference_voice/reference_voice_2d_3x5": "six epochs: four minutes each",
 }
 """Folder of the evidence -> where it was stopped."""

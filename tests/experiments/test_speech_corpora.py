@@ -171,10 +171,13 @@ def test_surprise_is_on_both_sides_of_the_merged_corpora_or_the_split_is_refused
     men = clips("savee", ["DC", "JE"], COMMON7).assign(corpus="SAVEE")
     both = pd.concat([spoken, men], ignore_index=True)
     features = np.zeros((len(both), len(merged_features.KINDS), 162), np.float32)
-    train, test = merged_features.split_by_speaker(both, features, test_actors=2)
-    check_disjoint(train=train.clips["speaker"], test=test.clips["speaker"])
-    assert not test.clips["clip_id"].str.contains("+", regex=False).any(), "a copy is judged"
-    assert len(train.clips) == len(merged_features.KINDS) * (len(both) - len(test.clips))
+    train, watched, test = merged_features.split_by_speaker(both, features, test_actors=2)
+    sides = {"train": train, "watched": watched, "test": test}
+    check_disjoint(**{name: side.clips["speaker"] for name, side in sides.items()})
+    for side in (watched, test):
+        assert not side.clips["clip_id"].str.contains("+", regex=False).any(), "a copy is judged"
+    takes = len(both) - len(test.clips) - len(watched.clips)
+    assert len(train.clips) == len(merged_features.KINDS) * takes
     with pytest.raises(MissingClassError, match="surprise"):
         merged_features.split_by_speaker(spoken, features[: len(spoken)], test_actors=2)
 
@@ -182,11 +185,12 @@ def test_surprise_is_on_both_sides_of_the_merged_corpora_or_the_split_is_refused
 def test_the_leaking_split_leaks_and_is_called_so():
     table = clips("a", ["1", "2"], COMMON7)
     features = np.zeros((len(table), len(merged_features.KINDS), 162), np.float32)
-    train, test = merged_features.split_at_random(table, features)
+    train, watched, test = merged_features.split_at_random(table, features)
     with pytest.raises(SpeakerLeakError):
         check_disjoint(train=train.clips["speaker"], test=test.clips["speaker"])
     assert "LEAKING" in merged_features.PROTOCOLS["random"]
-    assert not set(train.clips["clip_id"]) & set(test.clips["clip_id"])
+    rows = [row for side in (train, watched, test) for row in side.clips["clip_id"]]
+    assert len(rows) == len(set(rows)) == len(table) * len(merged_features.KINDS)
 
 
 def test_rows_keep_takes_and_their_features_together():

@@ -5,8 +5,8 @@
 The notebook of Ouma487/Emotion-recognition as it describes itself: 162 features averaged over
 time, each take with a noisy, a slowed, a raised and a shifted copy, all rows together split at
 random, three quarters to train and one to judge. Copies of one take then stand on both sides, and
-so do all speakers. Beside it the same features, network and epochs by speaker, copies made on the
-training side alone.
+so do all speakers. Beside it the same features and network by speaker, copies made on the training
+side alone. Both are trained until validation is no better.
 """
 
 import argparse
@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
-import keras
 import numpy as np
 import pandas as pd
 from tqdm import tqdm
@@ -28,18 +28,16 @@ from emorec.evaluation.evidence import Measurement, write_evidence
 from emorec.evaluation.scores import scores
 from emorec.evaluation.splits import check_classes, check_disjoint
 from emorec.experiments.classical import copies as copies_classical
+from emorec.experiments.classical.models import EPOCHS, PATIENCE, NeuralNetwork
+from emorec.experiments.classical.protocols import VALIDATION_SHARE
 from emorec.features import voice_classical
-from emorec.files import kept_or_made
+from emorec.files import kept_or_made, write_table
 from emorec.media.reader import read_sound
 from emorec.networks.voice_classical import build_cnn4_162
 from emorec.paths import COMPARISONS
-from emorec.training.fit import (
-    build_variables,
-    training_clock,
-    training_minutes,
-    training_precision,
-)
+from emorec.training.fit import training_clock, training_minutes
 from emorec.training.folds import LEAKING, held_out
+from emorec.training.patience import stopped_at
 
 MODEL_FOLDER = COMPARISONS / "speech_corpora" / "merged_voice_features"
 COMMAND = "python -m emorec.experiments.classical.merged_corpora"
@@ -48,25 +46,27 @@ KINDS = ("plain", *copies_classical.COPY_KINDS)
 VERSION = 1
 CREMA_D_ACTORS = 12
 CREMA_D_TEST_ACTORS = 3
+CREMA_D_WATCHED_ACTORS = 2
+"""Of the training side's: their takes choose the epoch."""
 SAVEE_TEST_SPEAKERS = ("savee-JE",)
 TEST_SHARE = 0.25
-EPOCHS = 15
-BATCH_SIZE = 64
-LEARNING_RATE = 1e-3
 SEED = 0
 
 WHOM = (
     f"CREMA-D ({CREMA_D_ACTORS} drawn actors of 71) and SAVEE (2 of 4 speakers), 162 features "
     "averaged over time, four convolutions"
 )
+CHOICE = f"the best epoch before {PATIENCE} in a row that are not better"
 PROTOCOLS = {
     "by_speaker": (
         f"Two merged speech corpora, 7 classes, by speaker: {WHOM}; {CREMA_D_TEST_ACTORS} actors "
-        "and one SAVEE speaker judged, copies of the training side's takes alone; one seed"
+        "and one SAVEE speaker judged, copies of the training side's takes alone; "
+        f"{CREMA_D_WATCHED_ACTORS} further actors choose {CHOICE}; one seed"
     ),
     "random": (
         f"Two merged speech corpora, 7 classes, LEAKING random split of takes and copies: {WHOM}; "
-        "a quarter of all rows judged, whose speakers and siblings were trained on; one seed"
+        "a quarter of all rows judged, whose speakers and siblings were trained on; a tenth of the "
+        f"others chooses {CHOICE}; one seed"
     ),
 }
 TITLES = {
@@ -139,74 +139,84 @@ def all_rows(table: pd.DataFrame, features: np.ndarray, kinds: Sequence[str] = K
     return Rows(stacked, pd.concat(parts, ignore_index=True))
 
 
-def split_at_random(table: pd.DataFrame, features: np.ndarray) -> tuple[Rows, Rows]:
+class Sides(NamedTuple):
+    """Who trains, whose takes choose the epoch, and who is judged."""
+
+    train: Rows
+    watched: Rows
+    test: Rows
+
+
+def split_at_random(table: pd.DataFrame, features: np.ndarray) -> Sides:
     """Deal all rows out at random, copies and all: the LEAKING split, to be shown once."""
     rows = all_rows(table, features)
     order = np.random.default_rng(SEED).permutation(len(rows.clips))
-    test, train = np.split(order, [round(TEST_SHARE * len(order))])
-    return tuple(
-        Rows(rows.features[i], rows.clips.iloc[i].reset_index(drop=True)) for i in (train, test)
+    test, known = np.split(order, [round(TEST_SHARE * len(order))])
+    watched, train = np.split(known, [round(VALIDATION_SHARE * len(known))])
+    sides = (train, watched, test)
+    return Sides(
+        *(Rows(rows.features[i], rows.clips.iloc[i].reset_index(drop=True)) for i in sides)
     )
 
 
 def split_by_speaker(
     table: pd.DataFrame, features: np.ndarray, test_actors: int = CREMA_D_TEST_ACTORS
-) -> tuple[Rows, Rows]:
+) -> Sides:
     """Hold out some actors of CREMA-D and one speaker of SAVEE; copies train, takes are judged.
 
     Raises:
         emorec.evaluation.splits.MissingClassError: If a side lacks a class. Surprise is SAVEE's
-        alone, so
-            that both sides need a speaker of SAVEE.
+            alone, so that both sides need a speaker of SAVEE.
     """
     actors = np.array(sorted(table.loc[table["corpus"] == "CREMA-D", "speaker"].unique()))
-    drawn = np.random.default_rng(SEED + 1).permutation(actors)[:test_actors]
-    test = table["speaker"].isin([*drawn, *SAVEE_TEST_SPEAKERS]).to_numpy()
-    check_disjoint(train=table["speaker"][~test], test=table["speaker"][test])
-    check_classes(COMMON7, train=table["emotion"][~test], test=table["emotion"][test])
-    return (
-        all_rows(table[~test], features[~test]),
+    drawn = np.random.default_rng(SEED + 1).permutation(actors)
+    judged, others = np.split(drawn, [test_actors])
+    test = table["speaker"].isin([*judged, *SAVEE_TEST_SPEAKERS]).to_numpy()
+    watched = table["speaker"].isin(others[:CREMA_D_WATCHED_ACTORS]).to_numpy()
+    train = ~test & ~watched
+    speakers = table["speaker"]
+    check_disjoint(train=speakers[train], watched=speakers[watched], test=speakers[test])
+    check_classes(COMMON7, train=table["emotion"][train], test=table["emotion"][test])
+    return Sides(
+        all_rows(table[train], features[train]),
+        all_rows(table[watched], features[watched], ["plain"]),
         all_rows(table[test], features[test], ["plain"]),
     )
 
 
-def train_and_predict(train: Rows, test: Rows, work_folder: Path, epochs: int) -> np.ndarray:
-    """Standardise on the training rows, train; return the test rows' posteriors (rows, 7)."""
-    keras.utils.set_random_seed(SEED)
-    mean, deviation = train.features.mean(0), train.features.std(0) + 1e-8
-    network = build_cnn4_162(classes=len(COMMON7))
-    network.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
-    network.optimizer.learning_rate = LEARNING_RATE
-    codes = np.array([COMMON7.index(name) for name in train.clips["emotion"]])
-    build_variables(network, (train.features[:1] - mean) / deviation, codes[:1])
-    with training_clock(work_folder):
-        network.fit(
-            (train.features - mean) / deviation,
-            codes,
-            batch_size=BATCH_SIZE,
-            epochs=epochs,
-            verbose=2,
-            callbacks=[keras.callbacks.TerminateOnNaN()],
-        )
-    return network.predict((test.features - mean) / deviation, verbose=0)
+def train_and_predict(sides: Sides, work: Path, network: NeuralNetwork) -> np.ndarray:
+    """Train until the watched rows are read no better; return posteriors (test rows, 7)."""
+    with training_clock(work):
+        fitted = network.fit(_with_codes(sides.train), _with_codes(sides.watched), SEED, work)
+    return fitted.posterior(sides.test.features)
 
 
-def measure(name: str, train: Rows, test: Rows, work: Path, epochs: int) -> Measurement:
+def _with_codes(rows: Rows) -> tuple[np.ndarray, np.ndarray]:
+    """Features, and classes as numbers (rows,)."""
+    return rows.features, np.array([COMMON7.index(name) for name in rows.clips["emotion"]])
+
+
+def measure(name: str, sides: Sides, work: Path, network: NeuralNetwork) -> Measurement:
     """Train and predict by one of PROTOCOLS; a finished run is read from `work`."""
     predictions = held_out(
-        train.clips,
-        test.clips,
-        partial(train_and_predict, train, test, work, epochs),
+        pd.concat([sides.train.clips, sides.watched.clips]),
+        sides.test.clips,
+        partial(train_and_predict, sides, work, network),
         work,
         COMMON7,
         fold=1,
         apart=LEAKING if name == "random" else "speaker",
+        recipe=f"{CHOICE}, {network.epochs} at most; seed {SEED}",
     )
+    trained, best = stopped_at(work)
     facts = {
         "seed": SEED,
-        "epochs": epochs,
-        "rows": {"train": len(train.clips), "test": len(test.clips)},
-        "parameters": build_cnn4_162(classes=len(COMMON7)).count_params(),
+        "patience_epochs": PATIENCE,
+        "epochs_at_most": network.epochs,
+        "epochs_trained": trained,
+        "best_epoch": best,
+        "rows": {side: len(rows.clips) for side, rows in sides._asdict().items()},
+        "parameters": network.build().count_params(),
         "training_minutes": round(training_minutes(work), 1),
     }
     return Measurement(predictions, PROTOCOLS[name], TITLES[name], facts=facts)
@@ -222,9 +232,15 @@ def run(
 ) -> dict:
     """Train and evaluate by both protocols and write the evidence; returns the metrics."""
     work = Path(folder) / "work"
-    leaking = measure("random", *split_at_random(table, features), work / "random", epochs)
-    sides = split_by_speaker(table, features, test_actors)
-    honest = measure("by_speaker", *sides, work / "by_speaker", epochs)
+    build = partial(build_cnn4_162, classes=len(COMMON7))
+    network = NeuralNetwork(build, epochs, COMMON7)
+    sides = {
+        "random": split_at_random(table, features),
+        "by_speaker": split_by_speaker(table, features, test_actors),
+    }
+    leaking, honest = (measure(name, side, work / name, network) for name, side in sides.items())
+    for name, file in {"random": "history_random.csv", "by_speaker": "history.csv"}.items():
+        write_table(Path(folder) / file, pd.read_csv(work / name / "history.csv"))
     is_copy = leaking.predictions["clip_id"].str.contains("+", regex=False)
     unaltered = scores(leaking.predictions[~is_copy])["accuracy"]
     further = {"command": COMMAND, "accuracy_of_unaltered_takes": unaltered}
@@ -240,7 +256,6 @@ def run(
 def main() -> None:
     """Extract, train, evaluate, write the evidence."""
     argparse.ArgumentParser(description=__doc__.split("\n")[0]).parse_args()
-    training_precision()
     table = load_clips()
     features = features_once(table, MODEL_FOLDER / "work" / "features.npz")
     metrics = run(table, features, MODEL_FOLDER)

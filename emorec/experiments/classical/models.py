@@ -4,7 +4,7 @@ Each *learner* has `fit(train, validation, seed, work_folder)`, each side being 
 the folder gets the learning curve, `history.csv`, of a network. It returns a `FittedModel`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -30,7 +30,7 @@ class FittedModel:
     """A trained model.
 
     Attributes:
-        posterior: From inputs (n, ...) to (n, 8) float32.
+        posterior: From inputs (n, ...) to (n, classes) float32.
         parameters: Weights of a network; nodes of a forest.
         fitted: The model itself.
     """
@@ -54,7 +54,7 @@ class Forest:
         from sklearn.preprocessing import StandardScaler
 
         inputs, codes = (np.concatenate(pair) for pair in zip(train, validation, strict=True))
-        _check_all_classes(codes)
+        _check_all_classes(codes, RAVDESS8)
         forest = RandomForestClassifier(
             self.trees, min_samples_leaf=self.least_in_leaf, random_state=seed
         )
@@ -72,17 +72,19 @@ class NeuralNetwork:
     Attributes:
         build: Makes it.
         epochs: Most passes.
+        classes: What it tells apart.
     """
 
     build: Callable
     epochs: int = EPOCHS
+    classes: Sequence[str] = RAVDESS8
 
     def fit(self, train: Side, validation: Side, seed: int, work_folder: Path) -> FittedModel:
         """Standardise each feature over the training rows, and train."""
         import keras
 
         inputs, codes = train
-        _check_all_classes(codes)
+        _check_all_classes(codes, self.classes)
         axes = tuple(range(inputs.ndim - 1))
         mean = inputs.mean(axes, dtype=np.float64).astype(np.float32)
         deviation = inputs.std(axes, dtype=np.float64).astype(np.float32) + 1e-8
@@ -109,13 +111,13 @@ class NeuralNetwork:
         return FittedModel(posterior, network.count_params(), network)
 
 
-def _check_all_classes(codes: np.ndarray) -> None:
-    missing = sorted(set(range(len(RAVDESS8))) - set(np.unique(codes).tolist()))
+def _check_all_classes(codes: np.ndarray, classes: Sequence[str]) -> None:
+    missing = sorted(set(range(len(classes))) - set(np.unique(codes).tolist()))
     if missing:
-        names = ", ".join(RAVDESS8[code] for code in missing)
+        names = ", ".join(classes[code] for code in missing)
         raise ValueError(
             f"no training row of {names}: the columns of the posterior would shift. Remedy: train "
-            "on takes of all eight emotions."
+            f"on takes of all {len(classes)} emotions."
         )
 
 
