@@ -11,6 +11,10 @@ from emorec.paths import MODELS
 CAPPED = {
     "comparisons/classical_voice/voice_lstm_162": "three epochs: half a minute each, 7 trainings",
     "comparisons/reference_voice/reference_voice_2d_3x5": "six epochs: four minutes each",
+    **{
+        f"comparisons/frames/frames_{kind}": "ten epochs, fixed beforehand"
+        for kind in ("full", "black", "face", "face_minus_mean", "transfer")
+    },
 }
 """Folder of the evidence -> where it was stopped."""
 
@@ -44,9 +48,20 @@ def test_validation_ended_the_training_and_not_a_limit(name):
         trained, curves, patience = {"": trained}, {"": curve}, found["patience_epochs"]
     assert {fold: len(part) for fold, part in curves.items()} == trained
     for part in curves.values():
-        best = int(part["val_accuracy"].to_numpy().argmax())
-        assert len(part) - 1 - best == patience
-        assert len(part) < found["epochs_at_most"]
+        check_ended_by_validation(part, patience, found["epochs_at_most"])
+
+
+def test_validation_ended_the_leaking_training_of_the_merged_corpora_too():
+    name = "comparisons/speech_corpora/merged_voice_features"
+    found, curve = WATCHED[name]["random"], pd.read_csv(MODELS / name / "history_random.csv")
+    assert len(curve) == found["epochs_trained"]
+    check_ended_by_validation(curve, found["patience_epochs"], found["epochs_at_most"])
+
+
+def check_ended_by_validation(curve: pd.DataFrame, patience: int, at_most: int) -> None:
+    best = int(curve["val_accuracy"].to_numpy().argmax())
+    assert len(curve) - 1 - best == patience
+    assert len(curve) < at_most
 
 
 SCHEDULED = {name: found for name, found in all_metrics().items() if {"cycle", "cycles"} & {*found}}

@@ -92,7 +92,7 @@ CONTENDERS = {
     ),
 }
 CYCLE = Cycle(20, 1.5e-3, 0.2)
-"""Of both: the learning rate ends at zero, and with it what there is to gain by going on."""
+"""Of both; the learning rate falls to zero over it."""
 
 
 class TimedBatches(AugmentedBatches):
