@@ -13,14 +13,15 @@ from emorec.media.clock import Clock
 from emorec.media.joined import recording_behind
 from emorec.media.kinds import ENCRYPTED, Cause, is_scrambled
 from emorec.media.opening import SAMPLE_RATES_HZ, limit_pixels, next_recording, open_clip
-from emorec.media.tracks import first_picture, picture_stream, sound_stream, stated_end_s
-from emorec.media.unreadable import (
+from emorec.media.tracks import (
+    first_picture,
     is_encrypted,
     is_protected,
-    why_not_rate,
-    why_not_size,
-    why_nothing,
+    picture_stream,
+    sound_stream,
+    stated_end_s,
 )
+from emorec.media.unreadable import why_not_rate, why_not_size, why_nothing
 from emorec.media.view import Turning, View
 
 __all__ = ["Source", "SourceOfPackets"]

@@ -1,4 +1,4 @@
-"""Which tracks of a file are read, how long it states them to be, and where they are absent."""
+"""Which tracks of a file are read, and what is told of them: protection, length, absence."""
 
 from __future__ import annotations
 
@@ -10,8 +10,17 @@ import av
 
 from emorec.media.sound import NOTED_S
 
-__all__ = ["absences", "first_picture", "picture_stream", "sound_stream", "stated_end_s"]
+__all__ = [
+    "absences",
+    "first_picture",
+    "is_encrypted",
+    "is_protected",
+    "picture_stream",
+    "sound_stream",
+    "stated_end_s",
+]
 
+_PROTECTED_TAGS = {"drms", "drmi", "aavd"}  # of shops' songs, films and books
 _MOST_HOLES = 3
 _MOST_DAMAGE = 1000
 _CLOCK = re.compile(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)")
@@ -42,8 +51,30 @@ def _default(streams: Sequence[AnyStream]) -> AnyStream | None:
     return chosen[0] if chosen else None
 
 
+def is_encrypted(packet: av.Packet) -> bool:
+    """Tell whether a packet is encrypted, as its container says."""
+    return packet.has_sidedata("encryption_info")
+
+
+def is_protected(stream: av.stream.Stream | None) -> bool:
+    """Tell whether all of a track is encrypted, as its header says."""
+    if stream is None:
+        return False
+    return _tag(stream) in _PROTECTED_TAGS or "enc_key_id" in stream.metadata
+
+
+def _tag(stream: av.stream.Stream) -> str:
+    """The four letters by which a container names a codec; some are none."""
+    try:
+        return stream.codec_context.codec_tag if stream.codec_context is not None else ""
+    except UnicodeDecodeError:
+        return ""
+
+
 def first_picture(container: av.container.InputContainer, index: int) -> av.VideoFrame | None:
     """Find the first picture of a track, however late it begins; None where none is decoded.
+
+    What is encrypted is passed over: some of it decodes by chance, to noise.
 
     Args:
         container: A file from which nothing has been read yet.
@@ -53,7 +84,7 @@ def first_picture(container: av.container.InputContainer, index: int) -> av.Vide
     for _ in range(_MOST_DAMAGE):
         try:
             for packet in packets:
-                frames = packet.decode()
+                frames = [] if is_encrypted(packet) else packet.decode()
                 if frames:
                     return frames[0]
             return None

@@ -14,9 +14,8 @@ from emorec.media.kinds import ENCRYPTED, Cause
 from emorec.media.opening import MOST_PIXELS, SAMPLE_RATES_HZ, limit_pixels, open_clip
 from emorec.media.tracks import picture_stream
 
-__all__ = ["is_encrypted", "is_protected", "why_not_rate", "why_not_size", "why_nothing"]
+__all__ = ["why_not_rate", "why_not_size", "why_nothing"]
 
-_PROTECTED_TAGS = {"drms", "drmi", "aavd"}  # of shops' songs, films and books
 _TOO_LARGE = re.compile(r"Picture size (\d+)x(\d+) (?:exceeds|is invalid)")
 _PACKETS_LOOKED_AT = 5
 _LOGGING = threading.Lock()  # FFmpeg has one log for all threads
@@ -26,26 +25,6 @@ _COPY = (
     "the recording may have been cut off or damaged; copy it again, and if that fails too record "
     f"it again, or {_CONVERT}"
 )
-
-
-def is_encrypted(packet: av.Packet) -> bool:
-    """Tell whether a packet is encrypted, as its container says."""
-    return packet.has_sidedata("encryption_info")
-
-
-def is_protected(stream: av.stream.Stream | None) -> bool:
-    """Tell whether all of a track is encrypted, as its header says."""
-    if stream is None:
-        return False
-    return _tag(stream) in _PROTECTED_TAGS or "enc_key_id" in stream.metadata
-
-
-def _tag(stream: av.stream.Stream) -> str:
-    """The four letters by which a container names a codec; some are none."""
-    try:
-        return stream.codec_context.codec_tag if stream.codec_context is not None else ""
-    except UnicodeDecodeError:
-        return ""
 
 
 def why_not_size(width: int, height: int) -> Cause | None:
