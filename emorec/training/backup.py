@@ -12,11 +12,12 @@ import keras
 from emorec.errors import OutputError
 from emorec.files import write_atomically
 
-__all__ = ["Backup", "forget_backup", "save_trained", "save_weights"]
+__all__ = ["Backup", "epochs_reached", "forget_backup", "save_trained", "save_weights"]
 
 _FOLDER = "backup"
 _KEPT = 2
 _CHUNK_BYTES = 1 << 20
+_MOST_DRAWS_PER_EPOCH = 1 << 20
 
 
 class Backup(keras.callbacks.Callback):
@@ -24,6 +25,10 @@ class Backup(keras.callbacks.Callback):
 
     A state is one file, whose name tells its epoch and its checksum, so that half a file is never
     taken for a whole one. The one before the newest is kept too, for when the newest is damaged.
+
+    Dropout goes on with patterns that were not drawn before. If they came back (Keras keeps no
+    random state with weights), the network would know them again: by one step it learns an answer
+    from the pattern that it was shown with, whatever the picture.
 
     Args:
         work_folder: Holds the states in `backup/` and the learning curve, `history.csv`, which
@@ -43,13 +48,11 @@ class Backup(keras.callbacks.Callback):
         """
         for left in self._folder.glob(".part-*"):
             left.unlink()
-        reached = 0
-        for file in reversed(_states(self._folder)):
-            if _checksum(file) == _stated_checksum(file):
-                self._load(file)
-                reached = _epoch_of(file)
-                break
-            warnings.warn(f"{file} is damaged; the backup before it is taken", stacklevel=2)
+        file = _newest_whole(self._folder)
+        if file is not None:
+            self._load(file)
+        reached = _epoch_of(file) if file is not None else 0
+        _draw_on(self.model, reached)
         # As Keras's own callback for this does: `fit` has no other way to be told.
         self.model._initial_epoch = reached
         _cut_history(self._history, reached)
@@ -70,6 +73,23 @@ class Backup(keras.callbacks.Callback):
         plain.replace(_named(plain))
         for old in _states(self._folder)[:-_KEPT]:
             old.unlink()
+
+
+def epochs_reached(work_folder: Path) -> int:
+    """Return how many epochs the newest whole state has seen that `Backup` kept; 0 without any.
+
+    What draws at random besides the network's own layers can go on from there with new draws.
+    """
+    file = _newest_whole(Path(work_folder) / _FOLDER)
+    return _epoch_of(file) if file is not None else 0
+
+
+def _draw_on(network: keras.Model, epochs: int) -> None:
+    """Have layers that draw at random leave out what so many epochs may have drawn."""
+    for state in network.variables:
+        if state.name == "seed_generator_state":
+            seed, draws = keras.ops.convert_to_numpy(state)
+            state.assign([seed, draws + epochs * _MOST_DRAWS_PER_EPOCH])
 
 
 def save_weights(network: keras.Model, name: str) -> None:
@@ -94,6 +114,14 @@ def forget_backup(work_folder: Path) -> None:
 def _states(folder: Path) -> list[Path]:
     """Return the states, oldest first; those that were being named are not among them."""
     return sorted(folder.glob("epoch_*-*.weights.h5"))
+
+
+def _newest_whole(folder: Path) -> Path | None:
+    for file in reversed(_states(folder)):
+        if _checksum(file) == _stated_checksum(file):
+            return file
+        warnings.warn(f"{file} is damaged; the backup before it is taken", stacklevel=2)
+    return None
 
 
 def _epoch_of(file: Path) -> int:

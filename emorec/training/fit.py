@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from emorec.files import write_atomically, write_json
-from emorec.training.backup import Backup, save_trained
+from emorec.training.backup import Backup, epochs_reached, save_trained
 from emorec.training.own_folder import own_folder
 
 
@@ -92,8 +92,13 @@ class AugmentedBatches(keras.utils.PyDataset):
     def __init__(self, length: int, make_batch: Callable, batch_size: int, seed: int):
         super().__init__()
         self._length, self._make_batch, self._batch_size = length, make_batch, batch_size
-        self._rng = np.random.default_rng(seed)
-        self._order = self._rng.permutation(length)
+        self._seed = seed
+        self.draw_on(0)
+
+    def draw_on(self, epochs: int) -> None:
+        """Draw what was not drawn in so many epochs: for a training that goes on."""
+        self._rng = np.random.default_rng([self._seed, epochs] if epochs else self._seed)
+        self._order = self._rng.permutation(self._length)
 
     def __len__(self):
         return max(1, self._length // self._batch_size)
@@ -222,6 +227,7 @@ def fit(
         jit_compile=False,
     )
     build_variables(model, *batches.example())
+    batches.draw_on(epochs_reached(work_folder))
     with own_folder(work_folder):
         model.fit(
             batches,

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from emorec.files import write_atomically
-from emorec.training.backup import Backup, forget_backup, save_weights
+from emorec.training.backup import Backup, epochs_reached, forget_backup, save_weights
 from emorec.training.fit import build_variables, is_too_short_to_trace
 from emorec.training.own_folder import own_folder
 
@@ -87,7 +87,7 @@ def fit_until_stale(
         work_folder: Holds `history.csv`, and meanwhile the state reached and the best weights.
         batch_size: Examples per step.
         patience: When it ends.
-        seed: Of order and dropout.
+        seed: Of order and dropout; a run that goes on draws anew.
 
     Raises:
         OutputError: If another training is at work in the folder, or another one left its backup.
@@ -106,7 +106,9 @@ def fit_until_stale(
         jit_compile=False,
     )
     build_variables(network, train[0][:1], train[1][:1])
-    keras.utils.set_random_seed(seed)
+    keras.utils.set_random_seed(
+        seed + epochs_reached(work_folder)
+    )  # the order of a run that goes on
     backup = Backup(work_folder)
     backup.set_model(network)
     with own_folder(work_folder):

@@ -22,8 +22,22 @@ class Killed(BaseException):
     """The end of a process, as far as files can tell."""
 
 
-def train(folder, epochs=6, killed_in=None, units=4):
-    """Train a tiny network; returns it and the epochs that were trained."""
+def train(folder, epochs=6, killed_in=None, units=4, drawn=None):
+    """Train a tiny network; returns it and the epochs that were trained.
+
+    Args:
+        folder: For the training.
+        epochs: In all.
+        killed_in: In which epoch it ends before its end.
+        units: Of the network.
+        drawn: A list that takes what each batch draws at random, and in which order.
+    """
+    drawn = [] if drawn is None else drawn
+
+    def make_batch(rng, rows):
+        drawn.append((rng.random(), *rows))
+        return POINTS[rows], np.tile(POINTS[rows, :1], units)
+
     network = keras.Sequential([keras.layers.Input((2,)), keras.layers.Dense(units)])
     trained = []
 
@@ -35,7 +49,7 @@ def train(folder, epochs=6, killed_in=None, units=4):
 
     fit(
         network,
-        AugmentedBatches(64, lambda _, i: (POINTS[i], np.tile(POINTS[i, :1], units)), 16, 0),
+        AugmentedBatches(64, make_batch, 16, 0),
         folder,
         Objective("mse", weight_decay=0.0, metrics=(), callbacks=[Watch()]),
         epochs=epochs,
@@ -72,6 +86,16 @@ def test_the_two_newest_states_are_kept_until_the_network_is_saved(cut):
         np.testing.assert_allclose(one, two, atol=1e-6)
     save_trained(again, cut / "trained.keras")
     assert sorted(file.name for file in cut.iterdir()) == ["history.csv", "trained.keras"]
+
+
+def test_no_batch_comes_back_in_a_training_that_goes_on(tmp_path):
+    drawn, later = [], []
+    with pytest.raises(Killed):
+        train(tmp_path, killed_in=4, drawn=drawn)
+    train(tmp_path, drawn=later)
+    assert len(later) >= 8
+    # The first of all is an example, of which the variables are made.
+    assert not {*drawn[1:]} & {*later[1:]}
 
 
 @pytest.mark.parametrize("damage", ["cut off", "changed", "empty"])

@@ -112,3 +112,33 @@ def test_without_validation_the_training_itself_is_watched(tmp_path):
     fit_until_stale(network, made(160, 1), nobody, tmp_path, **settings)
     own = pd.read_csv(tmp_path / "history.csv")["accuracy"]
     assert stopped_at(tmp_path) == (len(own), int(own.argmax()) + 1)
+
+
+def test_a_run_that_goes_on_draws_anew(tmp_path, monkeypatch):
+    """Else dropout's patterns would come back, by each of which one step learns an answer."""
+    shown, codes = np.ones((192, 3000), np.float32), np.random.default_rng(0).integers(0, 6, 192)
+    epochs_in_one_go = 3
+
+    def train(at_most):
+        keras.utils.set_random_seed(3)
+        inputs = keras.layers.Input((3000,))
+        hidden = keras.layers.Dense(128)(keras.layers.Dropout(0.5)(inputs))
+        hidden = keras.layers.Activation("elu")(keras.layers.BatchNormalization()(hidden))
+        network = keras.Model(inputs, keras.layers.Dense(6, activation="softmax")(hidden))
+        settings = {"batch_size": 64, "patience": Patience(99, at_most), "seed": 1}
+        fit_until_stale(network, (shown, codes), (shown, codes), tmp_path, **settings)
+
+    def cut(work_folder):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(patience, "forget_backup", cut)
+    with pytest.raises(KeyboardInterrupt):
+        train(epochs_in_one_go)
+    (tmp_path / "trained.weights.h5").unlink()
+    train_accuracy = pd.read_csv(tmp_path / "history.csv")["accuracy"]
+    assert train_accuracy.max() < 0.4, "every input is the same: there is nothing to be learned"
+    monkeypatch.undo()
+    train(epochs_in_one_go + 1)
+    train_accuracy = pd.read_csv(tmp_path / "history.csv")["accuracy"]
+    assert len(train_accuracy) == epochs_in_one_go + 1
+    assert train_accuracy.max() < 0.4
