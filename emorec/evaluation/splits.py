@@ -33,7 +33,7 @@ JAVASED_FOLDS = (("01", "02"), ("03", "04"), ("05", "06"), ("07", "08"))
 
 JAVASED_PROTOCOL = (
     "JavaSED, 192 clips of 8 actors, 6 classes, by speaker: four folds of two actors, each judged "
-    "by a network trained on the other six; {how}"
+    "by a network trained on {others}; {how}"
 )
 
 

@@ -57,6 +57,7 @@ SEEDS = {"voice": (1, 2, 3), "face": (1,), "geometry": (1, 2, 3), "face_temporal
 VOICE_CYCLES = (Cycle(160, 1e-3, dropout=0.3),)
 FACE_CYCLES = (Cycle(25, 5e-4, dropout=0.4),)
 FACES_PER_CLIP = 8
+_OTHERS = "the other six"
 TEMPORAL_CYCLES = (Cycle(60, 1e-3, dropout=0.4),)
 TEMPORAL_FRAMES = 32
 # A JavaSED clip is drawn as often as this many of RAVDESS's.
@@ -274,7 +275,7 @@ def write_stream(folder: Path, stream: str, tables: Mapping[int, pd.DataFrame]) 
     parts = {
         f"seed_{seed}": Measurement(
             table,
-            JAVASED_PROTOCOL.format(how=f"{HOW[stream]}; seed {seed} alone"),
+            JAVASED_PROTOCOL.format(others=_OTHERS, how=f"{HOW[stream]}; seed {seed} alone"),
             f"JavaSED: {TITLES[stream]}, seed {seed} alone",
             facts={"seed": seed},
         )
@@ -299,7 +300,7 @@ def write_javased(
 
     Beside it, as `own_mean`, stands what is left once each judged person's own mean is taken out.
     """
-    protocol, title = JAVASED_PROTOCOL.format(how=how), f"JavaSED: {TITLES[name]}"
+    protocol, title = JAVASED_PROTOCOL.format(others=_OTHERS, how=how), f"JavaSED: {TITLES[name]}"
     own_mean = Measurement(
         without_own_mean(predictions), f"{protocol}; {OWN_MEAN}", f"{title}, less each own mean"
     )

@@ -17,10 +17,11 @@ import av
 import numpy as np
 
 from emorec.errors import MediaError
+from emorec.media.kinds import ENCRYPTED
 from emorec.media.opening import limit_pixels, open_clip
 from emorec.media.pacing import FALLBACK_FRAME_RATE_HZ
 from emorec.media.reader import probe
-from emorec.media.tracks import picture_stream
+from emorec.media.tracks import is_encrypted, picture_stream
 
 __all__ = ["ColourFrame", "read_colour_frames"]
 
@@ -67,7 +68,7 @@ def read_colour_frames(path: str | Path, *, first: int = 0, step: int = 1) -> It
         rate_hz = float(stream.average_rate or FALLBACK_FRAME_RATE_HZ)
         number = -1
         try:
-            for number, frame in enumerate(container.decode(stream)):
+            for number, frame in enumerate(_decoded(path, container, stream)):
                 if number >= first and (number - first) % step == 0:
                     time_s = number / rate_hz if frame.time is None else frame.time - start_s
                     yield ColourFrame(number, time_s, _upright(frame))
@@ -77,6 +78,20 @@ def read_colour_frames(path: str | Path, *, first: int = 0, step: int = 1) -> It
         if number + 1 < stream.frames - _UNCOUNTED_FRAMES:
             reason = f"its picture ends early, after {number + 1} of {stream.frames} frames"
             raise MediaError(path, reason, _REMEDY)
+
+
+def _decoded(
+    path: str | Path, container: av.container.InputContainer, stream: av.VideoStream
+) -> Iterator[av.VideoFrame]:
+    """Decode a picture.
+
+    Raises:
+        MediaError: Where it is encrypted: what decodes of that is noise.
+    """
+    for packet in container.demux(stream):
+        if is_encrypted(packet):
+            raise MediaError(path, *ENCRYPTED)
+        yield from packet.decode()
 
 
 def _upright(frame: av.VideoFrame) -> np.ndarray:

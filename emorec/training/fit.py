@@ -227,8 +227,8 @@ def fit(
         jit_compile=False,
     )
     build_variables(model, *batches.example())
-    batches.draw_on(epochs_reached(work_folder))
     with own_folder(work_folder):
+        batches.draw_on(epochs_reached(work_folder))
         model.fit(
             batches,
             epochs=epochs,

@@ -124,6 +124,7 @@ def out_of_fold(
     *,
     only: Sequence[int] | None = None,
     apart: str = "speaker",
+    recipe: str = "",
 ) -> pd.DataFrame:
     """Predict each fold's test rows by what is trained on its train rows; finished ones are read.
 
@@ -136,13 +137,15 @@ def out_of_fold(
         classes: Of the posterior.
         only: Numbers of the folds wanted; None for all.
         apart: Column of which no value may be on both sides of a fold; see `LEAKING`.
+        recipe: See `held_out`.
 
     Returns:
         The prediction table, fold by fold, each in the order of `table`.
 
     Raises:
         SpeakerLeakError: If a speaker is on both sides of a fold.
-        emorec.files.StaleCacheError: If finished predictions are of other clips.
+        emorec.files.StaleCacheError: If finished predictions are of other clips, or what is in a
+            fold's folder has another recipe.
     """
     parts = []
     for number, train, test in folds:
@@ -151,5 +154,14 @@ def out_of_fold(
         folder = Path(work) / f"fold_{number}"
         predict_fold = partial(predict, train, test, folder)
         sides = table[train], table[test]
-        parts.append(held_out(*sides, predict_fold, folder, classes, number, apart=apart))
+        parts.append(
+            held_out(*sides, predict_fold, folder, classes, number, apart=apart, recipe=recipe)
+        )
+    return pd.concat(parts, ignore_index=True)
+
+
+def learning_curves(work: Path) -> pd.DataFrame:
+    """Return the learning curves of all folds of one question; `fold` names each."""
+    files = sorted(Path(work).glob("fold_*/history.csv"))
+    parts = [pd.read_csv(f).assign(fold=f.parent.name.removeprefix("fold_")) for f in files]
     return pd.concat(parts, ignore_index=True)

@@ -106,12 +106,10 @@ def fit_until_stale(
         jit_compile=False,
     )
     build_variables(network, train[0][:1], train[1][:1])
-    keras.utils.set_random_seed(
-        seed + epochs_reached(work_folder)
-    )  # the order of a run that goes on
     backup = Backup(work_folder)
     backup.set_model(network)
     with own_folder(work_folder):
+        keras.utils.set_random_seed(seed + epochs_reached(work_folder))  # no order comes back
         network.fit(
             *train,
             batch_size=batch_size,

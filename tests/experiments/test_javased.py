@@ -17,6 +17,7 @@ from emorec.evaluation.scores import prediction_table
 from emorec.evaluation.splits import SpeakerLeakError
 from emorec.experiments import frames as frames_experiment
 from emorec.experiments import javased, reference_voice
+from emorec.files import StaleCacheError
 from emorec.training.fit import one_hot
 
 
@@ -133,6 +134,36 @@ def test_frames_are_spread_over_each_clip():
     assert len(rows) == 2 * len(set(frames.clip_id))
 
 
+def test_two_actors_choose_the_epoch_who_neither_train_nor_are_judged():
+    speakers = pd.Series([f"javased-{actor:02d}" for actor in range(1, 9)]).repeat(3)
+    judged, chose = set(), set()
+    for _, train, test in frames_experiment.folds_of(speakers):
+        choosing = ~(train | test)
+        sides = [set(speakers[side]) for side in (train, choosing, test)]
+        assert [len(side) for side in sides] == [4, 2, 2]
+        assert len(set.union(*sides)) == 8
+        judged |= sides[2]
+        chose |= sides[1]
+    assert judged == chose == set(speakers)
+
+
+def test_pictures_are_mirrored_in_training_alone():
+    network = frames_experiment.flipping(light(6))
+    picture = np.zeros((1, 112, 112, 1), np.float32)
+    picture[:, :, :30] = 1
+    both = np.concatenate([picture, picture[:, :, ::-1]])
+    plain, mirrored = network.predict(both, verbose=0)[:, np.newaxis]
+    assert not np.allclose(plain, mirrored)
+    trained = [np.array(network(picture, training=True)) for _ in range(20)]
+    is_plain = [np.allclose(one, plain, atol=1e-6) for one in trained]
+    assert 0 < sum(is_plain) < 20
+    assert all(
+        np.allclose(one, mirrored, atol=1e-6)
+        for one, plain_one in zip(trained, is_plain, strict=True)
+        if not plain_one
+    )
+
+
 def light(classes):
     """A network that reads a frame's brightness by regions."""
     inputs = keras.layers.Input((112, 112, 1))
@@ -150,6 +181,7 @@ def test_a_kind_is_judged_by_speaker_and_not_trained_twice(tmp_path, monkeypatch
     )
     assert len(judged) == len(frames)
     assert judged.groupby("speaker")["fold"].nunique().max() == 1
+    assert first["epochs_trained"] == {str(fold): 1 for fold in range(1, 5)}
     weights = (
         tmp_path
         / frames_experiment.QUESTION
@@ -161,6 +193,8 @@ def test_a_kind_is_judged_by_speaker_and_not_trained_twice(tmp_path, monkeypatch
     stamp = weights.stat().st_mtime_ns
     assert frames_experiment.evaluate_kind("face", table, frames, tmp_path, epochs=1) == first
     assert weights.stat().st_mtime_ns == stamp
+    with pytest.raises(StaleCacheError, match="not trained as is asked for now"):
+        frames_experiment.evaluate_kind("face", table, frames, tmp_path, epochs=2)
 
 
 def test_the_ladder_trains_on_its_own_actors_only(tmp_path):

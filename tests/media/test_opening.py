@@ -13,7 +13,7 @@ import pytest
 from helpers import made_frames, made_tone, write_clip
 
 from emorec.errors import MediaError
-from emorec.media import opening
+from emorec.media import colour_frames, opening
 from emorec.media.colour_frames import read_colour_frames
 from emorec.media.opening import MOST_PIXELS, open_clip
 from emorec.media.reader import ClipReader, CopyReader, probe, read_frames, read_sound
@@ -276,6 +276,13 @@ def test_a_clip_with_an_encrypted_picture_is_read_by_its_sound(tmp_path, samples
     assert all(isinstance(piece, SoundBlock) for piece in pieces)
     assert sum(piece.samples.size for piece in pieces) == sound.size
     assert reader.notes == ["the picture is encrypted and was not read"]
+
+
+def test_colour_frames_end_in_words_where_the_picture_is_encrypted(clip, monkeypatch):
+    answers = iter([False] * 4 + [True])
+    monkeypatch.setattr(colour_frames, "is_encrypted", lambda packet: next(answers))
+    with pytest.raises(MediaError, match="it is encrypted"):
+        list(read_colour_frames(clip))
 
 
 def test_a_scrambled_broadcast_is_called_encrypted(tmp_path):

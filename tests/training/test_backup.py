@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from emorec.errors import OutputError
-from emorec.training.backup import save_trained
+from emorec.training.backup import Backup, save_trained
 from emorec.training.fit import AugmentedBatches, Objective, fit, training_clock
 from emorec.training.folds import held_out
 from emorec.training.own_folder import own_folder
@@ -96,6 +96,36 @@ def test_no_batch_comes_back_in_a_training_that_goes_on(tmp_path):
     assert len(later) >= 8
     # The first of all is an example, of which the variables are made.
     assert not {*drawn[1:]} & {*later[1:]}
+
+
+def test_layers_that_draw_do_not_draw_again_what_they_drew_before_the_cut(tmp_path):
+    def network():
+        keras.utils.set_random_seed(0)
+        inputs = keras.layers.Input((2,))
+        inner = keras.Sequential([inputs, keras.layers.Dropout(0.5), keras.layers.Dense(1)])
+        outer = keras.layers.Input((2,))
+        return keras.Model(outer, inner(keras.layers.GaussianNoise(0.1)(outer)))
+
+    def draws(model):
+        states = [v for v in model.variables if v.name == "seed_generator_state"]
+        return {(v.path, int(v.numpy()[0])): int(v.numpy()[1]) for v in states}
+
+    def compiled(model):
+        model.compile("sgd", "mse", jit_compile=False)
+        return model
+
+    first = compiled(network())
+    first.fit(POINTS, POINTS[:, :1], epochs=3, callbacks=[Backup(tmp_path)], verbose=0)
+    assert len(draws(first)) == 2
+
+    class Begun(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            self.draws = draws(self.model)
+
+    begun, again = Begun(), compiled(network())
+    again.fit(POINTS, POINTS[:, :1], epochs=4, callbacks=[Backup(tmp_path), begun], verbose=0)
+    assert min(begun.draws.values()) > max(draws(first).values()) > 0
+    assert sorted(seed for _, seed in begun.draws) == sorted(seed for _, seed in draws(first))
 
 
 @pytest.mark.parametrize("damage", ["cut off", "changed", "empty"])

@@ -142,3 +142,11 @@ def test_a_run_that_goes_on_draws_anew(tmp_path, monkeypatch):
     train_accuracy = pd.read_csv(tmp_path / "history.csv")["accuracy"]
     assert len(train_accuracy) == epochs_in_one_go + 1
     assert train_accuracy.max() < 0.4
+
+
+def test_the_order_of_examples_does_not_come_back(tmp_path, monkeypatch):
+    seeds = []
+    monkeypatch.setattr(keras.utils, "set_random_seed", seeds.append)
+    monkeypatch.setattr(patience, "epochs_reached", lambda folder: 4)
+    trained(tmp_path, Patience(3, 1))
+    assert seeds[-1] == 1 + 4

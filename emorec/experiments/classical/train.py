@@ -39,7 +39,7 @@ from emorec.media.reader import read_sound
 from emorec.paths import MODELS
 from emorec.posteriors import log_mean
 from emorec.training.fit import training_clock, training_minutes
-from emorec.training.folds import LEAKING, held_out
+from emorec.training.folds import LEAKING, held_out, learning_curves
 
 __all__ = ["splits_of", "train", "train_split", "write_results"]
 
@@ -258,13 +258,6 @@ def write_results(
         command=f"python -m emorec.experiments.classical.train --models {name}",
         parts=parts,
     )
-
-
-def learning_curves(work: Path) -> pd.DataFrame:
-    """Return the learning curves of all trainings of one model; `fold` names each."""
-    files = sorted(Path(work).glob("fold_*/history.csv"))
-    parts = [pd.read_csv(f).assign(fold=f.parent.name.removeprefix("fold_")) for f in files]
-    return pd.concat(parts, ignore_index=True)
 
 
 def _window_files(folder: Path) -> list[Path]:
