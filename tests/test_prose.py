@@ -262,7 +262,7 @@ ELSEWHERE = {
     },
     "06": {"40.8": "the reference project"},
     "07": {
-        **dict.fromkeys(("46.8", "49.6", "62.5", "64.3"), "the reference project"),
+        **dict.fromkeys(("46.8", "49.6", "64.3"), "the reference project"),
         "41.7": "notebook 23 prints it",
     },
     "08": {"2.1": "million parameters at most"},
@@ -270,7 +270,7 @@ ELSEWHERE = {
         "53.8": "the reference project, as are the next",
         "62.5": "",
         "64.3": "",
-        "54": "an exercise's answer",
+        "45": "an exercise's answer",
     },
     "14": {"2.5": "seconds that are read of a take"},
     "17": {
