@@ -197,9 +197,7 @@ RECIPES = {
         "LSTM along 162 means",
         _OUMA,
         "means_162",
-        # Half a minute an epoch, seven trainings of up to forty: the one network here that is not
-        # trained to its end.
-        NeuralNetwork(networks.build_lstm_162, epochs=3),
+        NeuralNetwork(networks.build_lstm_162),
         ("noise",),
         False,
         0.25,
