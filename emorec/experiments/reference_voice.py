@@ -4,7 +4,8 @@
     python -m emorec.experiments.reference_voice --rungs 1d-plain 1d-augmented
 
 Actors 1-16 train, 17-20 validate (early stopping), 21-24 are judged; seven classes, neutral left
-out. A finished rung is not trained again.
+out. Each rung is trained with three seeds, the tuned 2D one with two and those with variants in 2D,
+which take more than an hour of two cores, with one. A finished training is not done again.
 """
 
 import argparse
@@ -21,7 +22,8 @@ from tqdm import tqdm
 from emorec.corpora import ravdess
 from emorec.emotions import RAVDESS7
 from emorec.errors import run_main
-from emorec.evaluation.evidence import Measurement, read_predictions, write_evidence
+from emorec.evaluation import scores as evaluation
+from emorec.evaluation.evidence import Measurement, of_seeds, read_predictions, write_evidence
 from emorec.evaluation.splits import REFERENCE_TEST_ACTORS, check_disjoint, is_actor
 from emorec.features import voice as voice_features
 from emorec.files import write_table
@@ -36,12 +38,13 @@ QUESTION = "comparisons/reference_voice"
 """Where in `Models` the evidence goes."""
 VALIDATION_ACTORS = (17, 18, 19, 20)
 COPIES = 5
-SEED = 1
+SEEDS = (1, 2, 3)
+COPIES_SEED = 1
 BATCH_SIZE = 32
 EPOCHS = 100
 PATIENCE = 12
-# A 2D pass takes long, and one over five variants of each take is five passes' worth of steps.
-PATIENCE_2D = 8
+# One 2D pass over five variants of each take takes two minutes.
+PATIENCE_AUGMENTED_2D = 8
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,8 @@ class Rung:
         copies: Variants of each training take; 1 for the take alone.
         published: The reference project's accuracy in percent; None where it gives none.
         patience: Epochs without a better validation accuracy after which training stops.
+        seeds: Of weights, order and dropout, one training each; the first one's predictions are
+            the rung's.
     """
 
     build: Callable[[int], keras.Model]
@@ -61,20 +66,21 @@ class Rung:
     copies: int
     published: float | None
     patience: int = PATIENCE
+    seeds: tuple[int, ...] = SEEDS
 
 
-def _alone_2d(published: float, **settings: float) -> Rung:
+def _alone_2d(published: float, seeds: tuple[int, ...] = SEEDS, **settings: float) -> Rung:
     def build(classes):
         return build_voice_2d(classes, kernel=(3, 3), **settings)
 
-    return Rung(build, False, 1, published, PATIENCE_2D)
+    return Rung(build, False, 1, published, seeds=seeds)
 
 
 def _augmented_2d(kernel: tuple[int, int], published: float) -> Rung:
     def build(classes):
         return build_voice_2d(classes, kernel=kernel, l2=1e-4)
 
-    return Rung(build, False, COPIES, published, PATIENCE_2D)
+    return Rung(build, False, COPIES, published, PATIENCE_AUGMENTED_2D, SEEDS[:1])
 
 
 RUNGS = {
@@ -82,7 +88,7 @@ RUNGS = {
     "1d-tuned": Rung(lambda n: build_voice_1d(n, dropout=0.3, l2=1e-4), True, 1, None),
     "1d-augmented": Rung(lambda n: build_voice_1d(n, dropout=0.3, l2=1e-4), True, COPIES, 48),
     "2d-plain": _alone_2d(40, dropout=0.0),
-    "2d-tuned": _alone_2d(49, l2=1e-4),
+    "2d-tuned": _alone_2d(49, SEEDS[:2], l2=1e-4),
     "2d-augmented": _augmented_2d((3, 3), 57),
     "2d-3x5": _augmented_2d((3, 5), 59),
 }
@@ -155,7 +161,7 @@ def read_log_mels(table: pd.DataFrame, copies: int = COPIES) -> Inputs:
     """Read all takes with one of the seven emotions; training takes get augmented copies."""
     table = table[table["emotion"].isin(RAVDESS7)].reset_index(drop=True)
     train, _, _ = split(table["speaker"])
-    rng = np.random.default_rng(SEED)
+    rng = np.random.default_rng(COPIES_SEED)
     rate_hz = voice_features.REFERENCE_LOG_MEL.sample_rate_hz
     shape = (
         voice_features.REFERENCE_LOG_MEL.bands,
@@ -171,27 +177,32 @@ def read_log_mels(table: pd.DataFrame, copies: int = COPIES) -> Inputs:
     return Inputs(table, plain, more)
 
 
+def work_folder(name: str, seed: int, models: Path = MODELS) -> Path:
+    """Return where one training's predictions and learning curve lie."""
+    return Path(models) / QUESTION / "work" / name / f"seed_{seed}"
+
+
 def train_rung(
     name: str,
+    seed: int,
     inputs: Inputs | None,
-    work_folder: Path,
+    models: Path = MODELS,
     *,
     epochs: int = EPOCHS,
-    seed: int = SEED,
 ) -> pd.DataFrame:
-    """Train one rung and predict actors 21-24; a finished rung is read.
+    """Train one rung with one seed and predict actors 21-24; a finished training is read.
 
     Args:
         name: One of RUNGS.
-        inputs: From `read_log_mels`; a finished rung needs none.
-        work_folder: For predictions and learning curve.
+        seed: Of weights, order and dropout.
+        inputs: From `read_log_mels`; a finished training needs none.
+        models: Where the evidence's folder lies.
         epochs: Most of them. Training stops earlier when validation no longer improves.
-        seed: Of weights and order.
 
     Returns:
         The prediction table.
     """
-    folder = Path(work_folder) / name
+    folder = work_folder(name, seed, models)
     recipe = f"until {RUNGS[name].patience} epochs are no better, {epochs} at most; seed {seed}"
     if inputs is None:
         check_recipe(folder, recipe)
@@ -247,55 +258,80 @@ def _training_set(inputs: Inputs, train: np.ndarray, copies: int):
     return np.concatenate(parts), np.tile(truth, len(parts))
 
 
-def write_results(name: str, predictions: pd.DataFrame, models: Path = MODELS) -> dict:
-    """Write a rung's evidence to `Models/reference_voice_<rung>`."""
+def write_results(name: str, models: Path = MODELS, seeds: Sequence[int] = ()) -> dict:
+    """Write a rung's evidence to `reference_voice_<rung>` from its finished trainings.
+
+    The first seed's predictions are the rung's; each further seed has its own table and entry.
+
+    Args:
+        name: One of RUNGS.
+        models: Where the evidence's folder lies.
+        seeds: Those that are finished; by default all of the rung.
+
+    Returns:
+        What was written to `metrics.json`.
+    """
     rung = RUNGS[name]
-    folder = Path(models) / QUESTION
-    trained, best = stopped_at(folder / "work" / name)
-    has_ended = trained >= best + rung.patience
-    limit = "" if has_ended else f", stopped after {trained} epochs"
-    protocol = (
-        "RAVDESS speech (sound), the reference project's split and 7 classes: actors 21-24 "
-        "judged by its own network (rebuilt here), trained on actors 1-16, early stopping on "
-        f"17-20{limit}; one seed"
-    )
-    facts = {
-        "seed": SEED,
+    first, *others = seeds or rung.seeds
+    evidence = Path(models) / QUESTION / f"reference_voice_{name.replace('-', '_')}"
+    folders = {seed: work_folder(name, seed, models) for seed in (first, *others)}
+    tables = {seed: read_predictions(folder) for seed, folder in folders.items()}
+    stops = {seed: stopped_at(folder) for seed, folder in folders.items()}
+    curves = [pd.read_csv(f / "history.csv").assign(seed=seed) for seed, f in folders.items()]
+    write_table(evidence / "history.csv", pd.concat(curves, ignore_index=True))
+    title = f"Reference project's voice network, {name}"
+
+    def measurement(seed: int, title: str, further: dict) -> Measurement:
+        protocol = (
+            "RAVDESS speech (sound), the reference project's split and 7 classes: actors 21-24 "
+            "judged by its own network (rebuilt here), trained on actors 1-16, early stopping on "
+            f"17-20; {f'seed {seed} of {len(folders)}' if others else 'one seed'}"
+        )
+        return Measurement(tables[seed], protocol, title, facts={"seed": seed, **further})
+
+    of_all = {
+        "accuracy_of_seeds": of_seeds(
+            {seed: evaluation.scores(table)["accuracy"] for seed, table in tables.items()}
+        ),
         "patience_epochs": rung.patience,
         "epochs_at_most": EPOCHS,
-        "epochs_trained": trained,
-        "best_epoch": best,
+        "epochs_trained": {str(seed): trained for seed, (trained, _) in stops.items()},
+        "best_epoch": {str(seed): best for seed, (_, best) in stops.items()},
         "parameters": rung.build(len(RAVDESS7)).count_params(),
         "published_accuracy_percent": rung.published,
     }
-    title = f"Reference project's voice network, {name}{limit}"
-    evidence = folder / f"reference_voice_{name.replace('-', '_')}"
-    write_table(evidence / "history.csv", pd.read_csv(folder / "work" / name / "history.csv"))
     return write_evidence(
         evidence,
-        Measurement(predictions, protocol, title, facts=facts),
+        measurement(first, title, of_all),
         stream="voice",
         command=f"python -m emorec.experiments.reference_voice --rungs {name}",
+        parts={f"seed_{seed}": measurement(seed, f"{title}, seed {seed}", {}) for seed in others},
     )
 
 
 def train_ladder(names: Sequence[str], models: Path = MODELS) -> dict[str, dict]:
-    """Train and evaluate rungs on RAVDESS, write their evidence; finished ones are read.
+    """Train and evaluate rungs on RAVDESS, write their evidence; finished trainings are read.
 
     Returns:
         Rung -> what its `metrics.json` holds.
     """
-    work, inputs = Path(models) / QUESTION / "work", None
-    found = {}
+    inputs, found = None, {}
     for name in names:
-        if inputs is None and not (work / name / "predictions.csv").exists():
-            copies = max(RUNGS[name].copies for name in names)
-            inputs = read_log_mels(ravdess.load_sound_table(), copies)
-        # The 2D networks take half the time in bfloat16; the 1D ones gain nothing.
-        with precision("float32" if RUNGS[name].is_spectrum_averaged else "mixed_bfloat16"):
-            found[name] = write_results(name, train_rung(name, inputs, work), models)
-        accuracy = found[name]["scores"]["accuracy"]
-        print(f"{name}: {accuracy:.1%} (published: {RUNGS[name].published})", flush=True)
+        for seed in RUNGS[name].seeds:
+            is_finished = (work_folder(name, seed, models) / "predictions.csv").exists()
+            if inputs is None and not is_finished:
+                copies = max(RUNGS[name].copies for name in names)
+                inputs = read_log_mels(ravdess.load_sound_table(), copies)
+            # The 2D networks take half the time in bfloat16; the 1D ones gain nothing.
+            with precision("float32" if RUNGS[name].is_spectrum_averaged else "mixed_bfloat16"):
+                train_rung(name, seed, inputs, models)
+        found[name] = write_results(name, models)
+        seeds = found[name]["accuracy_of_seeds"]
+        print(
+            f"{name}: {seeds['mean']:.1%} (mean; seeds: {', '.join(map(str, seeds['seeds']))}; "
+            f"published: {RUNGS[name].published})",
+            flush=True,
+        )
     return found
 
 

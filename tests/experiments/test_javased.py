@@ -206,8 +206,16 @@ def test_the_ladder_trains_on_its_own_actors_only(tmp_path):
     rng = np.random.default_rng(0)
     plain = rng.normal(size=(len(table), 128, 282)).astype(np.float32)
     inputs = reference_voice.Inputs(table, plain, plain[:, None].repeat(4, 1))
-    judged = reference_voice.train_rung("1d-augmented", inputs, tmp_path, epochs=1)
+    judged = reference_voice.train_rung("1d-augmented", 1, inputs, tmp_path, epochs=1)
     assert set(judged["speaker"]) == {"ravdess-21"}
     assert tuple(judged.columns[4:]) == RAVDESS7
     again = prediction_table(table[:0], np.zeros((0, 7)), RAVDESS7, 1)
     assert list(again.columns) == list(judged.columns)
+    reference_voice.train_rung("1d-augmented", 2, inputs, tmp_path, epochs=1)
+    found = reference_voice.write_results("1d-augmented", tmp_path, seeds=(1, 2))
+    assert found["accuracy_of_seeds"]["seeds"] == [1, 2]
+    assert found["epochs_trained"] == found["best_epoch"] == {"1": 1, "2": 1}
+    assert found["protocol"].endswith("seed 1 of 2")
+    curves = pd.read_csv(next(tmp_path.glob("**/reference_voice_1d_augmented/history.csv")))
+    assert curves["seed"].tolist() == [1, 2]
+    assert found["scores"]["accuracy"] == evaluation.scores(judged)["accuracy"]
