@@ -17,7 +17,7 @@ from emorec.avatar.face import draw_face
 from emorec.avatar.voice import synthesise_voice
 from emorec.report.people_table import PEOPLE_COLUMNS, person_entry
 from emorec.report.people_writer import PeopleWriter
-from emorec.report.terminal import print_table
+from emorec.report.terminal import Line, print_table
 
 SIZE = (640, 360)
 
@@ -71,6 +71,18 @@ def test_who_says_nothing_is_left_away_where_the_voice_alone_is_asked_for(recogn
     path = write_clip(tmp_path / "one.mp4", both, speaker[2], frame_rate_hz=FRAME_RATE_HZ)
     people = recognizer.for_streams("voice").for_everybody().classify(path).people
     assert [set(person.posteriors) for person in people] == [{"voice", "fused"}]
+
+
+def test_where_nobody_listens_it_is_not_said_who_is_silent(told, recognizer, tmp_path):
+    seen = recognizer.for_streams("face").for_everybody().classify(told[0].path)
+    assert [person.speech_share for person in seen.people] == [None, None]
+    for line in Line.of(seen).people:
+        assert not any("speech" in note for note in line.notes)
+    with PeopleWriter(tmp_path / "people.csv") as writer:
+        writer.add(seen)
+    rows = (tmp_path / "people.csv").read_text().splitlines()
+    shares = [row["speech_share"] for row in csv.DictReader(rows)]
+    assert shares == ["", ""]
 
 
 def test_each_has_a_number_a_track_and_the_voice_of_their_turn(told):

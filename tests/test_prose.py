@@ -282,8 +282,7 @@ ELSEWHERE = {
         "65.9": "",
         "68.1": "CLAIMS",
         "77.2": "CLAIMS",
-        "91": "reference_voice_2d_augmented/history.csv, as is the next",
-        "65": "",
+        "65": "reference_voice_2d_augmented/history.csv",
     },
     "06": {"40.8": "the reference project"},
     "07": {

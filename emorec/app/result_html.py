@@ -192,8 +192,13 @@ def _of_person(person: Person) -> str:
     if len(person.track.times_s):
         first_s, last_s = person.track.times_s[[0, -1]]
         seen += f" ({clock(first_s)} to {clock(last_s)})"
-    speaks = f"has {person.speech_share:.0%} of the speech" if person.speech_share else "is silent"
-    return "; ".join([seen, "a picture, perhaps" if person.is_picture else speaks, *person.notes])
+    told = [seen]
+    if person.is_picture:
+        told.append("a picture, perhaps")
+    elif person.speech_share is not None:
+        share = person.speech_share
+        told.append(f"has {share:.0%} of the speech" if share else "is silent")
+    return "; ".join([*told, *person.notes])
 
 
 def _spans(result: Judged, stream: str, duration_s: float) -> list[Span]:

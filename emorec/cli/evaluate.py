@@ -125,9 +125,10 @@ def _judge(
     from emorec.workers import fitting_jobs
 
     n_jobs = options.jobs or fitting_jobs(len({label.path for label in todo}))
+    # Loading costs most of the start, and a run with nothing left to read needs no model.
+    recognizer = common.load_recognizer(options) if todo else None
     with writer, common.progress_bar() as progress:
-        # Loading costs most of the start, and a run with nothing left to read needs no model.
-        judgements = judgements_of(todo, common.load_recognizer(options), n_jobs) if todo else ()
+        judgements = judgements_of(todo, recognizer, n_jobs) if recognizer else ()
         for one in progress.track(judgements, total=len(todo), description="Evaluating"):
             writer.add(one)
             done.append(one)

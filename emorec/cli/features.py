@@ -79,7 +79,8 @@ def run(options: argparse.Namespace) -> int:
     except EmorecError as error:
         return common.refuse(error)
     if not options.quiet and len(clips) > failed:
-        files = feature_files(options.output, tables).values() if options.output.suffix else []
+        is_file = options.output.suffix and not options.output.is_dir()
+        files = feature_files(options.output, tables).values() if is_file else []
         where = ", ".join(map(printable, files)) or f"in {printable(options.output)}"
         common.say(f"tables: {where}")
     return common.EXIT_NOT_ALL if failed else common.EXIT_OK

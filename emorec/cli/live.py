@@ -83,7 +83,7 @@ def run(options: argparse.Namespace) -> int:
                 _refuse_to_overwrite(Path(options.file), options.record)
             if not options.overwrite:
                 refuse_earlier([options.record])
-            recorder = stack.enter_context(Recorder(options.record))
+            recorder = Recorder(options.record)
             recognizer = common.load_recognizer(options)
             recognizer = recognizer.for_everybody() if options.people else recognizer
             engine = stack.enter_context(LiveEngine(recognizer))
@@ -99,6 +99,7 @@ def run(options: argparse.Namespace) -> int:
                     playing.enter_context(source)
                 if not _is_anything_there(sources):
                     return common.EXIT_WRONG_USAGE
+                stack.enter_context(recorder)
                 _show(engine, sources, recorder, _view(), playing)
                 engine.drain()
         except KeyboardInterrupt:

@@ -8,7 +8,7 @@ import io
 from pathlib import Path
 
 from emorec.errors import OutputError
-from emorec.files import open_through
+from emorec.files import check_writable, open_through
 from emorec.live.engine import LiveVerdict
 from emorec.report.table import TIMELINE_COLUMNS, timeline_row
 from emorec.streams.windows import STREAMS
@@ -29,16 +29,20 @@ class Recorder:
     """
 
     def __init__(self, path: Path | None):
-        self._path, self._file = path, None
+        self._path = path
+        self._file: io.TextIOWrapper | None = None
         self._newest_s = float("-inf")
-        if path is not None:
-            try:
-                self._file = io.TextIOWrapper(open_through(path), encoding="utf-8", newline="")
-            except OSError as error:
-                raise OutputError.because_of(path, error) from error
-            self._write([TIMELINE_COLUMNS])
+        check_writable(path)
 
     def __enter__(self) -> Recorder:
+        """Begin the file: what is written over goes now, not where nothing is there to be seen."""
+        if self._path is not None:
+            try:
+                file = open_through(self._path)
+            except OSError as error:
+                raise OutputError.because_of(self._path, error) from error
+            self._file = io.TextIOWrapper(file, encoding="utf-8", newline="")
+            self._write([TIMELINE_COLUMNS])
         return self
 
     def __exit__(self, *_) -> None:

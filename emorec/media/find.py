@@ -176,7 +176,13 @@ def _in_folder(folder: Path, suffixes: Set[str]) -> list[Path | MediaError]:
 def _walk(
     folder: str | Path, note: Callable[[OSError], None] | None = None
 ) -> Iterator[tuple[str, list[str]]]:
-    """Each folder in a folder, and the names of the files in it; hidden ones are left out."""
-    for parent, folders, files in os.walk(folder, onerror=note):
+    """Each folder in a folder, linked ones too, and the names of its files; no hidden ones."""
+    seen = {os.path.realpath(folder)}
+    for parent, folders, files in os.walk(folder, onerror=note, followlinks=True):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in folders.copy():
+            where = os.path.realpath(Path(parent, name))
+            if where in seen:  # a link may lead back to where it lies
+                folders.remove(name)
+            seen.add(where)
         yield parent, sorted(name for name in files if not name.startswith("."))

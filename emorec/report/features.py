@@ -74,7 +74,7 @@ class FeatureWriter:
                 refuse_earlier(list(feature_files(path, tables).values()))
             self._files: _Files | None = _Files(feature_files(path, tables))
             return
-        if path.suffix:
+        if path.suffix and not path.is_dir():
             reason = f"nothing is written in the form of {path.suffix}"
             raise OutputError(path, reason, f"name a folder, or a file in {' or '.join(FORMATS)}")
         self._files = None

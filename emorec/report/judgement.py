@@ -248,14 +248,17 @@ class JudgementWriter:
     ):
         self._path, self._stamp_of = path, stamp_of
         self._file: TextIO | None = None
+        self._earlier = earlier
         check_writable(path)
-        if path is not None:
-            try:
-                self._file = begun_csv(path, COLUMNS, [self._row(one) for one in earlier])
-            except OSError as error:
-                raise OutputError.because_of(path, error) from error
 
     def __enter__(self) -> JudgementWriter:
+        """Begin the file: what is written over goes now, not where a run is refused."""
+        if self._path is not None:
+            rows = [self._row(one) for one in self._earlier]
+            try:
+                self._file = begun_csv(self._path, COLUMNS, rows)
+            except OSError as error:
+                raise OutputError.because_of(self._path, error) from error
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:

@@ -70,10 +70,8 @@ class ParquetWriter:
         self.earlier: dict[str, tuple[str, str]] = {}
         parts = self._checked_parts(may_be_there=overwrite or resume)
         self._folder.check_writable()
-        if overwrite:
-            for part in parts:
-                self._remove(part)
-            parts = []
+        self._written_over = parts if overwrite else []
+        parts = [] if overwrite else parts
         self._part = max(parts, default=-1) + 1
         for part in parts:
             rows = self._read(CLIPS, part, ["file", "status", "stamp"]).to_pylist()
@@ -82,6 +80,11 @@ class ParquetWriter:
                 for row in rows
                 if row["status"] != "failed"
             }
+
+    def begin(self) -> None:
+        """Remove what is written over, and write down whose the folder is."""
+        for part in self._written_over:
+            self._remove(part)
         content = {"emorec": __version__, **_columns()}
         self._folder.write(_RUN, (json.dumps(content, indent=2) + "\n").encode())
 

@@ -47,8 +47,8 @@ def people_rows(result: ClipResult) -> list[dict]:
 
     Columns: file, person (its number), emotion, confidence (0 to 1), confidence_word, each
     stream's own verdict, the fused probability of each emotion, first_s and last_s (when the face
-    is seen first and last), seen_s (for how long), speech_share (of the clip's speech, 0 to 1),
-    is_picture, notes.
+    is seen first and last), seen_s (for how long), speech_share (of the clip's speech, 0 to 1;
+    empty where the voice was not asked for), is_picture, notes.
     """
     return [{"file": result.name, **_row(person)} for person in result.people]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
-from typing import Self
+from typing import Self, TextIO
 
 from emorec.errors import OutputError
 from emorec.files import check_writable
@@ -26,15 +26,17 @@ class PeopleWriter:
     """
 
     def __init__(self, path: Path | None):
-        self._path, self._file = path, None
-        if path is not None:
-            check_writable(path)
-            try:
-                self._file = begun_csv(path, PEOPLE_COLUMNS, [])
-            except OSError as error:
-                raise OutputError.because_of(path, error) from error
+        self._path = path
+        self._file: TextIO | None = None
+        check_writable(path)
 
     def __enter__(self) -> Self:
+        """Begin the file: what is written over goes now, not where a run is refused."""
+        if self._path is not None:
+            try:
+                self._file = begun_csv(self._path, PEOPLE_COLUMNS, [])
+            except OSError as error:
+                raise OutputError.because_of(self._path, error) from error
         return self
 
     def __exit__(self, *_: object) -> None:

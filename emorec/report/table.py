@@ -105,7 +105,7 @@ def _as_output_errors(path: Path | str) -> Iterator[None]:
 
 
 class ResultWriter:
-    """Writes results as they come; a context manager.
+    """Writes results as they come; a context manager, before whose beginning nothing is touched.
 
     Args:
         csv_path: Gets one row per clip, flushed at once.
@@ -136,6 +136,8 @@ class ResultWriter:
         earlier = earlier or Earlier()
         self.spoiled = 0
         self._csv_path, self._json_path = csv_path, json_path
+        self._csv: TextIO | None = None
+        self._earlier_rows = earlier.rows
         self._clips = list(earlier.entries or [])
         self._parquet, self._stamp_of = parquet, stamp_of
         folders = {kind: folder for kind, folder in (folders or {}).items() if folder}
@@ -144,14 +146,18 @@ class ResultWriter:
             check_folder(folder)
         for path in (json_path, csv_path):
             check_writable(path)
-        self._csv = None
-        if csv_path is not None:
-            with _as_output_errors(csv_path):
-                self._csv = begun_csv(csv_path, TABLE_COLUMNS, earlier.rows)
-        spared = {identity(path) for path in (*kept, csv_path, json_path) if path is not None}
-        self._folders = {kind: DistinctNames(at, spared) for kind, at in folders.items()}
+        self._spared = [path for path in (*kept, csv_path, json_path) if path is not None]
+        self._in_folders, self._folders = folders, dict[str, DistinctNames]()
 
     def __enter__(self) -> ResultWriter:
+        """Begin the files: what is written over goes now, not where a run is refused."""
+        if self._csv_path is not None:
+            with _as_output_errors(self._csv_path):
+                self._csv = begun_csv(self._csv_path, TABLE_COLUMNS, self._earlier_rows)
+        if self._parquet is not None:
+            self._parquet.begin()
+        spared = {identity(path) for path in self._spared}  # that of a file that is there now
+        self._folders = {kind: DistinctNames(at, spared) for kind, at in self._in_folders.items()}
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:

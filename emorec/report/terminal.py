@@ -71,9 +71,12 @@ class Line:
             "status": "no verdict",
             **verdict_columns(person),
         }
-        speech = f"{person.speech_share:.0%} of the speech"
-        what = "a picture?" if person.is_picture else speech if person.speech_share else "no speech"
-        seen = f"seen for {person.seen_s:.1f} s, {what}"
+        seen = f"seen for {person.seen_s:.1f} s"
+        if person.is_picture:
+            seen += ", a picture?"
+        elif person.speech_share is not None:
+            share = person.speech_share
+            seen += f", {share:.0%} of the speech" if share else ", no speech"
         if not person.emotion:
             return cls(row["file"], [row["status"]], [seen, *person.notes], True)
         return cls._of(row, [seen, course(person.segments), *person.notes], "", "")

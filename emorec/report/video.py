@@ -18,6 +18,7 @@ from emorec.errors import MediaError, OutputError
 from emorec.files import check_writable, fitting_name
 from emorec.media.colour import ColourPicture, ColourSpace, Planes
 from emorec.media.pacing import FALLBACK_FRAME_RATE_HZ, read_ahead
+from emorec.media.pictures import is_picture
 from emorec.media.reader import CopiedFrame, CopyReader
 from emorec.media.sound import NOTED_S
 from emorec.media.writer import CONTAINERS, VideoWriter, fits, suffix_for
@@ -83,6 +84,8 @@ def output_path(path: str | Path, out: str | Path, side: str = "bars") -> Path:
     """
     if side not in SIDES:
         raise ValueError(f"side {side!r} is unknown: choose from {', '.join(SIDES)}")
+    if is_picture(path):
+        raise _no_film(path)
     reader = CopyReader(path)
     sound, out = reader.audio, Path(out)
     # The codec's own name; a decoder may be called otherwise.
@@ -107,6 +110,11 @@ def output_path(path: str | Path, out: str | Path, side: str = "bars") -> Path:
         raise OutputError(out, "there is no such folder", f"make the folder {out.parent} first")
     check_writable(out)
     return out
+
+
+def _no_film(clip: str | Path) -> MediaError:
+    remedy = "emorec classify reads it, and --plots draws what it finds"
+    return MediaError(clip, "it is a single picture, and no film", remedy)
 
 
 def write_annotated(
@@ -134,8 +142,7 @@ def write_annotated(
     if result.emotion is None:
         raise ValueError(f"{result.path} has no verdict to draw: {result.reason}")
     if not result.duration_s:
-        remedy = "emorec classify reads it, and --plots draws what it finds"
-        raise MediaError(result.name, "it is a single picture, and no film", remedy)
+        raise _no_film(result.name)
     out = output_path(result.path, out, side)
     reader = CopyReader(result.path)
     draw = _draw_over_picture if reader.video is not None else _draw_without_picture

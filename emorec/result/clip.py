@@ -112,7 +112,8 @@ class Person(Judged):
     Attributes:
         number: From 1, in the order in which they were first seen.
         track: The box of the face in every frame in which it was seen.
-        speech_share: How much of the clip's speech is this person's, 0 to 1.
+        speech_share: How much of the clip's speech is this person's, 0 to 1; None where the voice
+            was not asked for.
         posteriors: Stream name or "fused" -> (7,) float32 over COMMON7; only what there is. The
             voice's are of the windows in which this person speaks.
         windows: The same over time.
@@ -125,7 +126,7 @@ class Person(Judged):
 
     number: int
     track: FaceTrack
-    speech_share: float = 0.0
+    speech_share: float | None = 0.0
     posteriors: dict[str, np.ndarray] = field(default_factory=dict)
     windows: dict[str, Windows] = field(default_factory=dict)
     is_picture: bool = False

@@ -29,13 +29,13 @@ class Told:
     Attributes:
         seen: What was seen of them.
         findings: Stream -> what it says of them; only what there is.
-        speech_share: How much of the clip's speech is theirs, 0 to 1.
+        speech_share: How much of the clip's speech is theirs, 0 to 1; None where nobody listened.
         speaks: (n, 2) float64: from when to when they speak, in seconds.
     """
 
     seen: Seen
     findings: dict[str, Findings]
-    speech_share: float
+    speech_share: float | None
     speaks: np.ndarray = field(default_factory=lambda: np.zeros((0, 2)))
 
 
@@ -85,7 +85,8 @@ class Everybody:
         people = [replace(one, findings=_some(one.findings, said)) for one in people]
         self.notes = self._people.notes
         if voice is None:
-            return [Told(seen, seen.findings, 0.0) for seen in people if seen.findings]
+            share = 0.0 if "voice" in said else None
+            return [Told(seen, seen.findings, share) for seen in people if seen.findings]
         levels_db = self._loudness.levels_db
         speakers = who_speaks([seen.mouth for seen in people], levels_db)
         shares = shares_of_windows(voice, speakers, levels_db, len(people))
@@ -94,10 +95,10 @@ class Everybody:
         if people and nobodys >= _LEAST_NOTED:
             self.notes.append(f"{nobodys:.0%} of the speech is of nobody who is seen")
         told = []
-        for i, (seen, share, own) in enumerate(zip(people, of_each, shares.T, strict=True)):
+        for i, (seen, spoken, own) in enumerate(zip(people, of_each, shares.T, strict=True)):
             heard = voice_of(voice, loudness, own)
             findings = {"voice": heard, **seen.findings} if heard else seen.findings
-            told.append(Told(seen, findings, float(share), stretches_of(i, speakers)))
+            told.append(Told(seen, findings, float(spoken), stretches_of(i, speakers)))
         return [one for one in told if one.findings]
 
 

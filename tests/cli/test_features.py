@@ -42,7 +42,8 @@ def test_parquet_has_the_same_columns_and_small_numbers(ready, sound, tmp_path):
 def test_a_folder_gets_two_files_a_clip_and_a_broken_clip_is_a_line(ready, sound, tmp_path, capfd):
     broken = tmp_path / "broken.mp4"
     broken.write_bytes(b"nothing")
-    out = tmp_path / "tables"
+    out = tmp_path / "tables.v2"
+    out.mkdir()
     assert main(["features", str(sound), str(broken), "-o", str(out), "--quiet"]) == 1
     assert sorted(p.name for p in out.iterdir()) == ["a_faces.csv", "a_voice.csv"]
     assert "broken.mp4: it is a text" in capfd.readouterr().err

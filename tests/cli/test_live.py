@@ -198,7 +198,7 @@ def test_a_record_is_whole_after_every_moment(tmp_path):
         ("0.600", "fused"),
     ]
     assert rows[0]["happy"] == "1.0000"
-    with pytest.raises(OutputError, match="writing failed"):
+    with pytest.raises(OutputError, match="cannot be written"):
         Recorder(tmp_path / "no folder" / "timeline.csv")
 
 

@@ -176,7 +176,56 @@ def test_a_run_goes_on_where_it_was_ended(folder, clip, run, tmp_path):
     assert after[:2] == before[:2]
     entries = json.loads((out / "r.json").read_text())["clips"]
     assert [entry["file"] for entry in entries] == [row["file"] for row in after]
-    assert {"a.csv", "b.csv", "c.csv", "d.csv"} <= {path.name for path in (out / "t").iterdir()}
+    assert {path.name for path in (out / "t").iterdir()} == {"a.csv", "b.csv", "c.csv", "d.csv"}
+
+
+def test_what_goes_on_spares_files_of_clips_of_the_same_name(folder, clip, run, tmp_path):
+    out, other = tmp_path / "out", tmp_path / "other"
+    other.mkdir()
+    shutil.copy(clip, other / "a.wav")
+    outputs = ["--csv", tmp_path / "r.csv", "--timeline", out, "--resume"]
+    assert run(folder / "a.wav", *outputs)[0] == 0
+    (out / "a.csv").write_text("of the first")
+    assert run(other, *outputs)[0] == 0
+    assert (out / "a.csv").read_text() == "of the first"
+    assert (out / "a-2.csv").exists()
+
+
+def test_files_that_going_on_does_not_make_up_for_are_told(folder, run, tmp_path):
+    table = tmp_path / "r.csv"
+    assert run(folder, "--csv", table)[0] == 0
+    code, _, said = run(folder, "--csv", table, "--resume", "--plots", tmp_path / "p")
+    assert code == 0
+    assert "--plots: of these nothing is written there; without --resume it is" in said
+
+
+@pytest.mark.parametrize("wrong", [["--models", "none"], ["--calibrate", "none"]], ids=str)
+def test_a_run_that_is_refused_leaves_what_is_there(clip, tmp_path, monkeypatch, wrong):
+    monkeypatch.chdir(tmp_path)
+    asked = ["classify", str(clip), *wrong, "--csv", "r.csv", "--people-csv", "p.csv"]
+    assert main(asked) == 2
+    assert not Path("r.csv").exists() and not Path("p.csv").exists(), "which bars the next try"
+    for name in ("r.csv", "p.csv"):
+        Path(name).write_text("an earlier one")
+    assert main([*asked, "--overwrite"]) == 2
+    assert [Path(name).read_text() for name in ("r.csv", "p.csv")] == ["an earlier one"] * 2
+
+
+def test_a_refused_evaluation_leaves_what_is_there(clip, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("labels.csv").write_text(f"file,emotion\n{clip},happy\n")
+    Path("r.csv").write_text("an earlier one")
+    asked = ["evaluate", "labels.csv", "--csv", "r.csv", "--overwrite", "--models", "none"]
+    assert main(asked) == 2
+    assert Path("r.csv").read_text() == "an earlier one"
+
+
+def test_a_live_view_of_no_source_leaves_what_is_recorded(models, tmp_path):
+    record = tmp_path / "t.csv"
+    record.write_text("an earlier one")
+    asked = ["live", "--file", str(tmp_path / "none.mp4"), "--record", str(record)]
+    assert main([*asked, "--overwrite", "--models", str(models)]) == 2
+    assert record.read_text() == "an earlier one"
 
 
 def test_what_is_in_one_of_two_files_is_read_again(folder, run, tmp_path):

@@ -92,3 +92,8 @@ def test_what_is_wrong_is_found(content, break_it):
 def test_it_knows_the_emotions_and_streams():
     assert SCHEMA["properties"]["classes"]["const"] == list(COMMON7)
     assert list(SCHEMA["$defs"]["probabilities"]["properties"]) == [*STREAMS, "fused"]
+
+
+def test_who_speaks_may_be_unknown(content):
+    content["clips"][2]["people"][0]["speech_share"] = None
+    assert problems(content) == []
