@@ -90,6 +90,15 @@ def test_parts_are_bounded_and_each_clip_of_a_part_has_its_timeline(tmp_path, mo
     assert [len(pd.read_parquet(p)) for p in sorted((tmp_path / "slow/clips").iterdir())] == [3, 2]
 
 
+def test_what_is_to_be_written_over_stays_until_work_begins(tmp_path):
+    out = tmp_path / "out"
+    write(out, [made_result(VOICE_ONLY, "earlier.mp4")])
+    writer = ParquetWriter(out, overwrite=True)
+    assert list(table_of(out)["file"]) == ["earlier.mp4"]
+    writer.begin()
+    assert not [*(out / "clips").iterdir(), *(out / "timeline").iterdir()]
+
+
 def test_another_run_or_another_table_is_refused_before_any_work(tmp_path):
     out = tmp_path / "out"
     write(out, [made_result(VOICE_ONLY)])
