@@ -259,6 +259,8 @@ def _left(
     options: argparse.Namespace,
 ) -> tuple[list, Earlier]:
     """Return what an earlier run left to be read, and what is kept of its CSV file."""
+    from emorec.report.earlier import Earlier
+
     paths = [clip for clip in found if not isinstance(clip, MediaError)]
     left = set(old.left_of(paths, stamp_of)) if options.csv else set()
     where = options.csv or options.parquet
@@ -268,7 +270,13 @@ def _left(
     anew: list[Path | str] = [clip.what if isinstance(clip, MediaError) else clip for clip in todo]
     if len(left) < len(paths):
         common.say(f"{len(paths) - len(left)} clips are in {printable(where)} already")
-    outdated = old.known(anew) if options.csv else parquet.known(anew) if parquet else 0
+    # A killed run has written its rows, and no JSON file yet.
+    rows_alone = Earlier(old.rows).left_of(paths, stamp_of) if options.csv else left
+    not_in_json = left.difference(rows_alone)
+    if not_in_json and parquet is None:
+        common.say(f"{len(not_in_json)} more are not in {printable(options.json)}, and read again")
+    others = [clip for clip in anew if clip not in not_in_json]
+    outdated = old.known(others) if options.csv else parquet.known(anew) if parquet else 0
     if outdated:
         common.say(f"{outdated} more were read with other models or options, or have changed since")
     if parquet is not None:

@@ -61,13 +61,13 @@ class Earlier:
     ) -> list[Path | Address]:
         """Return the clips of which nothing is there, not everywhere, or with another stamp."""
         stamps = {place(row["file"]): row["stamp"] for row in self.rows}
-        entries = {place(entry["file"]) for entry in self.entries or []}
+        entries = {place(entry["file"]): entry.get("stamp") for entry in self.entries or []}
         return [
             clip
             for clip in clips
             if stamps.get(place(cell(clip))) is None
             or stamps[place(cell(clip))] != stamp_of(clip)
-            or (self.entries is not None and place(printable(clip)) not in entries)
+            or (self.entries is not None and entries.get(place(printable(clip))) != stamp_of(clip))
         ]
 
 

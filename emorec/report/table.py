@@ -193,11 +193,12 @@ class ResultWriter:
             file = PER_CLIP[kind]
             if file.is_there(result):
                 self._try(file, result, names.path_for(result.path, file.suffix))
-        if self._json_path is not None:
-            self._clips.append(json_entry(result))
         row = {**table_row(result), "stamp": ""}
-        if result.status != "failed" and (self._csv is not None or self._parquet is not None):
+        if result.status != "failed" and (self._csv or self._json_path or self._parquet):
             row["stamp"] = self._stamp_of(result.named or result.path)
+        if self._json_path is not None:
+            stamp = {"stamp": row["stamp"]} if row["stamp"] else {}
+            self._clips.append({**json_entry(result), **stamp})
         if self._parquet is not None:
             self._parquet.add(result, row)
         if self._csv is not None:

@@ -235,6 +235,20 @@ def test_what_is_in_one_of_two_files_is_read_again(folder, run, tmp_path):
     assert len(rows_of(table)) == len(json.loads(entries.read_text())["clips"]) == 2
 
 
+def test_what_the_json_file_has_of_an_earlier_clip_is_not_kept(folder, run, tmp_path):
+    table, entries = tmp_path / "r.csv", tmp_path / "r.json"
+    assert run(folder, "--csv", table, "--json", entries)[0] == 0
+    write_clip(folder / "a.wav", None, made_voice(1.5), audio_codec="pcm_s16le")
+    assert run(folder, "--csv", table, "--resume")[0] == 0
+    code, _, said = run(folder, "--csv", table, "--json", entries, "--resume")
+    assert code == 0
+    assert "1 more are not in" in said and "other models" not in said
+    told = {entry["file"]: entry for entry in json.loads(entries.read_text())["clips"]}
+    for row in rows_of(table):
+        assert told[row["file"]]["stamp"] == row["stamp"]
+        assert told[row["file"]]["duration_s"] == float(row["duration_s"])
+
+
 def test_going_on_with_nothing_is_beginning(folder, run, tmp_path):
     assert run(folder, "--csv", tmp_path / "r.csv", "--resume")[0] == 0
     assert len(rows_of(tmp_path / "r.csv")) == 2
