@@ -83,7 +83,11 @@ def part_for(path: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     part = folder / f".part-{uuid.uuid4().hex}{Path(path).suffix[:_LONGEST_SUFFIX]}"
     rights = 0o600 if through else 0o666  # less what the user keeps from others
-    os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, rights))
+    try:
+        os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, rights))
+    except BaseException:  # Ctrl-C just then
+        part.unlink(missing_ok=True)
+        raise
     return part
 
 

@@ -102,18 +102,20 @@ class VideoWriter:
             self._unfinished = part_for(path)
         except OSError as error:
             raise OutputError.because_of(path, error) from error
-        try:
-            self._container = av.open(f"file:{self._unfinished}", "w", format=form, options=options)
-        except (OSError, av.FFmpegError) as error:
-            self._unfinished.unlink(missing_ok=True)
-            raise OutputError.because_of(path, error) from error
-        try:
+        try:  # whatever ends it from here on, Ctrl-C too, leaves no part behind
+            try:
+                where = f"file:{self._unfinished}"
+                self._container = av.open(where, "w", format=form, options=options)
+            except (OSError, av.FFmpegError) as error:
+                raise OutputError.because_of(path, error) from error
             if comment:
                 self._container.metadata["comment"] = comment
             self._video = self._add_video(space, frame_rate_hz)
             self._sound = self._add_sound(sound, start_s)
         except BaseException:
-            self._remove()
+            if hasattr(self, "_container"):
+                self._remove()
+            self._unfinished.unlink(missing_ok=True)
             raise
 
     def __enter__(self) -> VideoWriter:

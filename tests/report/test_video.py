@@ -389,6 +389,22 @@ def test_an_end_leaves_nothing_and_keeps_what_was_there(models, tmp_path, ending
     assert [path.read_text() for path in out.parent.iterdir()] == ["an earlier one"]
 
 
+def test_an_end_while_the_file_is_opened_leaves_nothing(recognizer, tmp_path, monkeypatch):
+    clip = clip_of(tmp_path / "clip.mp4", 0.5)
+    opened = av.open
+
+    def ended(name, mode="r", **options):
+        container = opened(name, mode, **options)
+        if ".part-" in str(name):
+            raise KeyboardInterrupt
+        return container
+
+    monkeypatch.setattr("emorec.media.writer.av.open", ended)
+    with pytest.raises(KeyboardInterrupt):
+        annotate(clip, tmp_path / "out.mp4", recognizer)
+    assert [path.name for path in tmp_path.iterdir()] == ["clip.mp4"]
+
+
 def test_a_failing_listener_leaves_nothing(recognizer, tmp_path):
     clip = clip_of(tmp_path / "clip.mp4", 0.5)
 
