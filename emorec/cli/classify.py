@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -195,11 +194,12 @@ def _opened(found: list, options: argparse.Namespace) -> tuple[list, ResultWrite
     todo = found
     if options.resume:
         todo, old = _left(found, old, parquet, stamp_of, options)
-        n_kept = sum(clip not in todo for clip in paths)
-        _say_what_is_not_made_up_for(folders, n_kept)
-        there = _of_others(
-            there, paths, todo, [*(row["file"] for row in old.rows), *_known(parquet)]
-        )
+        read = [clip for clip in todo if not isinstance(clip, MediaError)]
+        for kind, folder in folders.items():
+            if len(read) < len(paths) and not any(folder.glob("*")):
+                common.say(f"--{kind}: clips that were read get none here, only without --resume")
+        known = [row["file"] for row in old.rows] + list(parquet.earlier if parquet else ())
+        there = distinct.of_others(there, read, [*known, *paths])
     kept = paths if options.overwrite else [*paths, *there]
     writer = table.ResultWriter(
         *outputs, folders, earlier=old, kept=kept, parquet=parquet, stamp_of=stamp_of
@@ -208,38 +208,6 @@ def _opened(found: list, options: argparse.Namespace) -> tuple[list, ResultWrite
     if parquet is not None:
         kept_statuses += [status for status, _ in parquet.earlier.values()]
     return todo, writer, all(status == "ok" for status in kept_statuses)
-
-
-def _known(parquet: ParquetWriter | None) -> Iterable[str]:
-    return () if parquet is None else parquet.earlier
-
-
-def _of_others(there: list[Path], paths: list, todo: list, known: Iterable[str]) -> list[Path]:
-    """Return files of clips besides those that are read anew and alone have their name.
-
-    Args:
-        there: Files of an earlier run, each of one clip.
-        paths: All clips.
-        todo: What is read.
-        known: Where the clips lie of which an earlier run has a row that is kept.
-    """
-    from emorec.report.distinct import stem_for
-    from emorec.report.earlier import place
-
-    def stem(clip: object) -> str:
-        return stem_for(Path(str(clip))).casefold()
-
-    places = {place(str(clip)) for clip in paths} | {place(file) for file in known}
-    count = Counter(map(stem, places))
-    read = {stem(clip) for clip in todo if not isinstance(clip, MediaError)}
-    return [file for file in there if stem(file) not in read or count[stem(file)] > 1]
-
-
-def _say_what_is_not_made_up_for(folders: Mapping[str, Path], n_kept: int) -> None:
-    """Tell of folders that hold nothing yet that clips read earlier get no file there."""
-    for kind, folder in folders.items():
-        if n_kept > 0 and not any(folder.glob("*")):
-            common.say(f"--{kind}: of these nothing is written there; without --resume it is")
 
 
 def _parquet(options: argparse.Namespace) -> ParquetWriter | None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Set
+from collections import Counter
+from collections.abc import Iterable, Set
 from pathlib import Path
 
 from emorec.errors import OutputError, printable
 from emorec.files import identity
+from emorec.report.earlier import place
 
-__all__ = ["DistinctNames", "check_folder", "stem_for"]
+__all__ = ["DistinctNames", "check_folder", "of_others", "stem_for"]
 
 _LONGEST_STEM_BYTES = 200
 
@@ -31,6 +33,24 @@ def stem_for(clip: Path) -> str:
     """Return what a clip's file in a folder of results is called, without its ending."""
     stem = printable(clip.stem).replace("\\", "_")
     return stem.encode()[:_LONGEST_STEM_BYTES].decode(errors="ignore")
+
+
+def of_others(files: Iterable[Path], read: Iterable[object], known: Iterable[object]) -> list[Path]:
+    """Leave out of an earlier run's files those of clips that are read anew, and alone so called.
+
+    Args:
+        files: Each of one clip.
+        read: Clips that are read anew.
+        known: These and all others; of several names of one clip the last counts.
+    """
+    stems = Counter({place(str(clip)): _told(clip) for clip in known}.values())
+    own = {stem for stem in map(_told, read) if stems[stem] == 1}
+    return [file for file in files if _told(file) not in own]
+
+
+def _told(clip: object) -> str:
+    # Some file systems do not tell capitals from small letters.
+    return stem_for(Path(str(clip))).casefold()
 
 
 class DistinctNames:

@@ -191,12 +191,26 @@ def test_what_goes_on_spares_files_of_clips_of_the_same_name(folder, clip, run, 
     assert (out / "a-2.csv").exists()
 
 
+def test_going_on_tells_linked_clips_by_the_names_of_their_links(clip, run, tmp_path):
+    out = tmp_path / "out"
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        shutil.copy(clip, tmp_path / f"of_{folder}.wav")
+        (tmp_path / folder / "x.wav").symlink_to(tmp_path / f"of_{folder}.wav")
+    outputs = ["--csv", tmp_path / "r.csv", "--timeline", out, "--resume"]
+    assert run(tmp_path / "a", *outputs)[0] == 0
+    (out / "x.csv").write_text("of the first")
+    assert run(tmp_path / "a", tmp_path / "b", *outputs)[0] == 0
+    assert (out / "x.csv").read_text() == "of the first"
+    assert (out / "x-2.csv").exists()
+
+
 def test_files_that_going_on_does_not_make_up_for_are_told(folder, run, tmp_path):
     table = tmp_path / "r.csv"
     assert run(folder, "--csv", table)[0] == 0
     code, _, said = run(folder, "--csv", table, "--resume", "--plots", tmp_path / "p")
     assert code == 0
-    assert "--plots: of these nothing is written there; without --resume it is" in said
+    assert "--plots: clips that were read get none here, only without --resume" in said
 
 
 @pytest.mark.parametrize("wrong", [["--models", "none"], ["--calibrate", "none"]], ids=str)
